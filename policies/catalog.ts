@@ -1,0 +1,107 @@
+// The catalog: which upstreams there are, which models they serve, what those can do and cost.
+import * as z from "zod/mini";
+import { parseWith, type Parsed } from "./parse.ts";
+
+/**
+ * Knobs that an operator declares as proven at a model. A knob that is not listed is never sent: engines
+ * drop unknown fields in silence, so a knob sent in hope reads as a saving that never happened.
+ */
+export const CAPABILITIES = [
+  "thinking-switch",
+  "effort",
+  "thinking-cap",
+  "temperature",
+  "cache-salt",
+  "stream-usage",
+  "tools",
+  "json-schema",
+] as const;
+export type Capability = (typeof CAPABILITIES)[number];
+
+const id = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/));
+/** $9,000 a million tokens: far above any price list, and small enough that tokens x price stays exact. */
+const priceNanos = z.int().check(z.gte(0), z.lte(9_000_000_000_000));
+
+const prices = z.strictObject({
+  /** Names this price list; a hold pins it, so a price change never re-prices what is in flight. */
+  version: z.string().check(z.minLength(1), z.maxLength(64)),
+  inputNanosPerMtok: priceNanos,
+  cachedInputNanosPerMtok: priceNanos,
+  outputNanosPerMtok: priceNanos,
+});
+
+const breakerSettings = z.strictObject({
+  /** Failures within `windowMs` that open the breaker. */
+  failures: z.int().check(z.gte(1), z.lte(1000)),
+  windowMs: z.int().check(z.gte(100), z.lte(3_600_000)),
+  /** How long it stays open before one probe may pass. */
+  cooldownMs: z.int().check(z.gte(100), z.lte(3_600_000)),
+});
+
+const upstream = z.strictObject({
+  id,
+  /** Which dialect of knobs it speaks; an engine that Sluice does not know is treated as `generic`. */
+  engine: z.string().check(z.minLength(1), z.maxLength(64)),
+  /** Up to and with `/v1`; `/chat/completions` is appended. */
+  baseUrl: z.string().check(z.regex(/^https?:\/\/[^\s]+$/), z.maxLength(2048)),
+  /** The name of the secret that holds its API key; never the key itself. */
+  secret: z.optional(z.string().check(z.regex(/^[A-Z][A-Z0-9_]{0,63}$/))),
+  breaker: z._default(breakerSettings, { failures: 5, windowMs: 30_000, cooldownMs: 10_000 }),
+});
+
+const model = z.strictObject({
+  id,
+  upstream: id,
+  /** What the upstream calls it. */
+  name: z.string().check(z.minLength(1), z.maxLength(256)),
+  contextTokens: z.int().check(z.gte(256), z.lte(16_000_000)),
+  outputTokensMax: z.int().check(z.gte(1), z.lte(4_000_000)),
+  capabilities: z._default(z.array(z.enum(CAPABILITIES)), []),
+  /** Absent for an engine of one's own: money stays 0, and the choice weighs its tokens at a nominal price. */
+  prices: z.optional(prices),
+  /** How far its accuracy curve lies above (+) or below (-) a 7B model's, in logits. */
+  strength: z._default(z.number().check(z.gte(-5), z.lte(5)), 0),
+});
+
+const catalog = z.strictObject({
+  version: z.string().check(z.minLength(1), z.maxLength(64)),
+  upstreams: z.array(upstream).check(z.minLength(1), z.maxLength(256)),
+  models: z.array(model).check(z.minLength(1), z.maxLength(1024)),
+});
+
+export type Prices = z.infer<typeof prices>;
+export type BreakerSettings = z.infer<typeof breakerSettings>;
+export type Upstream = z.infer<typeof upstream>;
+export type Model = z.infer<typeof model>;
+export type Catalog = z.infer<typeof catalog>;
+
+export function parseCatalog(document: unknown): Parsed<Catalog> {
+  const parsed = parseWith<Catalog>(catalog, document);
+  if (parsed.kind === "faulty") return parsed;
+  const faults = [];
+  const upstreamIds = new Set<string>();
+  for (const [index, { id: upstreamId }] of parsed.value.upstreams.entries()) {
+    if (upstreamIds.has(upstreamId)) faults.push({ path: `upstreams.${index}.id`, problem: `"${upstreamId}" stands twice` });
+    upstreamIds.add(upstreamId);
+  }
+  const modelIds = new Set<string>();
+  for (const [index, entry] of parsed.value.models.entries()) {
+    if (modelIds.has(entry.id)) faults.push({ path: `models.${index}.id`, problem: `"${entry.id}" stands twice` });
+    modelIds.add(entry.id);
+    if (!upstreamIds.has(entry.upstream)) {
+      faults.push({ path: `models.${index}.upstream`, problem: `no upstream is called "${entry.upstream}"` });
+    }
+    if (/^auto(:|$)/.test(entry.id)) {
+      faults.push({ path: `models.${index}.id`, problem: `"${entry.id}" is kept for Sluice's own choice; use another id` });
+    }
+  }
+  return faults.length === 0 ? parsed : { kind: "faulty", faults };
+}
+
+export function findModel(of: Catalog, modelId: string): Model | undefined {
+  return of.models.find((entry) => entry.id === modelId);
+}
+
+export function findUpstream(of: Catalog, upstreamId: string): Upstream | undefined {
+  return of.upstreams.find((entry) => entry.id === upstreamId);
+}

@@ -1,0 +1,83 @@
+// What a choice is: an ordered ladder of arms, each with its strategies, settings, estimates and reasons.
+import type { Features } from "../classifiers/features.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Arm, Mode } from "./mode.ts";
+import type { Policy } from "./policy.ts";
+
+export interface Estimate {
+  /** 0..1, expected probability of a right answer. */
+  readonly score: number;
+  readonly outputTokens: number;
+  /** At the model's prices, or at the nominal price when it has none. */
+  readonly costNanos: number;
+  readonly utility: number;
+}
+
+/** DiffAdapt's three strategies (arXiv 2510.19669), applied only to what the client left open. */
+export interface Settings {
+  readonly temperature: number | null;
+  /** Share of the policy's cap for this mode. */
+  readonly budgetFraction: number;
+}
+
+export interface Rung {
+  readonly arm: Arm;
+  readonly strategies: readonly string[];
+  readonly settings: Settings;
+  readonly estimate: Estimate;
+  /** Why this rung stands here: one word for headers and rows, one sentence for people. */
+  readonly reason: Reason;
+}
+
+export interface Reason {
+  readonly word: ReasonWord;
+  readonly sentence: string;
+}
+
+export type ReasonWord =
+  | "utility"
+  | "asked-mode"
+  | "asked-model"
+  | "asked-effort"
+  | "sticky"
+  | "tool-result"
+  | "escalated"
+  | "low-confidence"
+  | "fallback"
+  | "cheaper";
+
+export type DifficultyClass = "easy" | "normal" | "hard";
+
+export interface Choice {
+  readonly ladder: readonly [Rung, ...Rung[]];
+  readonly difficultyClass: DifficultyClass;
+  /** Every arm that was weighed, best first, those that a format prior ruled out included. */
+  readonly weighed: readonly { readonly arm: Arm; readonly estimate: Estimate; readonly ruledOut: string | null }[];
+}
+
+export interface Question {
+  readonly features: Features;
+  readonly policy: Policy;
+  readonly catalog: Catalog;
+  /** Catalog models that the tenant may use; null means all. */
+  readonly modelsAllowed: readonly string[] | null;
+  readonly asked: { readonly mode: Mode | null; readonly model: string | null; readonly effort: string | null };
+  readonly conversation: {
+    /** What the conversation ran on before, if anything is remembered. */
+    readonly previous: Arm | null;
+    /** The last turn is a tool's result, so nothing may switch. */
+    readonly isToolResult: boolean;
+    /** Tokens that the previous arm's cache may hold, and another would have to read again. */
+    readonly prefixTokens: number;
+  };
+  readonly inputTokens: number;
+  /** Score per thousandth of a dollar: the policy's, raised by the ledger as a budget empties. */
+  readonly lambda: number;
+}
+
+export type ChoiceFailure =
+  | { readonly kind: "model-unknown"; readonly model: string }
+  | { readonly kind: "mode-unbound"; readonly mode: Mode; readonly bound: readonly Mode[] }
+  | { readonly kind: "no-arm"; readonly policy: string };
+
+export type Chosen = { readonly kind: "chosen"; readonly choice: Choice } | ChoiceFailure;

@@ -1,0 +1,45 @@
+// From unknown to a typed operator document, or every fault with its path. Only documents come this way:
+// the chat body on the hot path is read by hand, because a schema library costs more there than it gives.
+import * as z from "zod/mini";
+
+export interface Fault {
+  /** Where in the document, as dots and indexes: `models.2.prices.outputNanosPerMtok`. */
+  readonly path: string;
+  readonly problem: string;
+}
+
+export type Parsed<T> =
+  | { readonly kind: "parsed"; readonly value: T }
+  | { readonly kind: "faulty"; readonly faults: readonly Fault[] };
+
+export function parseWith<T>(schema: z.ZodMiniType<T>, document: unknown): Parsed<T> {
+  const result = z.safeParse(schema, document, { error: englishProblem });
+  if (result.success) return { kind: "parsed", value: result.data };
+  return {
+    kind: "faulty",
+    faults: result.error.issues.map((issue) => ({
+      path: issue.path.map(String).join("."),
+      problem: issue.message,
+    })),
+  };
+}
+
+/** zod/mini carries no messages of its own; these are ours, in the operator's words. */
+function englishProblem(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined ? `is missing; give a ${issue.expected}` : `must be a ${issue.expected}`;
+    case "too_small":
+      return `must be at least ${String(issue.minimum)}${issue.origin === "string" ? " characters" : ""}`;
+    case "too_big":
+      return `must be at most ${String(issue.maximum)}${issue.origin === "string" ? " characters" : ""}`;
+    case "unrecognized_keys":
+      return `has unknown fields: ${issue.keys.join(", ")}`;
+    case "invalid_value":
+      return `must be one of ${issue.values.map(String).join(", ")}`;
+    case "invalid_format":
+      return `must match ${issue.pattern ?? issue.format}`;
+    default:
+      return "is not valid here";
+  }
+}
