@@ -1,0 +1,55 @@
+// Builds the Worker as a deploy would, without an account or a network. Run it to fill dist/.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+
+export type Built =
+  | { readonly kind: "built"; readonly folder: string }
+  | { readonly kind: "broken"; readonly output: string }
+  | { readonly kind: "stopped" };
+
+/** Bundles worker/index.ts into `folder`: index.js, and a file for every module that it imports as data. */
+export async function buildWorker(folder: string, signal?: AbortSignal): Promise<Built> {
+  const { code, output } = await runWrangler(
+    ["deploy", "--dry-run", "--minify", "--outdir", folder],
+    signal,
+  );
+  if (signal?.aborted) return { kind: "stopped" };
+  return code === 0 ? { kind: "built", folder } : { kind: "broken", output };
+}
+
+function runWrangler(
+  words: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  // The package's `bin` only starts this same file in a second process, which a kill would miss.
+  const program = createRequire(import.meta.url).resolve("wrangler");
+  const child = spawn(process.execPath, ["--no-warnings", program, ...words], {
+    cwd: repository,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+  });
+  const stop = () => child.kill("SIGKILL");
+  signal?.addEventListener("abort", stop, { once: true });
+  const pieces: Buffer[] = [];
+  child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
+  child.stderr.on("data", (piece: Buffer) => pieces.push(piece));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => {
+      signal?.removeEventListener("abort", stop);
+      resolve({ code, output: Buffer.concat(pieces).toString("utf8").trim() });
+    });
+  });
+}
+
+if (import.meta.main) {
+  const built = await buildWorker(join(repository, "dist"));
+  if (built.kind === "broken") {
+    console.error(built.output);
+    process.exitCode = 1;
+  }
+}
