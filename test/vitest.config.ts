@@ -1,5 +1,5 @@
 // How the tests run: pure code in Node, objects inside workerd, and the built Worker over real HTTP.
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -12,7 +12,7 @@ const JOURNEY_TIMEOUT_MS = 30_000;
 
 export default defineConfig({
   test: {
-    root: fileURLToPath(new URL("..", import.meta.url)),
+    root: join(import.meta.dirname, ".."),
     maxWorkers: 2,
     projects: [
       {

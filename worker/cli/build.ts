@@ -2,9 +2,8 @@
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-const repository = fileURLToPath(new URL("../..", import.meta.url));
+const repository = join(import.meta.dirname, "..", "..");
 
 export type Built =
   | { readonly kind: "built"; readonly folder: string }
