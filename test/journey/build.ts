@@ -18,7 +18,9 @@ export default async function build(project: TestProject): Promise<() => Promise
   if (built.kind !== "built") {
     await rm(bundleFolder, { recursive: true, force: true });
     throw new Error(
-      built.kind === "broken" ? `The Worker does not build.\n${built.output}` : "The build was stopped.",
+      built.kind === "broken"
+        ? `The Worker does not build.\n${built.output}`
+        : "The build was stopped.",
     );
   }
   project.provide("bundleFolder", bundleFolder);

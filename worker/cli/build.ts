@@ -1,5 +1,6 @@
 // Builds the Worker as a deploy would, without an account or a network. Run it to fill dist/.
 import { spawn } from "node:child_process";
+import { rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -12,6 +13,8 @@ export type Built =
 
 /** Bundles worker/index.ts into `folder`: index.js, and a file for every module that it imports as data. */
 export async function buildWorker(folder: string, signal?: AbortSignal): Promise<Built> {
+  // A module that the last build left would be loaded with those of this one.
+  await rm(folder, { recursive: true, force: true });
   const { code, output } = await runWrangler(
     ["deploy", "--dry-run", "--minify", "--outdir", folder],
     signal,

@@ -1,0 +1,63 @@
+// What a local gateway stands in front of, and the documents that say so: one real engine, or the simulator.
+import { startSimulator } from "../../test/simulator/simulator.ts";
+import { readSeeds, type Documents } from "./documents.ts";
+import { bindPolicies, buildCatalog, type OneUpstream } from "./one-upstream.ts";
+import type { Variables } from "./settings.ts";
+
+export interface OpenUpstream {
+  /** What to say of it, in the middle of a sentence. */
+  readonly name: string;
+  /** Reads the seeds again each time, so that a change of them is seen. */
+  readonly readDocuments: () => Promise<Documents>;
+  readonly close: () => Promise<void>;
+}
+
+/** The engine that the settings name, or the simulator in this process. */
+export async function openUpstream(
+  one: OneUpstream | null,
+  seedFolder: string,
+  secret: string,
+): Promise<OpenUpstream> {
+  const keys = [{ secret, document: { id: "demo", tenant: "demo" } }];
+  if (one !== null) {
+    return {
+      name: `${one.model} at ${one.baseUrl}`,
+      readDocuments: async () => {
+        const seeds = await readSeeds(seedFolder);
+        const policies = bindPolicies(seeds.policies, one.model);
+        return { ...seeds, catalog: buildCatalog(one), policies, keys };
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+  const simulator = await startSimulator({ port: 0 });
+  return {
+    name: "the simulator, an engine that makes its answers up",
+    readDocuments: async () => {
+      const seeds = await readSeeds(seedFolder);
+      return { ...seeds, catalog: pointUpstreams(seeds.catalog, `${simulator.url}/v1`), keys };
+    },
+    close: () => simulator.close(),
+  };
+}
+
+/** Every upstream of the seeded catalog at one address; what is not a catalog is left for the check to refuse. */
+function pointUpstreams(catalog: unknown, baseUrl: string): unknown {
+  const { upstreams, ...rest } = catalog as { readonly upstreams?: unknown };
+  if (!Array.isArray(upstreams)) return catalog;
+  return { ...rest, upstreams: upstreams.map((upstream: object) => ({ ...upstream, baseUrl })) };
+}
+
+/** The secrets that the catalog names, and no other variable of this machine. */
+export function pickSecrets(
+  catalog: unknown,
+  variables: Variables,
+): Readonly<Record<string, string>> {
+  const { upstreams } = catalog as { readonly upstreams?: readonly { readonly secret?: string }[] };
+  const secrets: Record<string, string> = {};
+  for (const { secret } of upstreams ?? []) {
+    const value = secret === undefined ? undefined : variables[secret];
+    if (secret !== undefined && value !== undefined) secrets[secret] = value;
+  }
+  return secrets;
+}

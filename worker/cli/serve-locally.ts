@@ -1,0 +1,117 @@
+// A local gateway from its first line to its last: settings, build, upstream, Worker, and a clean end at
+// a signal. start.ts and dev.ts differ only in whether a change of the sources builds it again.
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { buildWorker } from "./build.ts";
+import { keepDemoKey } from "./demo-key.ts";
+import { StartFailure } from "./failure.ts";
+import { HOST, portTaken, startGateway, type Gateway } from "./gateway.ts";
+import { greet } from "./greet.ts";
+import { openUpstream, pickSecrets, type OpenUpstream } from "./open-upstream.ts";
+import { readSettings, readVariables, type Settings } from "./settings.ts";
+import { watchSources } from "./watch-sources.ts";
+
+const repository = join(import.meta.dirname, "..", "..");
+/** By then workerd is killed and the rest is only politeness; nobody should wait for it. */
+const CLOSE_DEADLINE_MS = 1500;
+
+/** Runs until a signal; answers the process's exit code. */
+export async function serveLocally(options: { readonly rebuild: boolean }): Promise<0 | 1> {
+  const stop = listenForSignals();
+  const opened: (() => Promise<void>)[] = [];
+  try {
+    await run(options.rebuild, stop, opened);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof StartFailure)) throw error;
+    console.error(error.message);
+    return 1;
+  } finally {
+    await Promise.race([
+      Promise.allSettled(opened.map((close) => close())),
+      new Promise((resolve) => setTimeout(resolve, CLOSE_DEADLINE_MS).unref()),
+    ]);
+  }
+}
+
+async function run(
+  rebuild: boolean,
+  stop: AbortSignal,
+  opened: (() => Promise<void>)[],
+): Promise<void> {
+  const variables = await readVariables(join(repository, ".dev.vars"), process.env);
+  const settings = readSettings(variables, join(repository, ".sluice"));
+  // Asked before the build, so that the commonest mistake is answered at once.
+  await expectFreePort(settings.port);
+
+  const secret = await keepDemoKey(settings.stateFolder);
+  const upstream = await openUpstream(settings.upstream, join(repository, "kv-seeds"), secret);
+  opened.push(upstream.close);
+  const documents = await upstream.readDocuments();
+  const bundleFolder = join(settings.stateFolder, "bundle");
+  const built = await buildWorker(bundleFolder, stop);
+  if (built.kind === "stopped") return;
+  if (built.kind === "broken")
+    throw new StartFailure(`The Worker does not build.\n${built.output}`);
+
+  const gateway = await startGateway({
+    ...settings,
+    bundleFolder,
+    documents,
+    secrets: pickSecrets(documents.catalog, variables),
+    log: (line) => console.log(line),
+  });
+  opened.push(gateway.dispose);
+  if (stop.aborted) return;
+  greet(gateway.url, secret, upstream.name);
+  if (rebuild) watch(gateway, settings, upstream, stop);
+  await untilAborted(stop);
+}
+
+function watch(
+  gateway: Gateway,
+  settings: Settings,
+  upstream: OpenUpstream,
+  stop: AbortSignal,
+): void {
+  const bundleFolder = join(settings.stateFolder, "bundle");
+  watchSources(repository, stop, async () => {
+    const built = await buildWorker(bundleFolder, stop);
+    if (built.kind === "stopped") return;
+    if (built.kind === "broken") {
+      console.error(
+        `The Worker does not build; the last one that did still runs.\n${built.output}`,
+      );
+      return;
+    }
+    await gateway.reload({ bundleFolder, documents: await upstream.readDocuments() });
+    console.log("Built and started again.");
+  });
+}
+
+function expectFreePort(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === "EADDRINUSE";
+      reject(isTaken ? portTaken(port) : new StartFailure(`Port ${port}: ${error.message}.`));
+    });
+    server.listen(port, HOST, () => server.close(() => resolve()));
+  });
+}
+
+/** Aborts at the first signal. Ctrl-C reaches this process twice, from the terminal and from npm. */
+function listenForSignals(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => stop.abort());
+  }
+  return stop.signal;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
