@@ -1,0 +1,27 @@
+// The typed way to reach each object. Names are made here and nowhere else, and where state is a tenant's the name
+// carries the tenant, so that tenants never meet. A stub that threw is broken: reach again, which costs nothing.
+import type { Breaker } from "./breaker.ts";
+import type { Conversation } from "./conversation.ts";
+import { reach, type PersistedNamespace, type Remote } from "./itty.ts";
+import type { Ledger } from "./ledger.ts";
+
+export function ledgerOf(namespace: DurableObjectNamespace<Ledger>, tenantId: string): DurableObjectStub<Ledger> {
+  return namespace.getByName(tenantId);
+}
+
+/** A tenant's id holds no colon, so no session of one tenant can spell another's name. */
+export function conversationOf(
+  namespace: DurableObjectNamespace<Conversation>,
+  tenantId: string,
+  sessionHash: string,
+): DurableObjectStub<Conversation> {
+  return namespace.getByName(`${tenantId}:${sessionHash}`);
+}
+
+/**
+ * An upstream's health is the operator's and belongs to no tenant. The prefix keeps an id of 64 hex digits from being
+ * read as an object id by itty-durable. Never await the result itself, only its methods.
+ */
+export function breakerOf(namespace: PersistedNamespace, upstreamId: string): Remote<Breaker> {
+  return reach<Breaker>(namespace, `upstream:${upstreamId}`);
+}
