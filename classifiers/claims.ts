@@ -1,0 +1,55 @@
+// Drops sentences in which a text speaks of its own difficulty. A caller who writes "this is very hard" must
+// not buy more thinking by it, and one who writes "easy" must not be given less; what is asked decides.
+
+/** The longest sentence that is taken for such a claim, in UTF-16 units; longer ones carry content as well. */
+const CLAIM_CHARS_MAX = 160;
+/** A text is searched for at most this many claims, so that a text made of them costs no more than its reading. */
+const CLAIMS_MAX = 32;
+
+const CLAIM_WORD =
+  /\b(?:hard|harder|hardest|difficult|difficulty|easy|easier|easiest|tricky|challenging|simple|trivial|tough|complicated|impossible|demanding)\b/gi;
+const SPEAKS_OF_ITSELF =
+  /\b(?:this|these|it|it's|level|difficulty|the (?:following |next |above )?(?:question|problem|task|puzzle|exercise|riddle|query|request|one))\b/i;
+
+export function withoutClaims(text: string): string {
+  let kept = "";
+  let from = 0;
+  let found = 0;
+  CLAIM_WORD.lastIndex = 0;
+  for (let match = CLAIM_WORD.exec(text); match !== null && found < CLAIMS_MAX; match = CLAIM_WORD.exec(text)) {
+    found += 1;
+    const start = startOfSentence(text, match.index, from);
+    const end = endOfSentence(text, match.index);
+    if (start === null || end === null) continue;
+    const sentence = text.slice(start, end);
+    if (/\d/.test(sentence) || !SPEAKS_OF_ITSELF.test(sentence)) continue;
+    kept += text.slice(from, start);
+    from = end;
+    CLAIM_WORD.lastIndex = Math.max(end, match.index + 1);
+  }
+  if (from === 0) return text;
+  const rest = (kept + text.slice(from)).trim();
+  // A text that only speaks of its difficulty is read as it is: there is nothing else to read.
+  return rest === "" ? text : rest;
+}
+
+function startOfSentence(text: string, at: number, earliest: number): number | null {
+  const lowest = Math.max(earliest, at - CLAIM_CHARS_MAX);
+  for (let index = at - 1; index >= lowest; index -= 1) {
+    if (isSentenceEnd(text.charCodeAt(index))) return index + 1;
+  }
+  return lowest === earliest ? earliest : null;
+}
+
+function endOfSentence(text: string, at: number): number | null {
+  const highest = Math.min(text.length, at + CLAIM_CHARS_MAX);
+  for (let index = at; index < highest; index += 1) {
+    if (isSentenceEnd(text.charCodeAt(index))) return index + 1;
+  }
+  return highest === text.length ? text.length : null;
+}
+
+/** `.`, `!`, `?` or a line break. */
+function isSentenceEnd(unit: number): boolean {
+  return unit === 46 || unit === 33 || unit === 63 || unit === 10;
+}

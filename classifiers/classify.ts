@@ -1,0 +1,77 @@
+// The interim probe: a query's text to features, from its surface alone. A few dozen counts and a table of
+// coefficients; README.md says how good it is. Trained weights come behind the same function later.
+import { expectTokens } from "./expected-tokens.ts";
+import { KINDS, type Features, type Kind } from "./features.ts";
+import { readSignals } from "./signals.ts";
+import { cueHits, looksLikeCode, readSurface, shapeOf, type Surface } from "./surface.ts";
+import { weigh, type Weighed } from "./weigh.ts";
+
+/** The fit saw no text beyond this, in UTF-16 units. */
+const FITTED_CHARS_MAX = 4000;
+/** English running text has at least 25 hits of cue words per 100 words in the recorded data; Latin-script others under 15. */
+const ENGLISH_CUES_MIN = 0.15;
+const ENGLISH_WORDS_MIN = 5;
+/** Above this share of letters from outside ASCII the cues, which are English, say nothing. */
+const FOREIGN_SHARE_MAX = 0.2;
+
+/**
+ * Reads at most the first 8,192 and the last 4,096 UTF-16 units of `text`. Pure; never throws.
+ * `difficulty` and `hard` are fitted on the recorded probability that a mid-sized model (gpt-4o-mini,
+ * Llama-3-70B, claude-3-haiku, gemini-1.5-flash, jointly fitted) fails.
+ */
+export function classify(text: string): Features {
+  const surface = readSurface(text);
+  const foreign = isForeign(surface);
+  const weighed = weigh(readSignals(surface), foreign ? shiftForeign(surface) : NO_SHIFT);
+  return {
+    difficulty: round(logistic(weighed.demands)),
+    hard: round(logistic(weighed.fails)),
+    kind: weighed.kind,
+    expectedTokens: expectTokens(weighed.kind, Math.exp(weighed.logTokens), answersWithText(weighed.kind, surface)),
+    confidence: round(trust(surface, weighed, foreign)),
+    shape: { ...shapeOf(surface), chars: text.length },
+  };
+}
+
+const NO_SHIFT: readonly number[] = KINDS.map(() => 0);
+
+/** No English cue fires in another language, but options and quantities look the same in each. */
+function shiftForeign(surface: Surface): readonly number[] {
+  const likely: Kind | null = surface.choices >= 2 ? "knowledge" : surface.numbers >= 2 ? "math" : null;
+  return KINDS.map((kind) => (kind === likely ? 20 : 0));
+}
+
+function isForeign(surface: Surface): boolean {
+  if (surface.foreignLetters > FOREIGN_SHARE_MAX * (surface.letters + surface.foreignLetters)) return true;
+  if (surface.words < ENGLISH_WORDS_MIN || surface.latexCommands > 0 || looksLikeCode(surface)) return false;
+  let hits = 0;
+  for (const group of surface.cues) hits += group;
+  return hits < ENGLISH_CUES_MIN * surface.words;
+}
+
+/** A program or a free text is asked for, so that the answer itself is long in every mode. */
+function answersWithText(kind: Kind, surface: Surface): boolean {
+  if (kind === "chat") return cueHits(surface, "writing") > 0 || surface.words > 40;
+  return kind === "code" && !surface.endsAsQuestion && !surface.assertsOutput;
+}
+
+/**
+ * The probability of the likeliest kind, lowered where the fit never was: another language, hardly a word,
+ * a text longer than any that was fitted. It is not a probability that `hard` is right.
+ */
+function trust(surface: Surface, weighed: Weighed, foreign: boolean): number {
+  let confidence = Math.max(...weighed.kinds);
+  if (foreign) confidence *= 0.3;
+  if (surface.words < 2 && !foreign) confidence *= 0.3;
+  if (surface.chars > FITTED_CHARS_MAX) confidence *= 0.6;
+  return confidence;
+}
+
+function logistic(value: number): number {
+  return 1 / (1 + Math.exp(-value));
+}
+
+/** Four places are finer than anything measured, and they keep records and test outputs readable. */
+function round(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
+}

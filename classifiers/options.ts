@@ -1,0 +1,69 @@
+// Finds the answer options of a question and the stem that stands before them.
+
+/** Options are counted up to the alphabet's end; a text with more labels is a list, not a choice. */
+const OPTIONS_MAX = 26;
+/** Listed options without letters ("Options:" and dashes) are followed this far, in UTF-16 units. */
+const LISTED_CHARS_MAX = 4000;
+
+export interface Options {
+  readonly choices: number;
+  /** UTF-16 units before the first option, or all of them when there is none. */
+  readonly stemChars: number;
+}
+
+/** "A) ", "A. ", "A: ", "(A) " or "[A] " after a line's or a word's beginning. */
+const LABEL = /(?:^|[\s([])([A-Z])[).:\]][ \t\u00a0]?(?=\S)/g;
+const LISTED = /\boptions:[ \t]*\n/i;
+/** "Answer Choices:" and its like belong to the options, not to the stem. */
+const HEADING = /\b(?:answer choices|choices|options|possible answers)[ \t]*:\s*$/i;
+const HEADING_CHARS_MAX = 40;
+
+export function findOptions(text: string): Options {
+  const lettered = findLettered(text);
+  if (lettered !== null) return lettered;
+  const listed = findListed(text);
+  return listed ?? { choices: 0, stemChars: text.length };
+}
+
+function findLettered(text: string): Options | null {
+  let expected = 65;
+  let start = 0;
+  let bestStart = 0;
+  let bestCount = 0;
+  LABEL.lastIndex = 0;
+  for (let match = LABEL.exec(text); match !== null; match = LABEL.exec(text)) {
+    const letter = match[1]!.charCodeAt(0);
+    // The label's last separator may open the next label ("A) B)"), so the search steps back over it.
+    if (letter === 65) {
+      start = match.index;
+      expected = 66;
+    } else if (letter === expected) {
+      expected += 1;
+    } else continue;
+    const count = expected - 65;
+    if (count >= bestCount && count <= OPTIONS_MAX) {
+      bestCount = count;
+      bestStart = start;
+    }
+  }
+  if (bestCount < 2) return null;
+  return { choices: bestCount, stemChars: stemLength(text, bestStart) };
+}
+
+function findListed(text: string): Options | null {
+  const heading = LISTED.exec(text);
+  if (heading === null) return null;
+  const lines = text.slice(heading.index + heading[0].length, heading.index + LISTED_CHARS_MAX).split("\n");
+  let choices = 0;
+  for (const line of lines) {
+    if (!line.startsWith("- ") || choices === OPTIONS_MAX) break;
+    choices += 1;
+  }
+  return choices < 2 ? null : { choices, stemChars: stemLength(text, heading.index) };
+}
+
+function stemLength(text: string, optionsStart: number): number {
+  const before = text.slice(Math.max(0, optionsStart - HEADING_CHARS_MAX), optionsStart);
+  const heading = HEADING.exec(before);
+  return (heading === null ? optionsStart : optionsStart - (before.length - heading.index));
+}
