@@ -12,6 +12,8 @@ import { readSettings, readVariables, type Settings } from "./settings.ts";
 import { watchSources } from "./watch-sources.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
+/** How soon a start ends after the npm that ran it. */
+const ORPHAN_CHECK_MS = 250;
 /** By then workerd is killed and the rest is only politeness; nobody should wait for it. */
 const CLOSE_DEADLINE_MS = 1500;
 
@@ -105,6 +107,15 @@ function listenForSignals(): AbortSignal {
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => stop.abort());
+  }
+  // A signal to npm ends the shell between npm and this process, and the shell does not pass it on.
+  // Only under npm: who starts this file by hand may well mean it to outlive a shell.
+  if (process.env["npm_lifecycle_event"] !== undefined) {
+    const parent = process.ppid;
+    const timer = setInterval(() => {
+      if (process.ppid !== parent) stop.abort();
+    }, ORPHAN_CHECK_MS);
+    timer.unref();
   }
   return stop.signal;
 }

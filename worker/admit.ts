@@ -1,0 +1,158 @@
+// Who asks, for whom, under which policy, and for what: the key to a tenant, the body to an ask, or a failure.
+import type { Catalog } from "../policies/catalog.ts";
+import { isMode, MODES, type Mode } from "../policies/mode.ts";
+import type { Policy } from "../policies/policy.ts";
+import type { Tenant } from "../policies/tenant.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Ask, Dialect } from "./dialect/dialect.ts";
+import type { Failure } from "./failure.ts";
+
+/** Room for a long context with a few images as base64, and small beside an isolate's 128 MB. */
+export const BODY_BYTES_MAX = 10 * 1024 * 1024;
+
+/** Longer session names are cut by hashing anyway; this only bounds what is read. */
+const SESSION_CHARS_MAX = 1024;
+
+/** Where clients put a conversation's name. Read when it is there, never required. */
+const SESSION_HEADERS = [
+  "x-sluice-session",
+  "x-claude-code-session-id",
+  "session-id",
+  "session_id",
+  "thread-id",
+  "x-session-id",
+  "x-session-affinity",
+];
+
+export interface Caller {
+  readonly tenant: Tenant;
+  readonly keyId: string;
+  readonly catalog: Catalog;
+}
+
+export interface Admission extends Caller {
+  readonly kind: "admitted";
+  readonly policy: Policy;
+  readonly ask: Ask;
+  /** What the caller asked for by name; null where Sluice chooses. */
+  readonly asked: { readonly mode: Mode | null; readonly model: string | null };
+  /** Names the conversation, inside its tenant. */
+  readonly session: string;
+  readonly wantsExplanation: boolean;
+}
+
+type Refused = { readonly kind: "refused"; readonly failure: Failure };
+
+export async function admit(
+  request: Request,
+  dialect: Dialect,
+  configuration: Configuration,
+  nowMs: number,
+): Promise<Admission | Refused> {
+  const caller = await authenticate(request, configuration, nowMs);
+  if (caller.kind === "refused") return caller;
+  const policy = await pickPolicy(request, caller.tenant, configuration);
+  if ("failure" in policy) return policy;
+  const body = await readBody(request);
+  if (typeof body !== "string") return refuse(body);
+  const read = dialect.read(body);
+  if (read.kind !== "read") return refuse(read);
+  const asked = readAsked(request, read.ask.model, caller);
+  if ("failure" in asked) return asked;
+  return {
+    ...caller,
+    kind: "admitted",
+    policy,
+    ask: read.ask,
+    asked,
+    session: sessionOf(request, read.ask),
+    wantsExplanation: request.headers.get("x-sluice-explain") === "1",
+  };
+}
+
+/** The key's tenant and the catalog. Keys are looked up by hash, so no comparison tells how near a guess was. */
+export async function authenticate(
+  request: Request,
+  configuration: Configuration,
+  nowMs: number,
+): Promise<({ readonly kind: "authenticated" } & Caller) | Refused> {
+  const secret = /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? request.headers.get("x-api-key");
+  if (secret === null || secret === undefined || secret === "") return refuse({ kind: "key-missing" });
+  const key = await configuration.key(await sha256Hex(secret));
+  if (key === null || (key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs)) return refuse({ kind: "key-unknown" });
+  const [tenant, catalog] = await Promise.all([configuration.tenant(key.tenant), configuration.catalog()]);
+  if (tenant === null) return refuse({ kind: "not-configured", what: "this key's tenant is missing" });
+  if (catalog === null) return refuse({ kind: "not-configured", what: "there is no catalog" });
+  return { kind: "authenticated", tenant, keyId: key.id, catalog };
+}
+
+/** Models that a tenant may name, in the catalog's order. */
+export function modelsOf(caller: Pick<Caller, "tenant" | "catalog">): string[] {
+  const { models } = caller.tenant;
+  return caller.catalog.models.map(({ id }) => id).filter((id) => models === undefined || models.includes(id));
+}
+
+async function pickPolicy(request: Request, tenant: Tenant, configuration: Configuration): Promise<Policy | Refused> {
+  const asked = request.headers.get("x-sluice-policy");
+  const allowed = [tenant.policy, ...tenant.policies];
+  if (asked !== null && !allowed.includes(asked)) {
+    return refuse({ kind: "invalid-field", field: "x-sluice-policy", problem: `must be one of ${allowed.join(", ")}` });
+  }
+  const policy = await configuration.policy(asked ?? tenant.policy);
+  return policy ?? refuse({ kind: "not-configured", what: `the policy "${asked ?? tenant.policy}" is missing` });
+}
+
+function readAsked(request: Request, model: string, caller: Caller): Admission["asked"] | Refused {
+  const header = request.headers.get("x-sluice-mode");
+  if (header !== null && header !== "auto" && !isMode(header)) {
+    return refuse({ kind: "invalid-field", field: "x-sluice-mode", problem: `must be one of auto, ${MODES.join(", ")}` });
+  }
+  const mode = header !== null && isMode(header) ? header : null;
+  if (model === "auto") return { mode, model: null };
+  if (model.startsWith("auto:")) {
+    const named = model.slice("auto:".length);
+    return isMode(named) ? { mode: mode ?? named, model: null } : refuse({ kind: "model-unknown", model });
+  }
+  return modelsOf(caller).includes(model) ? { mode, model } : refuse({ kind: "model-unknown", model });
+}
+
+function sessionOf(request: Request, ask: Ask): string {
+  for (const name of SESSION_HEADERS) {
+    const value = request.headers.get(name);
+    if (value !== null && value !== "") return `named ${value.slice(0, SESSION_CHARS_MAX)}`;
+  }
+  return `seed ${ask.conversationSeed}`;
+}
+
+/** The body as text. Stops at the bound instead of believing `content-length`, which a client may leave out or forge. */
+async function readBody(request: Request): Promise<string | Failure> {
+  const tooLarge: Failure = { kind: "body-too-large", bytesMax: BODY_BYTES_MAX };
+  if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return tooLarge;
+  if (request.body === null) return { kind: "malformed-json", position: 0, detail: "it is empty" };
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request.body) {
+      bytes += chunk.byteLength;
+      if (bytes > BODY_BYTES_MAX) return tooLarge;
+      chunks.push(chunk);
+    }
+  } catch {
+    // The connection broke while the client was still sending; there is nobody to answer.
+    return { kind: "client-left" };
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(await new Blob(chunks).arrayBuffer());
+  } catch {
+    return { kind: "invalid-field", field: "body", problem: "must be UTF-8" };
+  }
+}
+
+export async function sha256Hex(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function refuse(failure: Failure): Refused {
+  return { kind: "refused", failure };
+}

@@ -1,0 +1,66 @@
+// Every route, and the one place where a bug becomes an answer.
+import { Hono } from "hono/tiny";
+import { authenticate, modelsOf } from "./admit.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { chat } from "./dialect/chat.ts";
+import type { Dialect } from "./dialect/dialect.ts";
+import { DIALECTS } from "./dialect/table.ts";
+import { MODES } from "../policies/mode.ts";
+import type { Failure } from "./failure.ts";
+import { failureResponse, serve } from "./serve.ts";
+
+export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) => Dependencies) {
+  const app = new Hono<{ Bindings: Env }>();
+
+  app.get("/healthz", (context) => context.json({ ok: true }));
+  // Some clients ask for the root before anything else, to see that somebody is there.
+  app.get("/", (context) => context.json({ name: "sluice" }));
+
+  app.get("/v1/models", async (context) => {
+    const deps = dependenciesOf(context.env, executionOf(context));
+    const caller = await authenticate(context.req.raw, deps.configuration, deps.now());
+    if (caller.kind === "refused") return fail(caller.failure, chat, deps.newId());
+    const ids = ["auto", ...MODES.map((mode) => `auto:${mode}`), ...modelsOf(caller)];
+    return context.json({
+      object: "list",
+      data: ids.map((id) => ({ id, object: "model", created: 0, owned_by: "sluice" })),
+    });
+  });
+
+  for (const dialect of DIALECTS) {
+    app.post(dialect.path, (context) => serve(context.req.raw, dialect, dependenciesOf(context.env, executionOf(context))));
+  }
+
+  const allowed = new Map<string, string>([
+    ["/healthz", "GET"],
+    ["/", "GET"],
+    ["/v1/models", "GET"],
+    ...DIALECTS.map(({ path }): [string, string] => [path, "POST"]),
+  ]);
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    const methods = allowed.get(path);
+    const failure: Failure =
+      methods === undefined ? { kind: "route-unknown", method, path } : { kind: "method-not-allowed", method, path, allowed: methods };
+    return fail(failure, dialectOf(path), crypto.randomUUID());
+  });
+  app.onError((error, context) => {
+    const requestId = crypto.randomUUID();
+    console.error(JSON.stringify({ event: "internal-error", requestId, problem: error.message, stack: error.stack }));
+    return fail({ kind: "internal" }, dialectOf(context.req.path), requestId);
+  });
+  return app;
+}
+
+/** A failure has the shape of the API that was called; where none was, OpenAI's, which most clients read. */
+function dialectOf(path: string): Dialect {
+  return DIALECTS.find((dialect) => path.startsWith(dialect.path)) ?? chat;
+}
+
+function fail(failure: Failure, dialect: Dialect, requestId: string): Response {
+  return failureResponse(failure, dialect, { "x-request-id": requestId });
+}
+
+function executionOf(context: { executionCtx: unknown }): ExecutionContext {
+  return context.executionCtx as ExecutionContext;
+}

@@ -1,0 +1,32 @@
+// What a request's life needs from outside, named once. Below the entry nothing sees the environment itself,
+// so every step takes just what it uses, and a test can stand in for any of it.
+import type { HoldAnswer, HoldRequest, SettleAnswer, Settlement } from "../policies/account.ts";
+import type { Breakers } from "./breakers.ts";
+import type { Configuration } from "./configuration.ts";
+import type { Conversations } from "./conversations.ts";
+import type { Strategy } from "./strategy/strategy.ts";
+
+/** One tenant's ledger, as a caller across the network sees it. */
+export interface LedgerPort {
+  hold(request: HoldRequest): Promise<HoldAnswer>;
+  settle(settlement: Settlement): Promise<SettleAnswer>;
+  /** Voids a hold whose call never left. */
+  release(callId: string): Promise<unknown>;
+}
+
+export interface Dependencies {
+  readonly configuration: Configuration;
+  readonly breakers: Breakers;
+  readonly conversations: Conversations;
+  /** A fresh stub at every call: one that threw is broken for good. */
+  ledgerOf(tenantId: string): LedgerPort;
+  /** The secret of that name; null when it is not set. */
+  secret(name: string): string | null;
+  strategyOf(id: string): Strategy | null;
+  now(): number;
+  newId(): string;
+  /** 0..1, for jitter only. */
+  chance(): number;
+  /** Lets work go on after the answer: at most 30 s after the client left, on Cloudflare. */
+  finish(work: Promise<unknown>): void;
+}

@@ -1,0 +1,217 @@
+// Reads a chat-completions body by hand: only the fields that a decision needs, each fault naming its field and its mend.
+import { members } from "../../stream/json-text.ts";
+import type { Ask, ReadAsk } from "../dialect.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+type Fault = Extract<ReadAsk, { kind: "invalid-field" }>;
+
+/** OpenAI's own bound on `n`. */
+const ANSWERS_MAX = 128;
+/** Far above any model's output; catches milliseconds or bytes sent by mistake. */
+const OUTPUT_TOKENS_MAX = 10_000_000;
+
+export function readChat(body: string): ReadAsk {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch (error) {
+    return malformed(body, error);
+  }
+  if (!isFields(parsed)) return fault("body", "must be a JSON object with `model` and `messages`");
+  const spans = members(body);
+  const twice = firstTwice(spans.map(({ key }) => key));
+  // Two parsers may keep different ones of a pair, and then gateway and engine would not read the same request.
+  if (twice !== null) return fault(twice, "stands twice in the body; send it once");
+
+  const model = parsed["model"];
+  if (typeof model !== "string" || model === "") return fault("model", "must be a string: `auto`, or a model of `GET /v1/models`");
+  const messages = parsed["messages"];
+  if (!Array.isArray(messages) || messages.length === 0) return fault("messages", "must be an array of at least one message");
+  const conversation = readMessages(messages);
+  if ("problem" in conversation) return fault(conversation.field, conversation.problem);
+  const numbers = readNumbers(parsed);
+  if ("problem" in numbers) return fault(numbers.field, numbers.problem);
+  const stream = parsed["stream"] ?? false;
+  if (typeof stream !== "boolean") return fault("stream", "must be true or false");
+  const options = parsed["stream_options"] ?? {};
+  if (!isFields(options)) return fault("stream_options", "must be an object");
+  const effort = parsed["reasoning_effort"] ?? null;
+  if (effort !== null && typeof effort !== "string") return fault("reasoning_effort", "must be a string such as `low`");
+
+  const sized = (key: string): number => {
+    const span = spans.find((member) => member.key === key);
+    return span === undefined ? 0 : byteLength(body.slice(span.valueStart, span.valueEnd));
+  };
+  const ask: Ask = {
+    model,
+    isStream: stream,
+    wantsUsage: options["include_usage"] === true,
+    outputTokensMax: numbers.outputTokensMax,
+    answers: numbers.answers,
+    effort,
+    setsTemperature: (parsed["temperature"] ?? null) !== null,
+    setsThinking: ["chat_template_kwargs", "enable_thinking", "thinking", "thinking_budget", "thinking_token_budget", "think", "reasoning"].some(
+      (key) => (parsed[key] ?? null) !== null,
+    ),
+    isConstrained: constrainsForm(parsed),
+    hasTools: isFilled(parsed["tools"]) || isFilled(parsed["functions"]),
+    query: conversation.query,
+    hasHistory: conversation.hasHistory,
+    isToolResult: conversation.isToolResult,
+    conversationSeed: conversation.conversationSeed,
+    unseenParts: conversation.unseenParts,
+    inputBytes: Math.max(0, sized("messages") - conversation.encodedChars) + sized("tools") + sized("functions") + sized("response_format"),
+    wire: body,
+  };
+  return { kind: "read", ask };
+}
+
+/** A fault of a part, before it becomes a fault of the request. */
+interface PartFault {
+  readonly field: string;
+  readonly problem: string;
+}
+
+type Conversation = Pick<Ask, "query" | "hasHistory" | "isToolResult" | "conversationSeed" | "unseenParts"> & {
+  /** Characters of pictures, sound and files inside the body, whose tokens do not follow from their length. */
+  readonly encodedChars: number;
+};
+
+function readMessages(messages: readonly unknown[]): Conversation | PartFault {
+  let query = "";
+  let firstUser: string | null = null;
+  let system = "";
+  let hasHistory = false;
+  let unseenParts = 0;
+  let encodedChars = 0;
+  let lastRole = "";
+  for (const [index, message] of messages.entries()) {
+    const field = `messages[${index}]`;
+    if (!isFields(message)) return { field, problem: "must be an object with `role` and `content`" };
+    const { role, content } = message;
+    if (typeof role !== "string") return { field: `${field}.role`, problem: "must be a string such as `user`" };
+    const read = readContent(content ?? null);
+    if (read === null) return { field: `${field}.content`, problem: "must be a string, an array of parts, or null" };
+    unseenParts += read.unseenParts;
+    encodedChars += read.encodedChars;
+    lastRole = role;
+    if (role === "user") {
+      query = read.text;
+      firstUser ??= read.text;
+    } else if (role === "system" || role === "developer") {
+      system += read.text;
+    } else {
+      hasHistory = true;
+    }
+  }
+  return {
+    query,
+    hasHistory,
+    isToolResult: lastRole === "tool" || lastRole === "function",
+    conversationSeed: JSON.stringify([system, firstUser ?? ""]),
+    unseenParts,
+    encodedChars,
+  };
+}
+
+interface Content {
+  readonly text: string;
+  readonly unseenParts: number;
+  readonly encodedChars: number;
+}
+
+function readContent(content: unknown): Content | null {
+  if (content === null) return { text: "", unseenParts: 0, encodedChars: 0 };
+  if (typeof content === "string") return { text: content, unseenParts: 0, encodedChars: 0 };
+  if (!Array.isArray(content)) return null;
+  const texts: string[] = [];
+  let unseenParts = 0;
+  let encodedChars = 0;
+  for (const part of content as readonly unknown[]) {
+    if (!isFields(part)) return null;
+    const { type, text } = part;
+    if (typeof text === "string") {
+      texts.push(text);
+    } else if (type !== "text" && type !== "refusal") {
+      unseenParts += 1;
+      encodedChars += longStrings(part);
+    }
+  }
+  return { text: texts.join("\n"), unseenParts, encodedChars };
+}
+
+/** Characters of the strings in a part: its picture, sound or file stands one level down, or at the top. */
+function longStrings(part: Fields): number {
+  let chars = 0;
+  for (const value of Object.values(part)) {
+    if (typeof value === "string") chars += value.length;
+    else if (isFields(value)) for (const inner of Object.values(value)) if (typeof inner === "string") chars += inner.length;
+  }
+  return chars;
+}
+
+function readNumbers(parsed: Fields): { outputTokensMax: number | null; answers: number } | PartFault {
+  let outputTokensMax: number | null = null;
+  // A small `max_tokens` beside a large `max_completion_tokens` would slip under a budget; the larger is held.
+  for (const field of ["max_tokens", "max_completion_tokens"]) {
+    const value = parsed[field] ?? null;
+    if (value === null) continue;
+    if (!isCount(value, OUTPUT_TOKENS_MAX)) {
+      return { field, problem: `must be a whole number from 1 to ${OUTPUT_TOKENS_MAX}` };
+    }
+    outputTokensMax = Math.max(outputTokensMax ?? 0, value);
+  }
+  const answers = parsed["n"] ?? 1;
+  if (!isCount(answers, ANSWERS_MAX)) return { field: "n", problem: `must be a whole number from 1 to ${ANSWERS_MAX}` };
+  return { outputTokensMax, answers };
+}
+
+/** Fields by which clients and engines bind the answer's form. */
+function constrainsForm(parsed: Fields): boolean {
+  const format = parsed["response_format"];
+  if (isFields(format) && format["type"] !== "text") return true;
+  return ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "grammar", "prediction"].some(
+    (key) => (parsed[key] ?? null) !== null,
+  );
+}
+
+function isFilled(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+function isCount(value: unknown, max: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= max;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function firstTwice(keys: readonly string[]): string | null {
+  const seen = new Set<string>();
+  for (const key of keys) {
+    if (seen.has(key)) return key;
+    seen.add(key);
+  }
+  return null;
+}
+
+const encoder = new TextEncoder();
+
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
+function malformed(body: string, error: unknown): ReadAsk {
+  const detail = error instanceof Error ? error.message : "";
+  // V8 writes the place into its message; where it does not, the text ended too early.
+  const place = /position (\d+)/.exec(detail)?.[1];
+  const position = place === undefined ? body.length : Number(place);
+  if (body.trim() === "") return { kind: "malformed-json", position: 0, detail: "it is empty" };
+  const found = position >= body.length ? "it ends too early" : `unexpected ${JSON.stringify(body.charAt(position))}`;
+  return { kind: "malformed-json", position, detail: found };
+}
+
+function fault(field: string, problem: string): Fault {
+  return { kind: "invalid-field", field, problem };
+}

@@ -1,0 +1,98 @@
+// What every client API must offer: read a request, write an answer, write an event of one, and fail in its own shape.
+// A dialect is a file beside this one and a line in table.ts; nothing else in the worker knows its field names.
+import type { Failure, PublicFailure } from "../failure.ts";
+
+/** A request in the gateway's own words, together with the body that goes on to an upstream. */
+export interface Ask {
+  /** As the client wrote it: `auto`, `auto:short`, or a catalog model. */
+  readonly model: string;
+  readonly isStream: boolean;
+  /** The client asked for the usage chunk itself; otherwise it is taken out of the stream again. */
+  readonly wantsUsage: boolean;
+  /** The larger of the client's bounds on output; null when it set none. */
+  readonly outputTokensMax: number | null;
+  /** How many answers to the one question; each may be as long as the bound. */
+  readonly answers: number;
+  readonly effort: string | null;
+  readonly setsTemperature: boolean;
+  /** The client drives an engine's thinking by fields of its own, so Sluice leaves them alone. */
+  readonly setsThinking: boolean;
+  /** The client constrains the answer's form: JSON, a schema, a grammar. */
+  readonly isConstrained: boolean;
+  readonly hasTools: boolean;
+  /** The last user turn, which the probe reads. */
+  readonly query: string;
+  /** Something answered before in this conversation. */
+  readonly hasHistory: boolean;
+  /** The last turn is the result of a tool. */
+  readonly isToolResult: boolean;
+  /** System text and first user turn: what tells conversations apart when no session is named. */
+  readonly conversationSeed: string;
+  /** Bytes that become input tokens as text: the messages and the tools, without what is encoded in them. */
+  readonly inputBytes: number;
+  /** Parts whose size the text does not show: images, audio, files. */
+  readonly unseenParts: number;
+  /** The body for an upstream, in the chat-completions form that all upstreams speak. */
+  readonly wire: string;
+}
+
+export type ReadAsk = { readonly kind: "read"; readonly ask: Ask } | Extract<Failure, { kind: "malformed-json" | "invalid-field" }>;
+
+/** What an upstream's answer says, free of any dialect. */
+export type Delta =
+  | { readonly kind: "reasoning"; readonly text: string }
+  | { readonly kind: "text"; readonly text: string }
+  | {
+      readonly kind: "tool-call";
+      readonly index: number;
+      readonly id: string | null;
+      readonly name: string | null;
+      readonly arguments: string;
+    }
+  | { readonly kind: "finish"; readonly reason: string }
+  | { readonly kind: "usage"; readonly usage: UsageReport };
+
+/** Tokens as the upstream reported them; reasoning inside output, cached inside input. */
+export interface UsageReport {
+  readonly inputTokens: number;
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  readonly reasoningTokens: number;
+}
+
+/** What an answer needs to know of itself to be written. */
+export interface AnswerHead {
+  readonly requestId: string;
+  readonly model: string;
+  readonly createdSeconds: number;
+  readonly wantsUsage: boolean;
+}
+
+export interface Dialect {
+  readonly name: string;
+  readonly path: string;
+  /** Upstream bytes may pass as they are, because they already are this dialect. */
+  readonly passesBytes: boolean;
+  read(body: string): ReadAsk;
+  /** A whole answer out of deltas. */
+  write(head: AnswerHead, deltas: readonly Delta[]): string;
+  /** The stream's first bytes, one delta's, and its last. */
+  readonly event: {
+    open(head: AnswerHead): string;
+    delta(head: AnswerHead, delta: Delta): string;
+    close(head: AnswerHead): string;
+  };
+  readonly fail: {
+    body(failure: PublicFailure, requestId: string): string;
+    /** A failure after the headers went: an event, never followed by a clean end. */
+    event(failure: PublicFailure, requestId: string): string;
+  };
+  /** The explanation, where this dialect has room for it. */
+  readonly explain: {
+    /** Adds it to a whole answer, every other byte kept. */
+    body(answer: string, explanation: string): string;
+    /** An event before the stream's end; the dialect says which data ends it. */
+    event(head: AnswerHead, explanation: string): string;
+    isLast(data: string): boolean;
+  };
+}

@@ -1,0 +1,38 @@
+// The entry: the Worker, and the object classes that the runtime looks for here. Turns the environment into
+// what a request needs; no other file sees it.
+import { breakerOf, conversationOf, ledgerOf } from "../durable/reach.ts";
+import { createApp } from "./app.ts";
+import { Breakers, type PermitCache } from "./breakers.ts";
+import { Configuration, type DocumentCache } from "./configuration.ts";
+import { Conversations } from "./conversations.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { strategyOf } from "./strategy/table.ts";
+
+export { Breaker } from "../durable/breaker.ts";
+export { Conversation } from "../durable/conversation.ts";
+export { Ledger } from "../durable/ledger.ts";
+
+// Shared by the requests of an isolate: documents and permits are plain data, and short-lived.
+const documents: DocumentCache = new Map();
+const permits: PermitCache = new Map();
+
+function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
+  const now = (): number => Date.now();
+  return {
+    configuration: new Configuration(env.CONFIGURATION, documents, now),
+    breakers: new Breakers((upstreamId) => breakerOf(env.BREAKER, upstreamId), permits, now),
+    conversations: new Conversations((tenantId, sessionHash) => conversationOf(env.CONVERSATION, tenantId, sessionHash)),
+    ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
+    secret: (name) => {
+      const value: unknown = Reflect.get(env, name);
+      return typeof value === "string" && value !== "" ? value : null;
+    },
+    strategyOf,
+    now,
+    newId: () => crypto.randomUUID(),
+    chance: () => Math.random(),
+    finish: (work) => context.waitUntil(work),
+  };
+}
+
+export default createApp(dependenciesOf) satisfies ExportedHandler<Env>;

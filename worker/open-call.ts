@@ -1,0 +1,143 @@
+// A call that has begun to answer: its bytes, what they mean, and an end that settles it exactly once.
+import type { Certainty, Hold, Usage } from "../policies/account.ts";
+import type { Attempt, Heard } from "./attempt.ts";
+import type { Preparation } from "./prepare.ts";
+import type { Failure } from "./failure.ts";
+import { TIMED_OUT, within } from "./stream/wait.ts";
+import type { Fidelity, Knob } from "./upstream/engine.ts";
+
+export type Ending = "complete" | "client-left" | "upstream-broke" | "upstream-refused" | "abandoned" | "released";
+
+/** One call as the account shows it. */
+export interface CallAccount {
+  readonly callId: string;
+  readonly purpose: string;
+  readonly arm: string;
+  readonly upstream: string;
+  readonly strategies: readonly string[];
+  readonly heldTokens: number;
+  readonly heldNanos: number;
+  readonly knobs: readonly { knob: Knob["knob"]; fidelity: Fidelity; reason: string }[];
+  usage: Usage | null;
+  certainty: Certainty | null;
+  ending: Ending | null;
+}
+
+export interface Settled {
+  readonly usage: Usage;
+  readonly certainty: Certainty;
+  readonly ending: Ending;
+}
+
+export class OpenCall {
+  readonly preparation: Preparation;
+  readonly hold: Hold;
+  readonly account: CallAccount;
+  readonly #attempt: Attempt;
+  readonly #heldBack: Heard[] = [];
+  readonly #settle: (settled: Settled) => void;
+  #isEnded = false;
+
+  constructor(
+    attempt: Attempt,
+    preparation: Preparation,
+    hold: Hold,
+    account: CallAccount,
+    settle: (settled: Settled) => void,
+  ) {
+    this.#attempt = attempt;
+    this.preparation = preparation;
+    this.hold = hold;
+    this.account = account;
+    this.#settle = settle;
+  }
+
+  /**
+   * The gate: holds back what comes until something real was said, so that until then a failure is still a status and
+   * another upstream may be tried. Ends with `ready`, with the failure, or with `waiting` when the time is over.
+   */
+  async awaitFirst(gateMs: number, nowMs: () => number): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" | "waiting" }> {
+    const endsAtMs = nowMs() + gateMs;
+    for (;;) {
+      const heard = await within(this.#attempt.peek(), endsAtMs - nowMs());
+      if (heard === TIMED_OUT) return { kind: "waiting" };
+      this.#attempt.take();
+      if (heard.kind === "failed") return heard;
+      this.#heldBack.push(heard);
+      if (heard.kind !== "event" || heard.said.kind === "done") return { kind: "ready" };
+      if (heard.said.kind === "deltas" && heard.said.isReal) return { kind: "ready" };
+      // What is held back is bounded by time and by the size of events; this bounds their number.
+      if (this.#heldBack.length >= HELD_BACK_EVENTS_MAX) return { kind: "ready" };
+    }
+  }
+
+  /** What comes next; asking again before `take` gives the same. */
+  peek(): Promise<Heard> {
+    const heard = this.#heldBack[0];
+    return heard === undefined ? this.#attempt.peek() : Promise.resolve(heard);
+  }
+
+  take(): void {
+    if (this.#heldBack.length > 0) this.#heldBack.shift();
+    else this.#attempt.take();
+  }
+
+  /** What the call has used as far as is known now, and how sure that is. */
+  reckon(ending: Ending): Settled {
+    const { reader } = this.#attempt;
+    if (reader.usage !== null) return { usage: reader.usage, certainty: "exact", ending };
+    const usage: Usage = {
+      inputTokens: this.preparation.inputTokens,
+      cachedTokens: 0,
+      outputTokens: reader.seenTokens,
+      reasoningTokens: reader.seenReasoningTokens,
+    };
+    return { usage, certainty: reader.seenTokens === 0 && ending !== "complete" ? "unknown" : "at_least", ending };
+  }
+
+  /** Ends the call for good: the first ending settles, every later one is nothing. */
+  end(ending: Ending, isFree = false): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#attempt.cancel();
+    const settled = isFree ? { usage: NO_USAGE, certainty: "exact" as const, ending } : this.reckon(ending);
+    Object.assign(this.account, settled);
+    this.#settle(settled);
+  }
+}
+
+/** Comments before the first token, one a second for longer than any gate. */
+const HELD_BACK_EVENTS_MAX = 1000;
+
+const NO_USAGE: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
+
+/** Reads a call to its end, for strategies that need its text. Ends it, whatever happens. */
+export async function collect(
+  call: OpenCall,
+): Promise<{ kind: "collected"; text: string; reasoning: string; finishReason: string | null } | { kind: "failed"; failure: Failure }> {
+  let text = "";
+  let reasoning = "";
+  let finishReason: string | null = null;
+  try {
+    for (;;) {
+      const heard = await call.peek();
+      call.take();
+      if (heard.kind === "failed") {
+        call.end("upstream-broke", heard.trouble.isFree);
+        return { kind: "failed", failure: heard.trouble.failure };
+      }
+      const deltas = heard.kind === "whole" ? heard.deltas : heard.kind === "event" && heard.said.kind === "deltas" ? heard.said.deltas : [];
+      for (const delta of deltas) {
+        if (delta.kind === "text") text += delta.text;
+        if (delta.kind === "reasoning") reasoning += delta.text;
+        if (delta.kind === "finish") finishReason = delta.reason;
+      }
+      if (heard.kind === "whole" || heard.kind === "end") {
+        call.end("complete");
+        return { kind: "collected", text, reasoning, finishReason };
+      }
+    }
+  } finally {
+    call.end("abandoned");
+  }
+}

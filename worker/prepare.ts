@@ -1,0 +1,137 @@
+// From a rung to the body that its upstream gets: mode to intent, intent to the engine's knobs, caps, and the
+// client's own text around them. Pure, so that a lower rung than the prepared one is simply prepared again.
+import type { Hold, Offer } from "../policies/account.ts";
+import { findModel, findUpstream, type Capability, type Catalog, type Model, type Upstream } from "../policies/catalog.ts";
+import type { Rung } from "../policies/choice.ts";
+import { armName, type Mode } from "../policies/mode.ts";
+import type { Policy } from "../policies/policy.ts";
+import type { Ask } from "./dialect/dialect.ts";
+import type { CallOrder, Draft, Strategy } from "./strategy/strategy.ts";
+import { off, undeclared, type Intent, type Knob } from "./upstream/engine.ts";
+import { engineOf } from "./upstream/table.ts";
+import { writeWire } from "./upstream/wire/write.ts";
+
+/** Bytes a token, and what a byte estimate is raised by: the default of the ledger's research (1.6). */
+const BYTES_PER_TOKEN = 3;
+const INPUT_MARGIN = 1.05;
+/** The template around the messages. */
+const OVERHEAD_TOKENS = 16;
+/** An image or a file costs an unknown number of tokens, never none: about a large image's. */
+const UNSEEN_PART_TOKENS = 1600;
+/** Share of an output cap that thinking may take, so that a visible answer always has room behind it. */
+const THINKING_SHARE = 0.75;
+/** Less than this is no answer. A client that itself asks for less gets what it asked for. */
+const OUTPUT_TOKENS_MIN = 64;
+
+export interface Preparation {
+  readonly rung: Rung;
+  readonly model: Model;
+  readonly upstream: Upstream;
+  readonly draft: Draft;
+  readonly inputTokens: number;
+}
+
+export interface PrepareContext {
+  readonly ask: Ask;
+  readonly catalog: Catalog;
+  readonly policy: Policy;
+  readonly order: CallOrder;
+  strategyOf(id: string): Strategy | null;
+}
+
+/** What a rung would ask, before a budget has spoken; null when the catalog no longer holds its model. */
+export function prepare(rung: Rung, context: PrepareContext): Preparation | null {
+  const model = findModel(context.catalog, rung.arm.model);
+  const upstream = model === undefined ? undefined : findUpstream(context.catalog, model.upstream);
+  if (model === undefined || upstream === undefined) return null;
+  const { ask, policy, order } = context;
+  const { mode } = rung.arm;
+  // Without a mode nothing says how long the answer may be, so the widest cap of the policy bounds it.
+  const ownCap = policy.capTokens[mode ?? "long"];
+  let draft: Draft = {
+    ask,
+    mode,
+    notes: order.notes ?? [],
+    temperature: null,
+    outputTokens: Math.min(ask.outputTokensMax ?? ownCap, model.outputTokensMax),
+    knobs: [],
+  };
+  for (const id of rung.strategies) draft = context.strategyOf(id)?.rewrite?.(draft, rung) ?? draft;
+  if (order.outputTokens !== undefined) draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
+  return { rung, model, upstream, draft, inputTokens: estimateInputTokens(ask, draft) };
+}
+
+/** What the ledger is offered for a preparation. `index` is the rung's place in the ladder that the hold is offered. */
+export function offerOf(preparation: Preparation, index: number): Offer {
+  const { rung, model, draft, inputTokens } = preparation;
+  const answers = draft.ask.answers;
+  return {
+    rung: index,
+    arm: armName(rung.arm),
+    strategies: rung.strategies,
+    inputTokens,
+    outputTokens: draft.outputTokens * answers,
+    outputTokensMin: Math.min(draft.outputTokens, OUTPUT_TOKENS_MIN) * answers,
+    priceVersion: model.prices?.version ?? null,
+    inputNanosPerMtok: model.prices?.inputNanosPerMtok ?? 0,
+    cachedInputNanosPerMtok: model.prices?.cachedInputNanosPerMtok ?? 0,
+    outputNanosPerMtok: model.prices?.outputNanosPerMtok ?? 0,
+  };
+}
+
+export interface Outgoing {
+  readonly body: string;
+  readonly knobs: readonly Knob[];
+  readonly isStream: boolean;
+}
+
+/** The body, with the cap that the hold affords. */
+export function finish(preparation: Preparation, hold: Hold, order: CallOrder, cacheSalt: string): Outgoing {
+  const { model, upstream, draft } = preparation;
+  const engine = engineOf(upstream.engine);
+  const has = (capability: Capability): boolean => model.capabilities.includes(capability);
+  const isStream = order.isStream ?? draft.ask.isStream;
+  const outputTokens = Math.max(1, Math.floor(hold.outputTokens / draft.ask.answers));
+  const compiled = engine.compile(intentOf(draft, outputTokens, cacheSalt), has);
+  const asksUsage = isStream && has("stream-usage");
+  return {
+    isStream,
+    body: writeWire(draft.ask.wire, {
+      model: model.name,
+      isStream,
+      asksUsage,
+      outputTokens,
+      capField: engine.capField,
+      fields: compiled.fields,
+      notes: draft.notes,
+    }),
+    knobs: [
+      ...draft.knobs,
+      ...compiled.knobs,
+      ...(isStream && !asksUsage ? [off("stream-usage", undeclared("stream-usage"))] : []),
+    ],
+  };
+}
+
+const INTENTS: Readonly<Record<Mode, Pick<Intent, "thinking" | "effort">>> = {
+  direct: { thinking: "off", effort: null },
+  short: { thinking: "off", effort: null },
+  code: { thinking: "off", effort: null },
+  long: { thinking: "on", effort: null },
+};
+
+function intentOf(draft: Draft, outputTokens: number, cacheSalt: string): Intent {
+  const { ask, mode, temperature } = draft;
+  // Who sets an engine's thinking by its own fields knows what they want; two hands on one knob help nobody.
+  if (mode === null || ask.setsThinking || ask.effort !== null) {
+    return { thinking: "as-sent", effort: null, thinkingTokensMax: null, temperature, cacheSalt };
+  }
+  const thinkingTokensMax = mode === "long" ? Math.floor(outputTokens * THINKING_SHARE) : null;
+  return { ...INTENTS[mode], thinkingTokensMax, temperature, cacheSalt };
+}
+
+function estimateInputTokens(ask: Ask, draft: Draft): number {
+  const noteBytes = draft.notes.reduce((sum, note) => sum + note.length, 0);
+  const fromBytes = Math.ceil(((ask.inputBytes + noteBytes) / BYTES_PER_TOKEN) * INPUT_MARGIN);
+  return OVERHEAD_TOKENS + fromBytes + ask.unseenParts * UNSEEN_PART_TOKENS;
+}

@@ -1,0 +1,217 @@
+// Runs a plan: the strategies drive one function, `call`, and each call is prepared, held, placed, attempted and
+// settled. Retry and fallback are further calls, made only while nothing has been sent to the client.
+import type { Hold, HoldRefusal, Meter, Offer } from "../policies/account.ts";
+import type { Rung } from "../policies/choice.ts";
+import { armName } from "../policies/mode.ts";
+import type { Policy } from "../policies/policy.ts";
+import type { Admission } from "./admit.ts";
+import { attempt, type Trouble } from "./attempt.ts";
+import type { Dependencies } from "./dependencies.ts";
+import type { Failure } from "./failure.ts";
+import { nextLadder } from "./ladder.ts";
+import { OpenCall, type CallAccount } from "./open-call.ts";
+import { place } from "./place.ts";
+import { finish, offerOf, prepare, type Preparation } from "./prepare.ts";
+import { settle } from "./settle.ts";
+import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
+import { pause } from "./stream/wait.ts";
+
+/** Longer than the call may last, so that only a call that nobody settles any more expires. */
+const HOLD_MARGIN_MS = 30_000;
+/** Before the same upstream is asked again: long enough for a hiccup, short beside any answer. */
+const RETRY_PAUSE_MS = 150;
+
+export interface RunInput {
+  readonly requestId: string;
+  readonly admission: Admission;
+  readonly policy: Policy;
+  readonly variant: string | null;
+  readonly ladder: readonly [Rung, ...Rung[]];
+  readonly cacheSalt: string;
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+export class Run {
+  /** Every call that was held, in order, for the account. */
+  readonly accounts: CallAccount[] = [];
+  /** The limits as the last hold left them, for headers. */
+  meters: readonly Meter[] = [];
+  readonly input: RunInput;
+  readonly #deps: Dependencies;
+  readonly #open: OpenCall[] = [];
+  #calls = 0;
+  /** One call of the request has been held that was sent; the rest are its own retries and sub-calls. */
+  #isCounted = false;
+
+  constructor(input: RunInput, deps: Dependencies) {
+    this.input = input;
+    this.#deps = deps;
+  }
+
+  /** Runs the plan's driver: the first strategy of the chosen rung that drives, or one call that answers. */
+  async drive(): Promise<Driven> {
+    const { ladder, admission } = this.input;
+    const call = (order: CallOrder): Promise<Called> => this.#call(order);
+    for (const id of ladder[0].strategies) {
+      const strategy = this.#deps.strategyOf(id);
+      if (strategy?.drive !== undefined) return strategy.drive(admission.ask, ladder, call);
+    }
+    const called = await call({ purpose: "answer" });
+    return called.kind === "failed" ? called : { kind: "relay", call: called.call };
+  }
+
+  /** Ends what a strategy left open. */
+  close(): void {
+    for (const call of this.#open) call.end("abandoned");
+  }
+
+  async #call(order: CallOrder): Promise<Called> {
+    const { policy, signal } = this.input;
+    let ladder: readonly Rung[] = order.ladder ?? this.input.ladder;
+    for (let tries = 1; ; tries += 1) {
+      if (signal.aborted) return { kind: "failed", failure: { kind: "client-left" } };
+      const tried = await this.#try(order, ladder);
+      if (tried.kind === "open") return tried;
+      if (tried.trouble === null || !tried.trouble.isRetryable || tries >= policy.attemptsMax) return tried;
+      const next = nextLadder(ladder, tried.rung, mayRepeat(tried.trouble.failure));
+      if (next === null) return tried;
+      if (next[0] === tried.rung) await pause(RETRY_PAUSE_MS * (0.5 + this.#deps.chance()), signal);
+      ladder = next;
+    }
+  }
+
+  /** One turn of prepare, hold, place, attempt. */
+  async #try(
+    order: CallOrder,
+    ladder: readonly Rung[],
+  ): Promise<Extract<Called, { kind: "open" }> | { kind: "failed"; failure: Failure; rung: Rung; trouble: Trouble | null }> {
+    const { admission, policy, signal, cacheSalt } = this.input;
+    const first = ladder[0];
+    if (first === undefined) throw new Error("A ladder has at least one rung.");
+    const fail = (failure: Failure, rung: Rung, trouble: Trouble | null = null) => ({ kind: "failed" as const, failure, rung, trouble });
+
+    const context = { ask: admission.ask, catalog: admission.catalog, policy, order, strategyOf: this.#deps.strategyOf };
+    const preparations = ladder.map((rung) => prepare(rung, context));
+    const offers = preparations.flatMap((preparation, index): Offer[] => (preparation === null ? [] : [offerOf(preparation, index)]));
+    if (offers.length === 0) return fail({ kind: "model-unknown", model: first.arm.model }, first);
+
+    const held = await this.#hold(offers);
+    if (held.kind !== "held") return fail(held, first);
+    const preparation = preparations[held.rung];
+    if (preparation === undefined || preparation === null) throw new Error("The ledger held a rung that was not offered.");
+
+    const permit = await this.#deps.breakers.permit(preparation.upstream);
+    const outgoing = finish(preparation, held, order, cacheSalt);
+    const account = accountOf(order, preparation, held, outgoing.knobs);
+    this.accounts.push(account);
+    const secretName = preparation.upstream.secret;
+    const secret = secretName === undefined ? null : this.#deps.secret(secretName);
+    const obstacle: Failure | null = !permit.permitted
+      ? { kind: "upstream-resting", retryAfterMs: permit.retryInMs }
+      : secretName !== undefined && secret === null
+        ? { kind: "not-configured", what: "an upstream's secret is not set" }
+        : null;
+    if (obstacle !== null) {
+      this.#release(account);
+      return fail(obstacle, preparation.rung, { failure: obstacle, isRetryable: true, isFault: false, isFree: true });
+    }
+    this.#isCounted = true;
+    const placement = place({ upstream: preparation.upstream, model: preparation.model, prefixKeys: [] });
+    const attempted = attempt(
+      held,
+      {
+        url: `${placement.baseUrl.replace(/\/+$/, "")}/chat/completions`,
+        secret,
+        body: outgoing.body,
+        isStream: outgoing.isStream,
+        // A call that does not stream is silent until it is done.
+        idleMs: outgoing.isStream ? policy.idleMs : policy.deadlineMs,
+        deadlineMs: policy.deadlineMs,
+      },
+      this.#deps.now,
+    );
+    const call = new OpenCall(attempted, preparation, held, account, (settled) => {
+      this.#deps.finish(settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps));
+      // A client that leaves says nothing of the upstream's health, and a probe must be answered all the same.
+      const isFault = settled.ending === "upstream-broke";
+      this.#deps.finish(this.#deps.breakers.report(preparation.upstream, permit, !isFault));
+    });
+    this.#open.push(call);
+    const leave = (): void => call.end("client-left");
+    signal.addEventListener("abort", leave, { once: true });
+
+    const opened = await call.awaitFirst(outgoing.isStream ? policy.gateMs : policy.deadlineMs, this.#deps.now);
+    if (opened.kind === "failed") {
+      const { trouble } = opened;
+      if (signal.aborted) return fail({ kind: "client-left" }, preparation.rung);
+      call.end(trouble.isFault ? "upstream-broke" : "upstream-refused", trouble.isFree);
+      return fail(trouble.failure, preparation.rung, trouble);
+    }
+    return { kind: "open", call };
+  }
+
+  async #hold(offers: readonly Offer[]): Promise<Hold | Failure> {
+    const { admission, policy, requestId, variant } = this.input;
+    this.#calls += 1;
+    const callId = `${requestId}:${this.#calls}`;
+    let answer;
+    try {
+      answer = await this.#deps.ledgerOf(admission.tenant.id).hold({
+        callId,
+        requestId,
+        keyId: admission.keyId,
+        policyVersion: `${policy.name}@${policy.version}`,
+        variant,
+        requests: this.#isCounted ? 0 : 1,
+        limits: admission.tenant.limits,
+        offers,
+        ttlMs: policy.deadlineMs + HOLD_MARGIN_MS,
+      });
+    } catch (error) {
+      // A hard budget that cannot be asked is a no: nothing was sent, and the client may try again.
+      console.error(JSON.stringify({ event: "ledger-unreachable", callId, problem: String(error) }));
+      return { kind: "budget-unavailable" };
+    }
+    if (answer.kind === "mismatch") throw new Error(`Call ${callId} was held before with other arguments.`);
+    this.meters = answer.meters;
+    return answer.kind === "held" ? answer : budgetFailure(answer);
+  }
+
+  /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
+  #release(account: CallAccount): void {
+    account.ending = "released";
+    const released = this.#deps.ledgerOf(this.input.admission.tenant.id).release(account.callId);
+    this.#deps.finish(
+      released.catch((error: unknown) => {
+        console.error(JSON.stringify({ event: "release-failed", callId: account.callId, problem: String(error) }));
+      }),
+    );
+  }
+}
+
+/** The same upstream may do better a moment later, unless it has just said that it will not. */
+function mayRepeat(failure: Failure): boolean {
+  return failure.kind === "upstream-failed" || failure.kind === "upstream-cut" || failure.kind === "upstream-silent";
+}
+
+function accountOf(order: CallOrder, preparation: Preparation, hold: Hold, knobs: CallAccount["knobs"]): CallAccount {
+  return {
+    callId: hold.callId,
+    purpose: order.purpose,
+    arm: armName(preparation.rung.arm),
+    upstream: preparation.upstream.id,
+    strategies: preparation.rung.strategies,
+    heldTokens: hold.heldTokens,
+    heldNanos: hold.heldNanos,
+    knobs,
+    usage: null,
+    certainty: null,
+    ending: null,
+  };
+}
+
+function budgetFailure(refusal: HoldRefusal): Failure {
+  const { reason, dimension, window, limit, remaining, resetAtMs, resetInMs, affordableTokens } = refusal;
+  return { kind: "budget-exceeded", reason, dimension, window, limit, remaining, resetAtMs, resetInMs, affordableTokens };
+}

@@ -1,0 +1,219 @@
+// Reads what an upstream answers in the chat-completions form, whole or event by event, into deltas and counts.
+import type { Delta, UsageReport } from "../../dialect/dialect.ts";
+import { TagSplitter } from "../../stream/tags.ts";
+
+export type Reading =
+  | {
+      readonly kind: "chunk";
+      readonly deltas: readonly Delta[];
+      /** It says something: text, thinking, a tool call, an end. A lone role says nothing yet. */
+      readonly isReal: boolean;
+      /** It carries usage and no choice, as the extra chunk of `include_usage` does. */
+      readonly isUsageOnly: boolean;
+    }
+  | { readonly kind: "done" }
+  | { readonly kind: "error"; readonly error: UpstreamError }
+  | { readonly kind: "unreadable" };
+
+/** An error as engines put it into a body, whatever the status was. */
+export interface UpstreamError {
+  readonly message: string;
+  readonly type: string | null;
+  readonly code: string | null;
+  readonly param: string | null;
+  readonly status: number | null;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Characters a token, for counting what was seen when no usage came: the usual figure for English. */
+const CHARS_PER_TOKEN = 4;
+/** An error's text may hold a whole prompt; callers get this much of it. */
+const MESSAGE_CHARS_MAX = 2000;
+
+export class AnswerReader {
+  /** The first answer's text is split at inline think tags; further answers are only counted. */
+  readonly #think = new TagSplitter("<think>", "</think>");
+  #chars = 0;
+  #reasoningChars = 0;
+  #chunks = 0;
+  #finishes = 0;
+  usage: UsageReport | null = null;
+
+  /** Every answer that began has also ended. */
+  get isFinished(): boolean {
+    return this.#finishes > 0;
+  }
+
+  /** Output tokens seen so far, from what arrived: engines send about a token a chunk, or text of known length. */
+  get seenTokens(): number {
+    return Math.max(this.#chunks, Math.ceil((this.#chars + this.#reasoningChars) / CHARS_PER_TOKEN));
+  }
+
+  get seenReasoningTokens(): number {
+    return Math.min(this.seenTokens, Math.ceil(this.#reasoningChars / CHARS_PER_TOKEN));
+  }
+
+  /** One event's data. */
+  readEvent(data: string): Reading {
+    if (data === "[DONE]") return { kind: "done" };
+    const chunk = parseFields(data);
+    if (chunk === null) return { kind: "unreadable" };
+    const error = readError(chunk);
+    if (error !== null) return { kind: "error", error };
+    return this.#readChoices(chunk, "delta");
+  }
+
+  /** A whole answer. */
+  readBody(text: string): Reading {
+    const body = parseFields(text);
+    if (body === null) return { kind: "unreadable" };
+    const error = readError(body);
+    if (error !== null) return { kind: "error", error };
+    if (!Array.isArray(body["choices"])) return { kind: "unreadable" };
+    return this.#readChoices(body, "message");
+  }
+
+  #readChoices(chunk: Fields, part: "delta" | "message"): Reading {
+    const deltas: Delta[] = [];
+    const choices = Array.isArray(chunk["choices"]) ? (chunk["choices"] as readonly unknown[]) : [];
+    for (const choice of choices) {
+      if (!isFields(choice)) continue;
+      const said = isFields(choice[part]) ? choice[part] : {};
+      const isFirst = (choice["index"] ?? 0) === 0;
+      const read = this.#readSaid(said, isFirst);
+      if (read.length > 0) this.#chunks += 1;
+      if (isFirst) deltas.push(...read);
+      if (typeof choice["finish_reason"] === "string") {
+        this.#finishes += 1;
+        if (isFirst) deltas.push(...this.#flush(), { kind: "finish", reason: choice["finish_reason"] });
+      }
+    }
+    const usage = readUsage(chunk["usage"]);
+    if (usage !== null) {
+      this.usage = usage;
+      deltas.push({ kind: "usage", usage });
+    }
+    return {
+      kind: "chunk",
+      deltas,
+      isReal: deltas.length > 0 || (part === "delta" && choices.some((choice) => isFields(choice) && typeof choice["finish_reason"] === "string")),
+      isUsageOnly: usage !== null && choices.length === 0,
+    };
+  }
+
+  #readSaid(said: Fields, isFirst: boolean): Delta[] {
+    const deltas: Delta[] = [];
+    // Three spellings of one thing: DeepSeek's and older vLLM's, newer vLLM's and OpenRouter's, and tags in the text.
+    const reasoning = said["reasoning_content"] ?? said["reasoning"];
+    if (typeof reasoning === "string" && reasoning !== "") {
+      this.#reasoningChars += reasoning.length;
+      deltas.push({ kind: "reasoning", text: reasoning });
+    }
+    const content = said["content"] ?? said["refusal"];
+    if (typeof content === "string" && content !== "") {
+      if (isFirst) deltas.push(...this.#split(content));
+      else this.#chars += content.length;
+    }
+    const calls = Array.isArray(said["tool_calls"]) ? (said["tool_calls"] as readonly unknown[]) : [];
+    for (const [position, call] of calls.entries()) {
+      if (!isFields(call)) continue;
+      const called = isFields(call["function"]) ? call["function"] : {};
+      const text = typeof called["arguments"] === "string" ? called["arguments"] : "";
+      this.#chars += text.length;
+      deltas.push({
+        kind: "tool-call",
+        index: typeof call["index"] === "number" ? call["index"] : position,
+        id: textOrNull(call["id"]),
+        name: textOrNull(called["name"]),
+        arguments: text,
+      });
+    }
+    return deltas;
+  }
+
+  #split(content: string): Delta[] {
+    return this.#pieces(this.#think.push(content));
+  }
+
+  #flush(): Delta[] {
+    return this.#pieces(this.#think.end());
+  }
+
+  #pieces(pieces: ReturnType<TagSplitter["push"]>): Delta[] {
+    return pieces.map(({ where, text }) => {
+      if (where === "inside") this.#reasoningChars += text.length;
+      else this.#chars += text.length;
+      return { kind: where === "inside" ? "reasoning" : "text", text };
+    });
+  }
+}
+
+/** Reads an error out of a body: OpenAI's shape, FastAPI's `detail`, a bare message, or text that is not JSON. */
+export function readErrorText(text: string): UpstreamError {
+  const body = parseFields(text);
+  const error = body === null ? null : readError(body);
+  if (error !== null) return error;
+  const detail = body?.["detail"] ?? body?.["message"];
+  const message = typeof detail === "string" ? detail : detail === undefined ? text.trim() : JSON.stringify(detail);
+  return { message: clip(message || "no reason given"), type: null, code: null, param: null, status: null };
+}
+
+function readError(body: Fields): UpstreamError | null {
+  const error = body["error"];
+  if (error === undefined || error === null) {
+    if (body["object"] !== "error") return null;
+    return { message: clip(textOrNull(body["message"]) ?? "no reason given"), type: textOrNull(body["type"]), code: null, param: textOrNull(body["param"]), status: numberOrNull(body["code"]) };
+  }
+  if (typeof error === "string") return { message: clip(error), type: null, code: null, param: null, status: null };
+  if (!isFields(error)) return { message: "no reason given", type: null, code: null, param: null, status: null };
+  return {
+    message: clip(textOrNull(error["message"]) ?? "no reason given"),
+    type: textOrNull(error["type"]),
+    code: textOrNull(error["code"]),
+    param: textOrNull(error["param"]),
+    status: numberOrNull(error["code"]) ?? numberOrNull(error["status"]),
+  };
+}
+
+/** Counts as reported, unchecked: the ledger records what cannot be true instead of dropping it. */
+function readUsage(value: unknown): UsageReport | null {
+  if (!isFields(value)) return null;
+  const inputTokens = numberOrNull(value["prompt_tokens"]);
+  const outputTokens = numberOrNull(value["completion_tokens"]);
+  if (inputTokens === null || outputTokens === null) return null;
+  const inputDetails = isFields(value["prompt_tokens_details"]) ? value["prompt_tokens_details"] : {};
+  const outputDetails = isFields(value["completion_tokens_details"]) ? value["completion_tokens_details"] : {};
+  return {
+    inputTokens,
+    outputTokens,
+    cachedTokens: numberOrNull(inputDetails["cached_tokens"]) ?? numberOrNull(value["prompt_cache_hit_tokens"]) ?? 0,
+    reasoningTokens: numberOrNull(outputDetails["reasoning_tokens"]) ?? 0,
+  };
+}
+
+function parseFields(text: string): Fields | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : null;
+  } catch {
+    // Not JSON is an answer of its own here: the caller says what that means.
+    return null;
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+function clip(message: string): string {
+  return message.length > MESSAGE_CHARS_MAX ? `${message.slice(0, MESSAGE_CHARS_MAX)}...` : message;
+}

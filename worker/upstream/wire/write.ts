@@ -1,0 +1,86 @@
+// Writes the body for an upstream by editing the client's text in place: what Sluice has no reason to touch
+// goes out byte for byte, and all that it adds stands after the stable prefix, so prompt caches survive.
+import { applyEdits, editMembers, elements, members, type Edit } from "../../stream/json-text.ts";
+
+/** Fields that would let a client act on other tenants' caches or queues; only the gateway may set them. */
+const PRIVILEGED = ["cache_salt", "priority", "kv_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room"];
+
+export interface WireOrder {
+  readonly model: string;
+  readonly isStream: boolean;
+  /** Ask the engine to end the stream with its usage. */
+  readonly asksUsage: boolean;
+  /** The most output per answer. */
+  readonly outputTokens: number;
+  readonly capField: "max_tokens" | "max_completion_tokens";
+  /** Knobs as JSON text. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** Text blocks that follow the last user turn. */
+  readonly notes: readonly string[];
+}
+
+export function writeWire(body: string, order: WireOrder): string {
+  const standing = new Map(members(body).map((member) => [member.key, body.slice(member.valueStart, member.valueEnd)]));
+  const fields: Record<string, string | undefined> = {};
+  for (const key of PRIVILEGED) fields[key] = undefined;
+  Object.assign(fields, order.fields);
+  fields["model"] = JSON.stringify(order.model);
+  Object.assign(fields, capFields(standing, order), streamFields(standing, order));
+  return applyEdits(body, [...editMembers(body, fields), ...noteEdits(body, order.notes)]);
+}
+
+/** Each bound that the client set is lowered to what was held, if it is higher; without one, the engine's own is added. */
+function capFields(standing: ReadonlyMap<string, string>, order: WireOrder): Record<string, string> {
+  const fields: Record<string, string> = {};
+  let isBounded = false;
+  for (const key of ["max_tokens", "max_completion_tokens"]) {
+    const text = standing.get(key);
+    if (text === undefined || text === "null") continue;
+    isBounded = true;
+    if (Number(text) > order.outputTokens) fields[key] = String(order.outputTokens);
+  }
+  if (!isBounded) fields[order.capField] = String(order.outputTokens);
+  return fields;
+}
+
+function streamFields(standing: ReadonlyMap<string, string>, order: WireOrder): Record<string, string | undefined> {
+  const isStreamNow = standing.get("stream") === "true";
+  const fields: Record<string, string | undefined> = {};
+  if (isStreamNow !== order.isStream) fields["stream"] = String(order.isStream);
+  const options = standing.get("stream_options");
+  // OpenAI refuses stream options on a call that does not stream.
+  if (!order.isStream && isStreamNow) fields["stream_options"] = undefined;
+  if (order.isStream && order.asksUsage) {
+    fields["stream_options"] =
+      options === undefined || options === "null"
+        ? '{"include_usage":true}'
+        : applyEdits(options, editMembers(options, { include_usage: "true" }));
+  }
+  return fields;
+}
+
+/** Notes go to the end of the last user turn: behind everything that an engine may have cached. */
+function noteEdits(body: string, notes: readonly string[]): Edit[] {
+  if (notes.length === 0) return [];
+  const text = notes.map((note) => `\n\n${note}`).join("");
+  const messages = members(body).find(({ key }) => key === "messages");
+  if (messages === undefined) return [];
+  for (const { start } of elements(body, messages.valueStart).toReversed()) {
+    const fields = members(body, start);
+    const role = fields.find(({ key }) => key === "role");
+    if (role === undefined || JSON.parse(body.slice(role.valueStart, role.valueEnd)) !== "user") continue;
+    const content = fields.find(({ key }) => key === "content");
+    if (content === undefined) return [];
+    if (body[content.valueStart] === '"') {
+      // Inside the string, before its closing quote.
+      const at = content.valueEnd - 1;
+      return [{ start: at, end: at, text: JSON.stringify(text).slice(1, -1) }];
+    }
+    if (body[content.valueStart] !== "[") return [];
+    const part = JSON.stringify({ type: "text", text: text.trimStart() });
+    const isEmpty = elements(body, content.valueStart).length === 0;
+    const at = content.valueEnd - 1;
+    return [{ start: at, end: at, text: isEmpty ? part : `,${part}` }];
+  }
+  return [];
+}
