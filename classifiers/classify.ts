@@ -61,7 +61,7 @@ function answersWithText(kind: Kind, surface: Surface): boolean {
  */
 function trust(surface: Surface, weighed: Weighed, foreign: boolean): number {
   let confidence = Math.max(...weighed.kinds);
-  if (foreign) confidence *= 0.3;
+  if (foreign) confidence *= 0.15;
   if (surface.words < 2 && !foreign) confidence *= 0.3;
   if (surface.chars > FITTED_CHARS_MAX) confidence *= 0.6;
   return confidence;

@@ -1,0 +1,169 @@
+// The choice: from a question to an ordered ladder of arms, each with its estimate and its reason. Pure.
+import { findModel } from "./catalog.ts";
+import type { Choice, Chosen, Question, Reason } from "./choice.ts";
+import { classOf } from "./diffadapt.ts";
+import { buildLadder } from "./ladder.ts";
+import { armName, MODES, type Mode } from "./mode.ts";
+import { modelsFor, weighArm, weighArms, type Weighed } from "./weigh-arms.ts";
+
+interface First {
+  readonly weighed: Weighed;
+  readonly reason: Reason;
+  /** The caller said which mode, so that no rung may have another. */
+  readonly keepsMode: boolean;
+}
+
+/**
+ * Who decides, in this order: a model by name; a tool's result (nothing switches); a mode by name; an effort;
+ * the conversation so far; doubt; utility, which is expected score less `lambda` times the expected cost in
+ * thousandths of a dollar. README.md gives the reasons. Never throws.
+ */
+export function choose(question: Question): Chosen {
+  if (question.asked.model !== null) return chooseNamed(question, question.asked.model);
+  const arms = weighArms(question);
+  if (arms.length === 0) return { kind: "no-arm", policy: question.policy.name };
+
+  const stay = weighPrevious(question);
+  if (question.conversation.isToolResult && stay !== null) return decide(question, arms, stayForTool(stay));
+  if (question.asked.mode !== null) return chooseMode(question, arms, question.asked.mode);
+  return decide(question, arms, followEffort(question, arms) ?? followConversation(arms, stay, question) ?? weighAlone(question, arms));
+}
+
+/** A model by name leaves nothing to choose: one rung, in the mode that was asked for or as the body was written. */
+function chooseNamed(question: Question, modelId: string): Chosen {
+  const { asked, catalog, modelsAllowed } = question;
+  const model = findModel(catalog, modelId);
+  // A model that the tenant may not use reads as unknown, so that nobody can learn the catalog by asking.
+  if (model === undefined || (modelsAllowed !== null && !modelsAllowed.includes(modelId))) return { kind: "model-unknown", model: modelId };
+  const weighed = weighArm(question, model, asked.mode, asked.mode ?? effortModes(asked.effort)[0] ?? "short");
+  const reason: Reason = { word: "asked-model", sentence: `The caller asked for ${modelId}.` };
+  return {
+    kind: "chosen",
+    choice: {
+      ladder: buildLadder(question, { ...weighed, ruledOut: null }, reason, []),
+      difficultyClass: classOf(question.features, question.policy),
+      weighed: [show({ ...weighed, ruledOut: null })],
+    },
+  };
+}
+
+function chooseMode(question: Question, arms: readonly Weighed[], mode: Mode): Chosen {
+  const weighed = arms.find(({ arm }) => arm.mode === mode);
+  if (weighed === undefined) return { kind: "mode-unbound", mode, bound: MODES.filter((bound) => arms.some(({ arm }) => arm.mode === bound)) };
+  const reason: Reason = { word: "asked-mode", sentence: `The caller asked for the mode ${mode}.` };
+  return decide(question, arms, { weighed, reason, keepsMode: true });
+}
+
+function stayForTool(weighed: Weighed): First {
+  const sentence = `A tool's result goes back to the arm that called for it, ${armName(weighed.arm)}.`;
+  return { weighed, reason: { word: "tool-result", sentence }, keepsMode: false };
+}
+
+/** An effort is a wish, not a name: where its mode is not bound, the nearest one answers rather than nobody. */
+function followEffort({ asked }: Question, arms: readonly Weighed[]): First | null {
+  for (const mode of effortModes(asked.effort)) {
+    const weighed = arms.find(({ arm }) => arm.mode === mode);
+    if (weighed === undefined) continue;
+    const sentence = `The caller asked for the effort ${asked.effort}, which is the mode ${mode} here.`;
+    return { weighed, reason: { word: "asked-effort", sentence }, keepsMode: false };
+  }
+  return null;
+}
+
+/** An effort's modes, nearest first; none for `medium` and for words that nobody defined, where Sluice chooses. */
+function effortModes(effort: string | null): readonly Mode[] {
+  switch (effort) {
+    case "none":
+    case "minimal":
+      return ["direct", "short", "code", "long"];
+    case "low":
+      return ["short", "direct", "code", "long"];
+    case "high":
+    case "xhigh":
+    case "max":
+      return ["long", "code", "short", "direct"];
+    default:
+      return [];
+  }
+}
+
+/** The previous arm on this question; null when there was none or the policy, the tenant or the catalog no longer has it. */
+function weighPrevious(question: Question): Weighed | null {
+  const { conversation, policy, catalog, modelsAllowed } = question;
+  const { previous } = conversation;
+  if (previous === null) return null;
+  if (previous.mode !== null) {
+    const model = modelsFor(question, previous.mode).find(({ id }) => id === previous.model);
+    return model === undefined ? null : weighArm(question, model, previous.mode);
+  }
+  // It went out as written, under a model's name; only a tool's result may return there without the name.
+  const model = findModel(catalog, previous.model);
+  const isOffered = policy.fallback.includes(previous.model) || MODES.some((mode) => policy.modes[mode] === previous.model);
+  const isAllowed = modelsAllowed === null || modelsAllowed.includes(previous.model);
+  return conversation.isToolResult && model !== undefined && isOffered && isAllowed ? weighArm(question, model, null) : null;
+}
+
+/** Stays where the cache is, unless a better and dearer arm gains more than the margin, its fresh reading paid. */
+function followConversation(arms: readonly Weighed[], stay: Weighed | null, { policy, features }: Question): First | null {
+  if (stay === null) return null;
+  const best = bestOf(arms);
+  const gain = best.estimate.utility - stay.estimate.utility;
+  const isEscalation = best.estimate.score > stay.estimate.score && best.estimate.costNanos > stay.estimate.costNanos;
+  const isSure = features.confidence >= policy.confidenceMin;
+  const pays = isSure && isEscalation && gain > policy.switchMargin;
+  // An arm that cannot do the question is left whatever it costs: direct for mathematics, a context too small.
+  if (pays || (stay.ruledOut !== null && best.ruledOut === null)) {
+    const sentence = `This turn needs more than ${armName(stay.arm)}: ${stay.ruledOut ?? `the switch gains ${gain.toFixed(3)}, more than the margin of ${policy.switchMargin}`}.`;
+    return { weighed: best, reason: { word: "escalated", sentence }, keepsMode: false };
+  }
+  const sentence = `The conversation stays on ${armName(stay.arm)}, whose cache holds it.`;
+  return { weighed: stay, reason: { word: "sticky", sentence }, keepsMode: false };
+}
+
+function weighAlone({ features, policy, lambda }: Question, arms: readonly Weighed[]): First {
+  const best = bestOf(arms);
+  if (features.confidence < policy.confidenceMin) {
+    const direct = isTrivialTalk(features) ? arms.find(({ arm, ruledOut }) => arm.mode === "direct" && ruledOut === null) : undefined;
+    if (direct !== undefined) return { weighed: direct, reason: { word: "utility", sentence: "A few words of talk need no thinking." }, keepsMode: false };
+    const safe = arms.find(({ arm, ruledOut }) => arm.mode === policy.safeMode && ruledOut === null);
+    const sentence = `The probe is unsure (${features.confidence.toFixed(2)} under ${policy.confidenceMin}), so ${
+      safe === undefined ? "the best arm runs, since the safe mode is not to be had" : "the policy's safe mode runs"
+    }.`;
+    return { weighed: safe ?? best, reason: { word: "low-confidence", sentence }, keepsMode: false };
+  }
+  const sentence = `${armName(best.arm)} has the best expected score (${best.estimate.score.toFixed(2)}) for its cost at lambda ${lambda}.`;
+  return { weighed: best, reason: { word: "utility", sentence }, keepsMode: false };
+}
+
+/** Talk of this length in UTF-16 units is no task, even when the probe is unsure. */
+const TRIVIAL_CHARS_MAX = 120;
+/** Below this the probe knows nothing at all (another language), and nothing is obviously trivial. */
+const TRIVIAL_CONFIDENCE_MIN = 0.2;
+
+function isTrivialTalk({ kind, shape, confidence }: Question["features"]): boolean {
+  return (
+    kind === "chat" && confidence >= TRIVIAL_CONFIDENCE_MIN && shape.chars <= TRIVIAL_CHARS_MAX &&
+    shape.numbers === 0 && shape.choices === 0 && !shape.latex && !shape.codeBlock
+  );
+}
+
+/** The best that no prior rules out; when all are ruled out, the best of them, because somebody must answer. */
+function bestOf(arms: readonly Weighed[]): Weighed {
+  return arms.find(({ ruledOut }) => ruledOut === null) ?? arms[0]!;
+}
+
+function decide(question: Question, arms: readonly Weighed[], first: First): Chosen {
+  const others = first.keepsMode ? [] : arms.filter(({ ruledOut }) => ruledOut === null);
+  return {
+    kind: "chosen",
+    choice: {
+      ladder: buildLadder(question, first.weighed, first.reason, others),
+      difficultyClass: classOf(question.features, question.policy),
+      weighed: arms.map(show),
+    },
+  };
+}
+
+function show({ arm, estimate, ruledOut }: Weighed): Choice["weighed"][number] {
+  return { arm, estimate, ruledOut };
+}
