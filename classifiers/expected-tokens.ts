@@ -47,7 +47,8 @@ export function expectTokens(kind: Kind, chainTokens: number, answerIsText: bool
   return {
     direct: clamp(answer),
     short: clamp(short),
-    code: clamp(CODE.factor * short ** CODE.power),
+    // Where a program is asked for, it is the answer itself and nothing has to be traced by hand.
+    code: clamp(kind === "code" && answerIsText ? short : CODE.factor * short ** CODE.power),
     long: clamp(long.factor * short ** long.power + (answer > 2 * TOKENS_MIN ? answer : 0)),
   };
 }

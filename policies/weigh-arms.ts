@@ -3,7 +3,7 @@ import type { Features } from "../classifiers/features.ts";
 import { findModel, type Model, type Prices } from "./catalog.ts";
 import type { Estimate, Question } from "./choice.ts";
 import { MODES, type Arm, type Mode } from "./mode.ts";
-import { expectScore } from "./priors.ts";
+import { expectScore, PROCEDURAL_CUES_MIN } from "./priors.ts";
 
 export interface Weighed {
   readonly arm: Arm;
@@ -80,7 +80,15 @@ function ruleOut({ features, inputTokens }: Question, model: Model, mode: Mode |
   if (mode === "direct" && isMultiStep(features)) {
     return "an answer alone is never enough for mathematics in several steps (ARM-7B: 22.9 % on GSM8K)";
   }
+  if (mode === "code" && !mayTrace(features)) {
+    return "a program recalls no facts (ARM-7B: code scores as direct on CSQA and OBQA, at fourteen times its tokens)";
+  }
   return null;
+}
+
+/** A program is worth its tokens where something is computed or traced, not where it is known or told. */
+function mayTrace({ kind, shape }: Features): boolean {
+  return (kind !== "knowledge" && kind !== "chat") || shape.procedural >= PROCEDURAL_CUES_MIN;
 }
 
 /** Quantities from which on mathematics takes several steps even without words that say so. */
