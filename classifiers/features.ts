@@ -10,7 +10,12 @@ export interface Features {
   readonly hard: number;
   readonly kind: Kind;
   /** Output tokens that a mid-sized model is expected to spend in each mode. */
-  readonly expectedTokens: { readonly direct: number; readonly short: number; readonly code: number; readonly long: number };
+  readonly expectedTokens: {
+    readonly direct: number;
+    readonly short: number;
+    readonly code: number;
+    readonly long: number;
+  };
   /** 0..1, how far the numbers above can be trusted; low sends the choice to the policy's safe mode. */
   readonly confidence: number;
   /** Facts of the text's surface that the choice may read: they are what format priors hang on. */

@@ -104,7 +104,12 @@ export interface Settlement {
 }
 
 export type SettleAnswer =
-  | { readonly kind: "settled"; readonly chargedTokens: number; readonly chargedNanos: number; readonly overTokens: number }
+  | {
+      readonly kind: "settled";
+      readonly chargedTokens: number;
+      readonly chargedNanos: number;
+      readonly overTokens: number;
+    }
   /** It had ended before; the first ending stands. */
   | { readonly kind: "already"; readonly state: "settled" | "released" | "expired" }
   | { readonly kind: "missing" };

@@ -81,18 +81,26 @@ export function parseCatalog(document: unknown): Parsed<Catalog> {
   const faults = [];
   const upstreamIds = new Set<string>();
   for (const [index, { id: upstreamId }] of parsed.value.upstreams.entries()) {
-    if (upstreamIds.has(upstreamId)) faults.push({ path: `upstreams.${index}.id`, problem: `"${upstreamId}" stands twice` });
+    if (upstreamIds.has(upstreamId))
+      faults.push({ path: `upstreams.${index}.id`, problem: `"${upstreamId}" stands twice` });
     upstreamIds.add(upstreamId);
   }
   const modelIds = new Set<string>();
   for (const [index, entry] of parsed.value.models.entries()) {
-    if (modelIds.has(entry.id)) faults.push({ path: `models.${index}.id`, problem: `"${entry.id}" stands twice` });
+    if (modelIds.has(entry.id))
+      faults.push({ path: `models.${index}.id`, problem: `"${entry.id}" stands twice` });
     modelIds.add(entry.id);
     if (!upstreamIds.has(entry.upstream)) {
-      faults.push({ path: `models.${index}.upstream`, problem: `no upstream is called "${entry.upstream}"` });
+      faults.push({
+        path: `models.${index}.upstream`,
+        problem: `no upstream is called "${entry.upstream}"`,
+      });
     }
     if (/^auto(:|$)/.test(entry.id)) {
-      faults.push({ path: `models.${index}.id`, problem: `"${entry.id}" is kept for Sluice's own choice; use another id` });
+      faults.push({
+        path: `models.${index}.id`,
+        problem: `"${entry.id}" is kept for Sluice's own choice; use another id`,
+      });
     }
   }
   return faults.length === 0 ? parsed : { kind: "faulty", faults };

@@ -52,7 +52,11 @@ export interface Choice {
   readonly ladder: readonly [Rung, ...Rung[]];
   readonly difficultyClass: DifficultyClass;
   /** Every arm that was weighed, best first, those that a format prior ruled out included. */
-  readonly weighed: readonly { readonly arm: Arm; readonly estimate: Estimate; readonly ruledOut: string | null }[];
+  readonly weighed: readonly {
+    readonly arm: Arm;
+    readonly estimate: Estimate;
+    readonly ruledOut: string | null;
+  }[];
 }
 
 export interface Question {
@@ -61,7 +65,11 @@ export interface Question {
   readonly catalog: Catalog;
   /** Catalog models that the tenant may use; null means all. */
   readonly modelsAllowed: readonly string[] | null;
-  readonly asked: { readonly mode: Mode | null; readonly model: string | null; readonly effort: string | null };
+  readonly asked: {
+    readonly mode: Mode | null;
+    readonly model: string | null;
+    readonly effort: string | null;
+  };
   readonly conversation: {
     /** What the conversation ran on before, if anything is remembered. */
     readonly previous: Arm | null;

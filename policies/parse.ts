@@ -28,7 +28,9 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, document: unknown): Parse
 function englishProblem(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      return issue.input === undefined ? `is missing; give a ${issue.expected}` : `must be a ${issue.expected}`;
+      return issue.input === undefined
+        ? `is missing; give a ${issue.expected}`
+        : `must be a ${issue.expected}`;
     case "too_small":
       return `must be at least ${String(issue.minimum)}${issue.origin === "string" ? " characters" : ""}`;
     case "too_big":

@@ -32,7 +32,10 @@ const policy = z.strictObject({
     { direct: 4096, short: 4096, code: 8192, long: 16_384 },
   ),
   /** Strategies by id for each mode, applied in this order; see worker/strategy/. */
-  strategies: z._default(z.partialRecord(z.enum(MODES), z.array(z.string()).check(z.maxLength(8))), {}),
+  strategies: z._default(
+    z.partialRecord(z.enum(MODES), z.array(z.string()).check(z.maxLength(8))),
+    {},
+  ),
   /** A conversation changes its arm only when that raises the expected utility by at least this. */
   switchMargin: z._default(z.number().check(z.gte(0), z.lte(1)), 0.05),
   /** How long headers wait for the first real chunk; while they wait, retry and fallback are possible. */
@@ -53,7 +56,10 @@ export function parsePolicy(document: unknown): Parsed<Policy> {
   const parsed = parseWith<Policy>(policy, document);
   if (parsed.kind === "faulty") return parsed;
   if (MODES.every((mode) => parsed.value.modes[mode] === undefined)) {
-    return { kind: "faulty", faults: [{ path: "modes", problem: "binds no mode; give at least one model" }] };
+    return {
+      kind: "faulty",
+      faults: [{ path: "modes", problem: "binds no mode; give at least one model" }],
+    };
   }
   return parsed;
 }

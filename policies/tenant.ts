@@ -46,7 +46,10 @@ export function parseTenant(document: unknown): Parsed<Tenant> {
   for (const [index, { dimension, window }] of parsed.value.limits.entries()) {
     const name = `${dimension} per ${window}`;
     if (seen.has(name)) {
-      return { kind: "faulty", faults: [{ path: `limits.${index}`, problem: `${name} stands twice` }] };
+      return {
+        kind: "faulty",
+        faults: [{ path: `limits.${index}`, problem: `${name} stands twice` }],
+      };
     }
     seen.add(name);
   }

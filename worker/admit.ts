@@ -76,12 +76,20 @@ export async function authenticate(
   configuration: Configuration,
   nowMs: number,
 ): Promise<({ readonly kind: "authenticated" } & Caller) | Refused> {
-  const secret = /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? request.headers.get("x-api-key");
-  if (secret === null || secret === undefined || secret === "") return refuse({ kind: "key-missing" });
+  const secret =
+    /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ??
+    request.headers.get("x-api-key");
+  if (secret === null || secret === undefined || secret === "")
+    return refuse({ kind: "key-missing" });
   const key = await configuration.key(await sha256Hex(secret));
-  if (key === null || (key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs)) return refuse({ kind: "key-unknown" });
-  const [tenant, catalog] = await Promise.all([configuration.tenant(key.tenant), configuration.catalog()]);
-  if (tenant === null) return refuse({ kind: "not-configured", what: "this key's tenant is missing" });
+  if (key === null || (key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs))
+    return refuse({ kind: "key-unknown" });
+  const [tenant, catalog] = await Promise.all([
+    configuration.tenant(key.tenant),
+    configuration.catalog(),
+  ]);
+  if (tenant === null)
+    return refuse({ kind: "not-configured", what: "this key's tenant is missing" });
   if (catalog === null) return refuse({ kind: "not-configured", what: "there is no catalog" });
   return { kind: "authenticated", tenant, keyId: key.id, catalog };
 }
@@ -89,31 +97,52 @@ export async function authenticate(
 /** Models that a tenant may name, in the catalog's order. */
 export function modelsOf(caller: Pick<Caller, "tenant" | "catalog">): string[] {
   const { models } = caller.tenant;
-  return caller.catalog.models.map(({ id }) => id).filter((id) => models === undefined || models.includes(id));
+  return caller.catalog.models
+    .map(({ id }) => id)
+    .filter((id) => models === undefined || models.includes(id));
 }
 
-async function pickPolicy(request: Request, tenant: Tenant, configuration: Configuration): Promise<Policy | Refused> {
+async function pickPolicy(
+  request: Request,
+  tenant: Tenant,
+  configuration: Configuration,
+): Promise<Policy | Refused> {
   const asked = request.headers.get("x-sluice-policy");
   const allowed = [tenant.policy, ...tenant.policies];
   if (asked !== null && !allowed.includes(asked)) {
-    return refuse({ kind: "invalid-field", field: "x-sluice-policy", problem: `must be one of ${allowed.join(", ")}` });
+    return refuse({
+      kind: "invalid-field",
+      field: "x-sluice-policy",
+      problem: `must be one of ${allowed.join(", ")}`,
+    });
   }
   const policy = await configuration.policy(asked ?? tenant.policy);
-  return policy ?? refuse({ kind: "not-configured", what: `the policy "${asked ?? tenant.policy}" is missing` });
+  return (
+    policy ??
+    refuse({ kind: "not-configured", what: `the policy "${asked ?? tenant.policy}" is missing` })
+  );
 }
 
 function readAsked(request: Request, model: string, caller: Caller): Admission["asked"] | Refused {
   const header = request.headers.get("x-sluice-mode");
   if (header !== null && header !== "auto" && !isMode(header)) {
-    return refuse({ kind: "invalid-field", field: "x-sluice-mode", problem: `must be one of auto, ${MODES.join(", ")}` });
+    return refuse({
+      kind: "invalid-field",
+      field: "x-sluice-mode",
+      problem: `must be one of auto, ${MODES.join(", ")}`,
+    });
   }
   const mode = header !== null && isMode(header) ? header : null;
   if (model === "auto") return { mode, model: null };
   if (model.startsWith("auto:")) {
     const named = model.slice("auto:".length);
-    return isMode(named) ? { mode: mode ?? named, model: null } : refuse({ kind: "model-unknown", model });
+    return isMode(named)
+      ? { mode: mode ?? named, model: null }
+      : refuse({ kind: "model-unknown", model });
   }
-  return modelsOf(caller).includes(model) ? { mode, model } : refuse({ kind: "model-unknown", model });
+  return modelsOf(caller).includes(model)
+    ? { mode, model }
+    : refuse({ kind: "model-unknown", model });
 }
 
 function sessionOf(request: Request, ask: Ask): string {
@@ -142,7 +171,9 @@ async function readBody(request: Request): Promise<string | Failure> {
     return { kind: "client-left" };
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(await new Blob(chunks).arrayBuffer());
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(
+      await new Blob(chunks).arrayBuffer(),
+    );
   } catch {
     return { kind: "invalid-field", field: "body", problem: "must be UTF-8" };
   }

@@ -26,7 +26,10 @@ const encoder = new TextEncoder();
 const GONE = Symbol("gone");
 
 /** A whole answer. The call has been heard to its end before, or the deltas are read here. */
-export async function answerWhole(source: OpenCall | AsyncIterable<Delta>, context: AnswerContext): Promise<Response | Failure> {
+export async function answerWhole(
+  source: OpenCall | AsyncIterable<Delta>,
+  context: AnswerContext,
+): Promise<Response | Failure> {
   let text: string;
   let contentType = "application/json";
   if (isCall(source)) {
@@ -51,9 +54,14 @@ export async function answerWhole(source: OpenCall | AsyncIterable<Delta>, conte
 }
 
 /** A stream. Its pump outlives this function, and the client if it must. */
-export function answerStream(source: OpenCall | AsyncIterable<Delta>, context: AnswerContext): Response {
+export function answerStream(
+  source: OpenCall | AsyncIterable<Delta>,
+  context: AnswerContext,
+): Response {
   const outlet = new Outlet(context.heartbeatMs * 2);
-  context.finish(isCall(source) ? pumpCall(source, outlet, context) : pumpDeltas(source, outlet, context));
+  context.finish(
+    isCall(source) ? pumpCall(source, outlet, context) : pumpDeltas(source, outlet, context),
+  );
   return new Response(outlet.readable, {
     headers: {
       ...context.headers,
@@ -75,7 +83,10 @@ async function pumpCall(call: OpenCall, outlet: Outlet, context: AnswerContext):
     // The account is what the call has used when its last event came; the settlement says the same a moment later.
     Object.assign(call.account, call.reckon("complete"));
     const explanation = context.explain();
-    return explanation === null || outlet.write(encoder.encode(context.dialect.explain.event(context.head, explanation)));
+    return (
+      explanation === null ||
+      outlet.write(encoder.encode(context.dialect.explain.event(context.head, explanation)))
+    );
   };
   try {
     for (;;) {
@@ -113,7 +124,8 @@ async function passOn(
       const { said, bytes } = heard;
       // The usage chunk is asked for on everybody's behalf and passed on only to who asked.
       if (said.kind === "deltas" && said.isUsageOnly && !head.wantsUsage) return "on";
-      if (said.kind === "done" && dialect.explain.isLast(said.data) && !(await explainOnce())) return "gone";
+      if (said.kind === "done" && dialect.explain.isLast(said.data) && !(await explainOnce()))
+        return "gone";
       return (await outlet.write(bytes)) ? "on" : "gone";
     }
     case "whole": {
@@ -135,7 +147,11 @@ async function passOn(
   }
 }
 
-async function pumpDeltas(deltas: AsyncIterable<Delta>, outlet: Outlet, context: AnswerContext): Promise<void> {
+async function pumpDeltas(
+  deltas: AsyncIterable<Delta>,
+  outlet: Outlet,
+  context: AnswerContext,
+): Promise<void> {
   const { dialect, head } = context;
   const left = leaving(context.signal);
   const iterator = deltas[Symbol.asyncIterator]();

@@ -28,7 +28,9 @@ export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) 
   });
 
   for (const dialect of DIALECTS) {
-    app.post(dialect.path, (context) => serve(context.req.raw, dialect, dependenciesOf(context.env, executionOf(context))));
+    app.post(dialect.path, (context) =>
+      serve(context.req.raw, dialect, dependenciesOf(context.env, executionOf(context))),
+    );
   }
 
   const allowed = new Map<string, string>([
@@ -41,12 +43,21 @@ export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) 
     const { method, path } = context.req;
     const methods = allowed.get(path);
     const failure: Failure =
-      methods === undefined ? { kind: "route-unknown", method, path } : { kind: "method-not-allowed", method, path, allowed: methods };
+      methods === undefined
+        ? { kind: "route-unknown", method, path }
+        : { kind: "method-not-allowed", method, path, allowed: methods };
     return fail(failure, dialectOf(path), crypto.randomUUID());
   });
   app.onError((error, context) => {
     const requestId = crypto.randomUUID();
-    console.error(JSON.stringify({ event: "internal-error", requestId, problem: error.message, stack: error.stack }));
+    console.error(
+      JSON.stringify({
+        event: "internal-error",
+        requestId,
+        problem: error.message,
+        stack: error.stack,
+      }),
+    );
     return fail({ kind: "internal" }, dialectOf(context.req.path), requestId);
   });
   return app;

@@ -20,13 +20,23 @@ export type Heard =
   /** An event of a stream; a comment says nothing. */
   | { readonly kind: "event"; readonly bytes: Uint8Array; readonly said: Said }
   /** The whole answer of a call that does not stream. */
-  | { readonly kind: "whole"; readonly text: string; readonly contentType: string; readonly deltas: readonly Delta[] }
+  | {
+      readonly kind: "whole";
+      readonly text: string;
+      readonly contentType: string;
+      readonly deltas: readonly Delta[];
+    }
   | { readonly kind: "end" }
   | { readonly kind: "failed"; readonly trouble: Trouble };
 
 export type Said =
   | { readonly kind: "nothing" }
-  | { readonly kind: "deltas"; readonly deltas: readonly Delta[]; readonly isReal: boolean; readonly isUsageOnly: boolean }
+  | {
+      readonly kind: "deltas";
+      readonly deltas: readonly Delta[];
+      readonly isReal: boolean;
+      readonly isUsageOnly: boolean;
+    }
   | { readonly kind: "done"; readonly data: string };
 
 export interface Trouble {
@@ -103,7 +113,8 @@ export class Attempt {
     const ready = this.#ready.shift();
     if (ready !== undefined) return ready;
     if (this.#isDone) return { kind: "end" };
-    const heard = this.#body === null ? await this.#hearResponse() : await this.#hearChunk(this.#body);
+    const heard =
+      this.#body === null ? await this.#hearResponse() : await this.#hearChunk(this.#body);
     if (heard.kind === "failed") this.cancel();
     return heard;
   }
@@ -113,7 +124,10 @@ export class Attempt {
     const response = await within(this.#response, waitMs);
     if (response === TIMED_OUT) return silent(waitMs);
     if (response instanceof Error) {
-      return failed({ kind: "upstream-failed", status: null, detail: "the connection failed" }, { isFault: true, isFree: true });
+      return failed(
+        { kind: "upstream-failed", status: null, detail: "the connection failed" },
+        { isFault: true, isFree: true },
+      );
     }
     const contentType = response.headers.get("content-type") ?? "";
     if (!response.ok) return this.#hearRefusal(response);
@@ -136,7 +150,8 @@ export class Attempt {
       if (chunk === null) return cut("its connection broke");
       if (chunk.done) return this.#hearEnd();
       for (const event of this.#splitter.push(chunk.value)) if (!this.#hearEvent(event)) break;
-      if (this.#splitter.isOverfull) this.#ready.push(cut("one of its events is larger than a mebibyte"));
+      if (this.#splitter.isOverfull)
+        this.#ready.push(cut("one of its events is larger than a mebibyte"));
       const ready = this.#ready.shift();
       if (ready !== undefined) return ready;
     }
@@ -151,10 +166,17 @@ export class Attempt {
     const reading = this.reader.readEvent(event.data);
     switch (reading.kind) {
       case "chunk":
-        this.#ready.push({ kind: "event", bytes: event.bytes, said: { ...reading, kind: "deltas" } });
+        this.#ready.push({
+          kind: "event",
+          bytes: event.bytes,
+          said: { ...reading, kind: "deltas" },
+        });
         return true;
       case "done":
-        this.#ready.push({ kind: "event", bytes: event.bytes, said: { kind: "done", data: event.data } }, { kind: "end" });
+        this.#ready.push(
+          { kind: "event", bytes: event.bytes, said: { kind: "done", data: event.data } },
+          { kind: "end" },
+        );
         void this.#drain();
         return false;
       case "error":
@@ -169,7 +191,8 @@ export class Attempt {
   /** Reads on to the body's end, so that the connection can be used again; what came after the last event counts for nothing. */
   async #drain(): Promise<void> {
     this.#isDone = true;
-    const isAtEnd = async (): Promise<boolean> => (await this.#body?.read().catch(() => null))?.done !== false;
+    const isAtEnd = async (): Promise<boolean> =>
+      (await this.#body?.read().catch(() => null))?.done !== false;
     const end = await within(isAtEnd(), DRAIN_MS);
     if (end !== true) this.#controller.abort();
   }
@@ -178,11 +201,17 @@ export class Attempt {
     const rest = this.#splitter.rest();
     if (rest !== null) this.#hearEvent(rest);
     // Some engines leave `[DONE]` out; an answer that gave its finish reason is whole all the same.
-    this.#ready.push(this.reader.isFinished ? { kind: "end" } : cut("its stream ended without a finish reason"));
+    this.#ready.push(
+      this.reader.isFinished ? { kind: "end" } : cut("its stream ended without a finish reason"),
+    );
     return this.#ready.shift() ?? { kind: "end" };
   }
 
-  async #hearWhole(response: Response, body: ReadableStream<Uint8Array>, contentType: string): Promise<Heard> {
+  async #hearWhole(
+    response: Response,
+    body: ReadableStream<Uint8Array>,
+    contentType: string,
+  ): Promise<Heard> {
     const text = await this.#readText(body, ANSWER_BYTES_MAX);
     if (text === TIMED_OUT) return silent(this.#outbound.idleMs);
     if (text === null) return cut("its connection broke");
@@ -190,13 +219,22 @@ export class Attempt {
     const reading = this.reader.readBody(text);
     switch (reading.kind) {
       case "chunk":
-        return { kind: "whole", text, contentType: contentType || "application/json", deltas: reading.deltas };
+        return {
+          kind: "whole",
+          text,
+          contentType: contentType || "application/json",
+          deltas: reading.deltas,
+        };
       case "error":
         return inBandError(reading.error, true);
       case "done":
       case "unreadable":
         return failed(
-          { kind: "upstream-failed", status: response.status, detail: "its answer is not a chat completion" },
+          {
+            kind: "upstream-failed",
+            status: response.status,
+            detail: "its answer is not a chat completion",
+          },
           { isFault: true, isFree: false },
         );
     }
@@ -209,7 +247,10 @@ export class Attempt {
   }
 
   /** The body as text; null when it broke or outgrew its bound. */
-  async #readText(body: ReadableStream<Uint8Array>, bytesMax: number): Promise<string | null | typeof TIMED_OUT> {
+  async #readText(
+    body: ReadableStream<Uint8Array>,
+    bytesMax: number,
+  ): Promise<string | null | typeof TIMED_OUT> {
     const reader = body.getReader();
     this.#body = reader;
     const decoder = new TextDecoder();
@@ -234,7 +275,10 @@ export class Attempt {
   }
 }
 
-function failed(failure: Failure, how: { isRetryable?: boolean; isFault: boolean; isFree: boolean }): Heard {
+function failed(
+  failure: Failure,
+  how: { isRetryable?: boolean; isFault: boolean; isFree: boolean },
+): Heard {
   return { kind: "failed", trouble: { failure, isRetryable: true, ...how } };
 }
 
@@ -251,7 +295,10 @@ function inBandError(error: UpstreamError, isBeforeAnything: boolean): Heard {
   const status = statusOf(error);
   const heard =
     status === null
-      ? failed({ kind: "upstream-failed", status, detail: "it answered with an error" }, { isFault: true, isFree: true })
+      ? failed(
+          { kind: "upstream-failed", status, detail: "it answered with an error" },
+          { isFault: true, isFree: true },
+        )
       : refusal(status, error, null);
   if (heard.kind !== "failed" || isBeforeAnything) return heard;
   return { kind: "failed", trouble: { ...heard.trouble, isFree: false } };
@@ -268,7 +315,10 @@ function statusOf({ status, type, code }: UpstreamError): number | null {
 function refusal(status: number, error: UpstreamError, retryAfter: string | null): Heard {
   if (status === 429) {
     const seconds = Number(retryAfter);
-    const retryAfterMs = retryAfter !== null && Number.isFinite(seconds) && seconds >= 0 ? Math.ceil(seconds * 1000) : null;
+    const retryAfterMs =
+      retryAfter !== null && Number.isFinite(seconds) && seconds >= 0
+        ? Math.ceil(seconds * 1000)
+        : null;
     return failed({ kind: "upstream-busy", retryAfterMs }, { isFault: false, isFree: true });
   }
   if (status === 401 || status === 403) {
@@ -276,9 +326,15 @@ function refusal(status: number, error: UpstreamError, retryAfter: string | null
   }
   if (status === 400 || status === 413 || status === 415 || status === 422) {
     const { message, type, code, param } = error;
-    return failed({ kind: "upstream-refused", status, message, type, code, param }, { isRetryable: false, isFault: false, isFree: true });
+    return failed(
+      { kind: "upstream-refused", status, message, type, code, param },
+      { isRetryable: false, isFault: false, isFree: true },
+    );
   }
   // 404 is the catalog naming a model that is not there, 402 an unpaid bill: the operator's, never the caller's.
   const isFault = status >= 500 || status === 408;
-  return failed({ kind: "upstream-failed", status, detail: "it refused" }, { isFault, isFree: true });
+  return failed(
+    { kind: "upstream-failed", status, detail: "it refused" },
+    { isFault, isFree: true },
+  );
 }

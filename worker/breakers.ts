@@ -41,11 +41,20 @@ export class Breakers {
       permit = await this.#reach(upstream.id).permit(upstream.breaker);
     } catch (error) {
       // A breaker protects upstreams from load, not tenants from loss: without it calls go out as usual.
-      console.error(JSON.stringify({ event: "breaker-unreachable", upstream: upstream.id, problem: String(error) }));
+      console.error(
+        JSON.stringify({
+          event: "breaker-unreachable",
+          upstream: upstream.id,
+          problem: String(error),
+        }),
+      );
     }
     // A half-open yes is the one probe's and must not be handed to a second call.
     if (permit.state !== "half-open") {
-      this.#cache.set(upstream.id, { permit, untilMs: this.#now() + Math.min(BELIEVED_MS, permit.retryInMs || BELIEVED_MS) });
+      this.#cache.set(upstream.id, {
+        permit,
+        untilMs: this.#now() + Math.min(BELIEVED_MS, permit.retryInMs || BELIEVED_MS),
+      });
     }
     return permit;
   }
@@ -57,7 +66,13 @@ export class Breakers {
     try {
       await this.#reach(upstream.id).report(isOk, upstream.breaker);
     } catch (error) {
-      console.error(JSON.stringify({ event: "breaker-unreachable", upstream: upstream.id, problem: String(error) }));
+      console.error(
+        JSON.stringify({
+          event: "breaker-unreachable",
+          upstream: upstream.id,
+          problem: String(error),
+        }),
+      );
     }
   }
 }

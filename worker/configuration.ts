@@ -55,7 +55,13 @@ export class Configuration {
     if (kept !== undefined && kept.untilMs > this.#now()) return kept.value as T | null;
     const found = await this.#fetch(name, parse);
     if (found.kind === "bad") {
-      console.error(JSON.stringify({ event: "configuration-bad", document: redact(name), problem: found.problem }));
+      console.error(
+        JSON.stringify({
+          event: "configuration-bad",
+          document: redact(name),
+          problem: found.problem,
+        }),
+      );
       if (kept?.value !== undefined && kept.value !== null) {
         this.#keep(name, kept.value, MISSING_FRESH_MS);
         return kept.value as T;
@@ -74,12 +80,18 @@ export class Configuration {
     try {
       document = await this.#kv.get(name, "json");
     } catch (error) {
-      return { kind: "bad", problem: error instanceof SyntaxError ? "is not JSON" : "KV did not answer" };
+      return {
+        kind: "bad",
+        problem: error instanceof SyntaxError ? "is not JSON" : "KV did not answer",
+      };
     }
     if (document === null) return { kind: "found", value: null };
     const parsed = parse(document);
     if (parsed.kind === "parsed") return { kind: "found", value: parsed.value };
-    return { kind: "bad", problem: parsed.faults.map(({ path, problem }) => `${path} ${problem}`).join("; ") };
+    return {
+      kind: "bad",
+      problem: parsed.faults.map(({ path, problem }) => `${path} ${problem}`).join("; "),
+    };
   }
 
   #keep(name: string, value: unknown, freshMs: number): void {

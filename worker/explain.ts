@@ -16,12 +16,23 @@ export interface Explained {
 }
 
 /** Headers of an answer whose call is open. */
-export function answerHeaders(explained: Explained, call: OpenCall, meters: readonly Meter[]): Record<string, string> {
-  return { ...choiceHeaders(explained, call.preparation.rung), "x-sluice-held": String(call.hold.heldTokens), ...limitHeaders(meters) };
+export function answerHeaders(
+  explained: Explained,
+  call: OpenCall,
+  meters: readonly Meter[],
+): Record<string, string> {
+  return {
+    ...choiceHeaders(explained, call.preparation.rung),
+    "x-sluice-held": String(call.hold.heldTokens),
+    ...limitHeaders(meters),
+  };
 }
 
 /** What is known once a choice was made, also of a request that failed after it. */
-export function choiceHeaders({ requestId, policy, features }: Explained, rung: Rung): Record<string, string> {
+export function choiceHeaders(
+  { requestId, policy, features }: Explained,
+  rung: Rung,
+): Record<string, string> {
   return {
     "x-request-id": requestId,
     "x-sluice-mode": rung.arm.mode ?? "as-sent",
@@ -51,7 +62,11 @@ export function limitHeaders(meters: readonly Meter[]): Record<string, string> {
 function duration(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.ceil(ms))}ms`;
   const seconds = Math.ceil(ms / 1000);
-  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), seconds % 60];
+  const [hours, minutes, rest] = [
+    Math.floor(seconds / 3600),
+    Math.floor((seconds % 3600) / 60),
+    seconds % 60,
+  ];
   return `${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${rest}s`;
 }
 
@@ -74,7 +89,10 @@ export function explanation(explained: Explained, accounts: readonly CallAccount
       ladder: choice.ladder.map((rung) => ({
         arm: armName(rung.arm),
         strategies: rung.strategies,
-        settings: { temperature: rung.settings.temperature, budget_fraction: rung.settings.budgetFraction },
+        settings: {
+          temperature: rung.settings.temperature,
+          budget_fraction: rung.settings.budgetFraction,
+        },
         reason: rung.reason.word,
         because: rung.reason.sentence,
         ...estimateFields(rung.estimate),

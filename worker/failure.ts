@@ -10,7 +10,12 @@ export type Failure =
   | { readonly kind: "key-unknown" }
   | { readonly kind: "model-unknown"; readonly model: string }
   | { readonly kind: "route-unknown"; readonly method: string; readonly path: string }
-  | { readonly kind: "method-not-allowed"; readonly method: string; readonly path: string; readonly allowed: string }
+  | {
+      readonly kind: "method-not-allowed";
+      readonly method: string;
+      readonly path: string;
+      readonly allowed: string;
+    }
   | {
       readonly kind: "budget-exceeded";
       readonly reason: "quota" | "unfit";
@@ -61,16 +66,27 @@ const RETRY_AFTER_MS_MAX = 60_000;
 export function translate(failure: Failure): PublicFailure {
   switch (failure.kind) {
     case "malformed-json":
-      return badRequest(null, "invalid_json", `The body is not JSON: ${failure.detail} (at character ${failure.position}).`);
+      return badRequest(
+        null,
+        "invalid_json",
+        `The body is not JSON: ${failure.detail} (at character ${failure.position}).`,
+      );
     case "invalid-field":
       return badRequest(failure.field, "invalid_value", `\`${failure.field}\` ${failure.problem}.`);
     case "body-too-large":
       return {
-        ...badRequest(null, "body_too_large", `The body is larger than ${failure.bytesMax} bytes; send less.`),
+        ...badRequest(
+          null,
+          "body_too_large",
+          `The body is larger than ${failure.bytesMax} bytes; send less.`,
+        ),
         status: 413,
       };
     case "key-missing":
-      return unauthenticated("missing_api_key", "No API key was sent. Send it as `Authorization: Bearer sk-sluice-...`.");
+      return unauthenticated(
+        "missing_api_key",
+        "No API key was sent. Send it as `Authorization: Bearer sk-sluice-...`.",
+      );
     case "key-unknown":
       return unauthenticated("invalid_api_key", "This API key is not known, or no longer valid.");
     case "model-unknown":
@@ -83,17 +99,32 @@ export function translate(failure: Failure): PublicFailure {
         status: 404,
       };
     case "route-unknown":
-      return { ...badRequest(null, "unknown_url", `There is no ${failure.method} ${clip(failure.path)} here.`), status: 404 };
+      return {
+        ...badRequest(
+          null,
+          "unknown_url",
+          `There is no ${failure.method} ${clip(failure.path)} here.`,
+        ),
+        status: 404,
+      };
     case "method-not-allowed":
       return {
-        ...badRequest(null, "method_not_allowed", `${clip(failure.path)} takes ${failure.allowed}, not ${failure.method}.`),
+        ...badRequest(
+          null,
+          "method_not_allowed",
+          `${clip(failure.path)} takes ${failure.allowed}, not ${failure.method}.`,
+        ),
         status: 405,
         headers: { allow: failure.allowed },
       };
     case "budget-exceeded":
       return budgetExceeded(failure);
     case "budget-unavailable":
-      return unavailable("budget_unavailable", "The budget could not be checked, so nothing was sent. Try again.", 1000);
+      return unavailable(
+        "budget_unavailable",
+        "The budget could not be checked, so nothing was sent. Try again.",
+        1000,
+      );
     case "upstream-refused":
       return {
         status: failure.status,
@@ -113,28 +144,57 @@ export function translate(failure: Failure): PublicFailure {
         headers: retryAdvice(failure.retryAfterMs ?? 1000),
       };
     case "upstream-credentials":
-      return serverError(502, "upstream_credentials", "The upstream did not accept the gateway's own credentials. The operator has to mend this.");
+      return serverError(
+        502,
+        "upstream_credentials",
+        "The upstream did not accept the gateway's own credentials. The operator has to mend this.",
+      );
     case "upstream-failed":
       return serverError(
         502,
         "upstream_error",
-        failure.status === null ? `The upstream could not be used: ${failure.detail}.` : `The upstream answered ${failure.status}.`,
+        failure.status === null
+          ? `The upstream could not be used: ${failure.detail}.`
+          : `The upstream answered ${failure.status}.`,
       );
     case "upstream-silent":
-      return serverError(504, "upstream_timeout", `The upstream was silent for ${failure.waitedMs} ms.`);
+      return serverError(
+        504,
+        "upstream_timeout",
+        `The upstream was silent for ${failure.waitedMs} ms.`,
+      );
     case "upstream-cut":
-      return serverError(502, "upstream_cut", `The upstream stopped before its answer was complete: ${failure.detail}.`);
+      return serverError(
+        502,
+        "upstream_cut",
+        `The upstream stopped before its answer was complete: ${failure.detail}.`,
+      );
     case "upstream-resting":
-      return unavailable("upstream_unavailable", "The upstream has failed too often and is being left alone for a moment.", failure.retryAfterMs);
+      return unavailable(
+        "upstream_unavailable",
+        "The upstream has failed too often and is being left alone for a moment.",
+        failure.retryAfterMs,
+      );
     case "client-left":
-      return { status: 499, message: "The client left.", type: "client_error", code: "client_left", param: null, headers: {} };
+      return {
+        status: 499,
+        message: "The client left.",
+        type: "client_error",
+        code: "client_left",
+        param: null,
+        headers: {},
+      };
     case "not-configured":
       return {
         ...serverError(503, "not_configured", `The gateway is not configured: ${failure.what}.`),
         headers: { "x-should-retry": "false" },
       };
     case "internal":
-      return serverError(500, "internal_error", "Something in the gateway went wrong. It has been logged under this request's id.");
+      return serverError(
+        500,
+        "internal_error",
+        "Something in the gateway went wrong. It has been logged under this request's id.",
+      );
   }
 }
 
@@ -168,7 +228,9 @@ function budgetExceeded(failure: BudgetExceeded): PublicFailure {
 
 function retryAdvice(waitMs: number): Record<string, string> {
   const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)));
-  return waitMs > RETRY_AFTER_MS_MAX ? { "retry-after": seconds, "x-should-retry": "false" } : { "retry-after": seconds };
+  return waitMs > RETRY_AFTER_MS_MAX
+    ? { "retry-after": seconds, "x-should-retry": "false" }
+    : { "retry-after": seconds };
 }
 
 function badRequest(param: string | null, code: string, message: string): PublicFailure {

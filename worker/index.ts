@@ -21,7 +21,9 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   return {
     configuration: new Configuration(env.CONFIGURATION, documents, now),
     breakers: new Breakers((upstreamId) => breakerOf(env.BREAKER, upstreamId), permits, now),
-    conversations: new Conversations((tenantId, sessionHash) => conversationOf(env.CONVERSATION, tenantId, sessionHash)),
+    conversations: new Conversations((tenantId, sessionHash) =>
+      conversationOf(env.CONVERSATION, tenantId, sessionHash),
+    ),
     ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
     secret: (name) => {
       const value: unknown = Reflect.get(env, name);

@@ -6,10 +6,18 @@ import type { Rung } from "../policies/choice.ts";
  * Rungs that only exist to be cheaper are never a way round a failure: an operator who named no fallback gets a
  * retry, not another model's answer.
  */
-export function nextLadder(ladder: readonly Rung[], failed: Rung, mayRepeat: boolean): readonly Rung[] | null {
+export function nextLadder(
+  ladder: readonly Rung[],
+  failed: Rung,
+  mayRepeat: boolean,
+): readonly Rung[] | null {
   const others = ladder.filter(({ arm }) => arm.model !== failed.arm.model);
   const standIns = others.filter(({ reason }) => reason.word === "fallback");
-  if (standIns.length > 0) return [...standIns, ...others.filter(({ reason }) => reason.word !== "fallback")];
+  if (standIns.length > 0)
+    return [...standIns, ...others.filter(({ reason }) => reason.word !== "fallback")];
   if (!mayRepeat) return null;
-  return [failed, ...ladder.filter((rung) => rung !== failed && rung.arm.model === failed.arm.model)];
+  return [
+    failed,
+    ...ladder.filter((rung) => rung !== failed && rung.arm.model === failed.arm.model),
+  ];
 }

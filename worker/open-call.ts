@@ -6,7 +6,13 @@ import type { Failure } from "./failure.ts";
 import { TIMED_OUT, within } from "./stream/wait.ts";
 import type { Fidelity, Knob } from "./upstream/engine.ts";
 
-export type Ending = "complete" | "client-left" | "upstream-broke" | "upstream-refused" | "abandoned" | "released";
+export type Ending =
+  | "complete"
+  | "client-left"
+  | "upstream-broke"
+  | "upstream-refused"
+  | "abandoned"
+  | "released";
 
 /** One call as the account shows it. */
 export interface CallAccount {
@@ -56,7 +62,10 @@ export class OpenCall {
    * The gate: holds back what comes until something real was said, so that until then a failure is still a status and
    * another upstream may be tried. Ends with `ready`, with the failure, or with `waiting` when the time is over.
    */
-  async awaitFirst(gateMs: number, nowMs: () => number): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" | "waiting" }> {
+  async awaitFirst(
+    gateMs: number,
+    nowMs: () => number,
+  ): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" | "waiting" }> {
     const endsAtMs = nowMs() + gateMs;
     for (;;) {
       const heard = await within(this.#attempt.peek(), endsAtMs - nowMs());
@@ -92,7 +101,11 @@ export class OpenCall {
       outputTokens: reader.seenTokens,
       reasoningTokens: reader.seenReasoningTokens,
     };
-    return { usage, certainty: reader.seenTokens === 0 && ending !== "complete" ? "unknown" : "at_least", ending };
+    return {
+      usage,
+      certainty: reader.seenTokens === 0 && ending !== "complete" ? "unknown" : "at_least",
+      ending,
+    };
   }
 
   /** Ends the call for good: the first ending settles, every later one is nothing. */
@@ -100,7 +113,9 @@ export class OpenCall {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#attempt.cancel();
-    const settled = isFree ? { usage: NO_USAGE, certainty: "exact" as const, ending } : this.reckon(ending);
+    const settled = isFree
+      ? { usage: NO_USAGE, certainty: "exact" as const, ending }
+      : this.reckon(ending);
     Object.assign(this.account, settled);
     this.#settle(settled);
   }
@@ -114,7 +129,10 @@ const NO_USAGE: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reas
 /** Reads a call to its end, for strategies that need its text. Ends it, whatever happens. */
 export async function collect(
   call: OpenCall,
-): Promise<{ kind: "collected"; text: string; reasoning: string; finishReason: string | null } | { kind: "failed"; failure: Failure }> {
+): Promise<
+  | { kind: "collected"; text: string; reasoning: string; finishReason: string | null }
+  | { kind: "failed"; failure: Failure }
+> {
   let text = "";
   let reasoning = "";
   let finishReason: string | null = null;
@@ -126,7 +144,12 @@ export async function collect(
         call.end("upstream-broke", heard.trouble.isFree);
         return { kind: "failed", failure: heard.trouble.failure };
       }
-      const deltas = heard.kind === "whole" ? heard.deltas : heard.kind === "event" && heard.said.kind === "deltas" ? heard.said.deltas : [];
+      const deltas =
+        heard.kind === "whole"
+          ? heard.deltas
+          : heard.kind === "event" && heard.said.kind === "deltas"
+            ? heard.said.deltas
+            : [];
       for (const delta of deltas) {
         if (delta.kind === "text") text += delta.text;
         if (delta.kind === "reasoning") reasoning += delta.text;

@@ -1,7 +1,14 @@
 // From a rung to the body that its upstream gets: mode to intent, intent to the engine's knobs, caps, and the
 // client's own text around them. Pure, so that a lower rung than the prepared one is simply prepared again.
 import type { Hold, Offer } from "../policies/account.ts";
-import { findModel, findUpstream, type Capability, type Catalog, type Model, type Upstream } from "../policies/catalog.ts";
+import {
+  findModel,
+  findUpstream,
+  type Capability,
+  type Catalog,
+  type Model,
+  type Upstream,
+} from "../policies/catalog.ts";
 import type { Rung } from "../policies/choice.ts";
 import { armName, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
@@ -57,7 +64,8 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
     knobs: [],
   };
   for (const id of rung.strategies) draft = context.strategyOf(id)?.rewrite?.(draft, rung) ?? draft;
-  if (order.outputTokens !== undefined) draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
+  if (order.outputTokens !== undefined)
+    draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
   return { rung, model, upstream, draft, inputTokens: estimateInputTokens(ask, draft) };
 }
 
@@ -86,7 +94,12 @@ export interface Outgoing {
 }
 
 /** The body, with the cap that the hold affords. */
-export function finish(preparation: Preparation, hold: Hold, order: CallOrder, cacheSalt: string): Outgoing {
+export function finish(
+  preparation: Preparation,
+  hold: Hold,
+  order: CallOrder,
+  cacheSalt: string,
+): Outgoing {
   const { model, upstream, draft } = preparation;
   const engine = engineOf(upstream.engine);
   const has = (capability: Capability): boolean => model.capabilities.includes(capability);

@@ -73,7 +73,8 @@ export class Run {
       if (signal.aborted) return { kind: "failed", failure: { kind: "client-left" } };
       const tried = await this.#try(order, ladder);
       if (tried.kind === "open") return tried;
-      if (tried.trouble === null || !tried.trouble.isRetryable || tries >= policy.attemptsMax) return tried;
+      if (tried.trouble === null || !tried.trouble.isRetryable || tries >= policy.attemptsMax)
+        return tried;
       const next = nextLadder(ladder, tried.rung, mayRepeat(tried.trouble.failure));
       if (next === null) return tried;
       if (next[0] === tried.rung) await pause(RETRY_PAUSE_MS * (0.5 + this.#deps.chance()), signal);
@@ -85,21 +86,38 @@ export class Run {
   async #try(
     order: CallOrder,
     ladder: readonly Rung[],
-  ): Promise<Extract<Called, { kind: "open" }> | { kind: "failed"; failure: Failure; rung: Rung; trouble: Trouble | null }> {
+  ): Promise<
+    | Extract<Called, { kind: "open" }>
+    | { kind: "failed"; failure: Failure; rung: Rung; trouble: Trouble | null }
+  > {
     const { admission, policy, signal, cacheSalt } = this.input;
     const first = ladder[0];
     if (first === undefined) throw new Error("A ladder has at least one rung.");
-    const fail = (failure: Failure, rung: Rung, trouble: Trouble | null = null) => ({ kind: "failed" as const, failure, rung, trouble });
+    const fail = (failure: Failure, rung: Rung, trouble: Trouble | null = null) => ({
+      kind: "failed" as const,
+      failure,
+      rung,
+      trouble,
+    });
 
-    const context = { ask: admission.ask, catalog: admission.catalog, policy, order, strategyOf: this.#deps.strategyOf };
+    const context = {
+      ask: admission.ask,
+      catalog: admission.catalog,
+      policy,
+      order,
+      strategyOf: this.#deps.strategyOf,
+    };
     const preparations = ladder.map((rung) => prepare(rung, context));
-    const offers = preparations.flatMap((preparation, index): Offer[] => (preparation === null ? [] : [offerOf(preparation, index)]));
+    const offers = preparations.flatMap((preparation, index): Offer[] =>
+      preparation === null ? [] : [offerOf(preparation, index)],
+    );
     if (offers.length === 0) return fail({ kind: "model-unknown", model: first.arm.model }, first);
 
     const held = await this.#hold(offers);
     if (held.kind !== "held") return fail(held, first);
     const preparation = preparations[held.rung];
-    if (preparation === undefined || preparation === null) throw new Error("The ledger held a rung that was not offered.");
+    if (preparation === undefined || preparation === null)
+      throw new Error("The ledger held a rung that was not offered.");
 
     const permit = await this.#deps.breakers.permit(preparation.upstream);
     const outgoing = finish(preparation, held, order, cacheSalt);
@@ -114,10 +132,19 @@ export class Run {
         : null;
     if (obstacle !== null) {
       this.#release(account);
-      return fail(obstacle, preparation.rung, { failure: obstacle, isRetryable: true, isFault: false, isFree: true });
+      return fail(obstacle, preparation.rung, {
+        failure: obstacle,
+        isRetryable: true,
+        isFault: false,
+        isFree: true,
+      });
     }
     this.#isCounted = true;
-    const placement = place({ upstream: preparation.upstream, model: preparation.model, prefixKeys: [] });
+    const placement = place({
+      upstream: preparation.upstream,
+      model: preparation.model,
+      prefixKeys: [],
+    });
     const attempted = attempt(
       held,
       {
@@ -132,7 +159,9 @@ export class Run {
       this.#deps.now,
     );
     const call = new OpenCall(attempted, preparation, held, account, (settled) => {
-      this.#deps.finish(settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps));
+      this.#deps.finish(
+        settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps),
+      );
       // A client that leaves says nothing of the upstream's health, and a probe must be answered all the same.
       const isFault = settled.ending === "upstream-broke";
       this.#deps.finish(this.#deps.breakers.report(preparation.upstream, permit, !isFault));
@@ -141,7 +170,10 @@ export class Run {
     const leave = (): void => call.end("client-left");
     signal.addEventListener("abort", leave, { once: true });
 
-    const opened = await call.awaitFirst(outgoing.isStream ? policy.gateMs : policy.deadlineMs, this.#deps.now);
+    const opened = await call.awaitFirst(
+      outgoing.isStream ? policy.gateMs : policy.deadlineMs,
+      this.#deps.now,
+    );
     if (opened.kind === "failed") {
       const { trouble } = opened;
       if (signal.aborted) return fail({ kind: "client-left" }, preparation.rung);
@@ -170,10 +202,13 @@ export class Run {
       });
     } catch (error) {
       // A hard budget that cannot be asked is a no: nothing was sent, and the client may try again.
-      console.error(JSON.stringify({ event: "ledger-unreachable", callId, problem: String(error) }));
+      console.error(
+        JSON.stringify({ event: "ledger-unreachable", callId, problem: String(error) }),
+      );
       return { kind: "budget-unavailable" };
     }
-    if (answer.kind === "mismatch") throw new Error(`Call ${callId} was held before with other arguments.`);
+    if (answer.kind === "mismatch")
+      throw new Error(`Call ${callId} was held before with other arguments.`);
     this.meters = answer.meters;
     return answer.kind === "held" ? answer : budgetFailure(answer);
   }
@@ -184,7 +219,13 @@ export class Run {
     const released = this.#deps.ledgerOf(this.input.admission.tenant.id).release(account.callId);
     this.#deps.finish(
       released.catch((error: unknown) => {
-        console.error(JSON.stringify({ event: "release-failed", callId: account.callId, problem: String(error) }));
+        console.error(
+          JSON.stringify({
+            event: "release-failed",
+            callId: account.callId,
+            problem: String(error),
+          }),
+        );
       }),
     );
   }
@@ -192,10 +233,19 @@ export class Run {
 
 /** The same upstream may do better a moment later, unless it has just said that it will not. */
 function mayRepeat(failure: Failure): boolean {
-  return failure.kind === "upstream-failed" || failure.kind === "upstream-cut" || failure.kind === "upstream-silent";
+  return (
+    failure.kind === "upstream-failed" ||
+    failure.kind === "upstream-cut" ||
+    failure.kind === "upstream-silent"
+  );
 }
 
-function accountOf(order: CallOrder, preparation: Preparation, hold: Hold, knobs: CallAccount["knobs"]): CallAccount {
+function accountOf(
+  order: CallOrder,
+  preparation: Preparation,
+  hold: Hold,
+  knobs: CallAccount["knobs"],
+): CallAccount {
   return {
     callId: hold.callId,
     purpose: order.purpose,
@@ -212,6 +262,17 @@ function accountOf(order: CallOrder, preparation: Preparation, hold: Hold, knobs
 }
 
 function budgetFailure(refusal: HoldRefusal): Failure {
-  const { reason, dimension, window, limit, remaining, resetAtMs, resetInMs, affordableTokens } = refusal;
-  return { kind: "budget-exceeded", reason, dimension, window, limit, remaining, resetAtMs, resetInMs, affordableTokens };
+  const { reason, dimension, window, limit, remaining, resetAtMs, resetInMs, affordableTokens } =
+    refusal;
+  return {
+    kind: "budget-exceeded",
+    reason,
+    dimension,
+    window,
+    limit,
+    remaining,
+    resetAtMs,
+    resetInMs,
+    affordableTokens,
+  };
 }

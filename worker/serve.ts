@@ -7,11 +7,21 @@ import { answerStream, answerWhole, type AnswerContext } from "./answer.ts";
 import { assign } from "./assign.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { AnswerHead, Dialect } from "./dialect/dialect.ts";
-import { answerHeaders, choiceHeaders, explanation, limitHeaders, type Explained } from "./explain.ts";
+import {
+  answerHeaders,
+  choiceHeaders,
+  explanation,
+  limitHeaders,
+  type Explained,
+} from "./explain.ts";
 import { translate, type Failure } from "./failure.ts";
 import { Run } from "./run.ts";
 
-export async function serve(request: Request, dialect: Dialect, deps: Dependencies): Promise<Response> {
+export async function serve(
+  request: Request,
+  dialect: Dialect,
+  deps: Dependencies,
+): Promise<Response> {
   const requestId = deps.newId();
   const refuse = (failure: Failure, headers: Record<string, string> = {}): Response =>
     failureResponse(failure, dialect, { "x-request-id": requestId, ...headers });
@@ -29,7 +39,11 @@ export async function serve(request: Request, dialect: Dialect, deps: Dependenci
     catalog,
     modelsAllowed: tenant.models ?? null,
     asked: { ...admission.asked, effort: ask.effort },
-    conversation: { previous: conversation.previous, isToolResult: ask.isToolResult, prefixTokens: Math.ceil(ask.inputBytes / 4) },
+    conversation: {
+      previous: conversation.previous,
+      isToolResult: ask.isToolResult,
+      prefixTokens: Math.ceil(ask.inputBytes / 4),
+    },
     inputTokens: Math.ceil(ask.inputBytes / 4),
     lambda: policy.lambda,
   });
@@ -38,11 +52,25 @@ export async function serve(request: Request, dialect: Dialect, deps: Dependenci
   const explained: Explained = { requestId, policy, variant, features, choice };
 
   const { signal } = request;
-  const run = new Run({ requestId, admission, policy, variant, ladder: choice.ladder, cacheSalt: await saltOf(tenant.id), signal }, deps);
+  const run = new Run(
+    {
+      requestId,
+      admission,
+      policy,
+      variant,
+      ladder: choice.ladder,
+      cacheSalt: await saltOf(tenant.id),
+      signal,
+    },
+    deps,
+  );
   const driven = await run.drive();
   if (driven.kind === "failed") {
     run.close();
-    return refuse(driven.failure, { ...choiceHeaders(explained, choice.ladder[0]), ...limitHeaders(run.meters) });
+    return refuse(driven.failure, {
+      ...choiceHeaders(explained, choice.ladder[0]),
+      ...limitHeaders(run.meters),
+    });
   }
   const call = driven.kind === "relay" ? driven.call : driven.calls[0];
   if (call === undefined) throw new Error("A strategy answered without a call.");
@@ -74,7 +102,11 @@ export async function serve(request: Request, dialect: Dialect, deps: Dependenci
   return refuse(answered, { ...choiceHeaders(explained, rung), ...limitHeaders(run.meters) });
 }
 
-export function failureResponse(failure: Failure, dialect: Dialect, headers: Record<string, string>): Response {
+export function failureResponse(
+  failure: Failure,
+  dialect: Dialect,
+  headers: Record<string, string>,
+): Response {
   const shown = translate(failure);
   return new Response(dialect.fail.body(shown, headers["x-request-id"] ?? ""), {
     status: shown.status,
@@ -92,7 +124,10 @@ async function recall(admission: Admission, deps: Dependencies) {
     remember: async (arm: { model: string; mode: string | null }): Promise<void> => {
       if (arm.mode !== null && !isMode(arm.mode)) return;
       if (previous?.model === arm.model && previous.mode === arm.mode) return;
-      await deps.conversations.remember(tenant.id, sessionHash, { model: arm.model, mode: arm.mode });
+      await deps.conversations.remember(tenant.id, sessionHash, {
+        model: arm.model,
+        mode: arm.mode,
+      });
     },
   };
 }
@@ -116,6 +151,9 @@ function choiceFailure(failure: Exclude<ReturnType<typeof choose>, { kind: "chos
         problem: `asks for the mode \`${failure.mode}\`, which this policy does not offer; it offers ${failure.bound.join(", ") || "none"}`,
       };
     case "no-arm":
-      return { kind: "not-configured", what: `the policy "${failure.policy}" leaves no model for this tenant` };
+      return {
+        kind: "not-configured",
+        what: `the policy "${failure.policy}" leaves no model for this tenant`,
+      };
   }
 }

@@ -8,7 +8,11 @@ import { pause } from "./stream/wait.ts";
 const TRIES_MAX = 3;
 const PAUSE_MS = 250;
 
-export async function settle(tenantId: string, settlement: Settlement, deps: Dependencies): Promise<void> {
+export async function settle(
+  tenantId: string,
+  settlement: Settlement,
+  deps: Dependencies,
+): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       const answer = await deps.ledgerOf(tenantId).settle(settlement);
@@ -25,5 +29,12 @@ export async function settle(tenantId: string, settlement: Settlement, deps: Dep
 }
 
 function report(settlement: Settlement, problem: string): void {
-  console.error(JSON.stringify({ event: "settle-failed", callId: settlement.callId, ending: settlement.ending, problem }));
+  console.error(
+    JSON.stringify({
+      event: "settle-failed",
+      callId: settlement.callId,
+      ending: settlement.ending,
+      problem,
+    }),
+  );
 }

@@ -1,7 +1,14 @@
 // OpenAI's chat completions: the first dialect, and the form that upstreams speak, so its bytes pass untouched.
 import type { Dialect } from "./dialect.ts";
 import { readChat } from "./chat/read.ts";
-import { closeEvents, deltaEvent, explainBody, explainEvent, openEvent, writeAnswer } from "./chat/write.ts";
+import {
+  closeEvents,
+  deltaEvent,
+  explainBody,
+  explainEvent,
+  openEvent,
+  writeAnswer,
+} from "./chat/write.ts";
 
 export const chat: Dialect = {
   name: "chat",
@@ -17,7 +24,12 @@ export const chat: Dialect = {
   explain: { body: explainBody, event: explainEvent, isLast: (data) => data === "[DONE]" },
 };
 
-function errorText(failure: { message: string; type: string; param: string | null; code: string | null }): string {
+function errorText(failure: {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string | null;
+}): string {
   const { message, type, param, code } = failure;
   return JSON.stringify({ error: { message, type, param, code } });
 }

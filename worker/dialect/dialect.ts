@@ -36,7 +36,9 @@ export interface Ask {
   readonly wire: string;
 }
 
-export type ReadAsk = { readonly kind: "read"; readonly ask: Ask } | Extract<Failure, { kind: "malformed-json" | "invalid-field" }>;
+export type ReadAsk =
+  | { readonly kind: "read"; readonly ask: Ask }
+  | Extract<Failure, { kind: "malformed-json" | "invalid-field" }>;
 
 /** What an upstream's answer says, free of any dialect. */
 export type Delta =

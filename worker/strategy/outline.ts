@@ -12,13 +12,19 @@ export const outline: Strategy = {
     const planned = await call({
       purpose: "outline",
       isStream: false,
-      notes: ["Before solving anything, list the steps that a solution needs, one short line each. Do not solve them."],
+      notes: [
+        "Before solving anything, list the steps that a solution needs, one short line each. Do not solve them.",
+      ],
       outputTokens: OUTLINE_TOKENS_MAX,
     });
     if (planned.kind === "failed") return planned;
     const plan = await collect(planned.call);
     if (plan.kind === "failed") return plan;
-    const answered = await call({ purpose: "answer", isStream: ask.isStream, notes: [`Outline:\n${plan.text.trim()}`] });
+    const answered = await call({
+      purpose: "answer",
+      isStream: ask.isStream,
+      notes: [`Outline:\n${plan.text.trim()}`],
+    });
     return answered.kind === "failed" ? answered : { kind: "relay", call: answered.call };
   },
 };

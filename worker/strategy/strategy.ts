@@ -41,7 +41,11 @@ export type Call = (order: CallOrder) => Promise<Called>;
 /** What the client gets: one call's bytes as they come, or deltas of the strategy's own making. */
 export type Driven =
   | { readonly kind: "relay"; readonly call: OpenCall }
-  | { readonly kind: "deltas"; readonly deltas: AsyncIterable<Delta>; readonly calls: readonly OpenCall[] }
+  | {
+      readonly kind: "deltas";
+      readonly deltas: AsyncIterable<Delta>;
+      readonly calls: readonly OpenCall[];
+    }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 export interface Strategy {

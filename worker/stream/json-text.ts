@@ -76,7 +76,9 @@ export function editMembers(text: string, fields: FieldTexts, at = 0): Edit[] {
   const standing = members(text, at);
   const edits: Edit[] = [];
   const present = new Set<string>();
-  const kept = standing.filter(({ key }) => !(Object.hasOwn(fields, key) && fields[key] === undefined));
+  const kept = standing.filter(
+    ({ key }) => !(Object.hasOwn(fields, key) && fields[key] === undefined),
+  );
   for (const member of standing) {
     if (!Object.hasOwn(fields, member.key)) continue;
     const value = fields[member.key];
@@ -98,7 +100,12 @@ export function editMembers(text: string, fields: FieldTexts, at = 0): Edit[] {
 }
 
 /** Takes members away together with the comma that would be left over. */
-function removals(text: string, standing: readonly Member[], kept: readonly Member[], at: number): Edit[] {
+function removals(
+  text: string,
+  standing: readonly Member[],
+  kept: readonly Member[],
+  at: number,
+): Edit[] {
   const keep = new Set(kept);
   const open = skipSpace(text, at) + 1;
   const edits: Edit[] = [];
@@ -110,7 +117,12 @@ function removals(text: string, standing: readonly Member[], kept: readonly Memb
     }
     // Before the first kept member a removal reaches forward to the next member, after it back to the last value.
     const next = standing[index + 1];
-    const start = lastKeptEnd === null ? (index === 0 ? open : member.keyStart) : (standing[index - 1]?.valueEnd ?? open);
+    const start =
+      lastKeptEnd === null
+        ? index === 0
+          ? open
+          : member.keyStart
+        : (standing[index - 1]?.valueEnd ?? open);
     const end = lastKeptEnd === null && next !== undefined ? next.keyStart : member.valueEnd;
     edits.push({ start, end, text: "" });
   }

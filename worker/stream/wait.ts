@@ -3,7 +3,10 @@
 export const TIMED_OUT = Symbol("timed out");
 
 /** The promise's value, or `TIMED_OUT` after `waitMs`. The promise itself goes on; its owner must still heed it. */
-export async function within<T>(promise: Promise<T>, waitMs: number): Promise<T | typeof TIMED_OUT> {
+export async function within<T>(
+  promise: Promise<T>,
+  waitMs: number,
+): Promise<T | typeof TIMED_OUT> {
   let timer: ReturnType<typeof setTimeout> | null = null;
   const clock = new Promise<typeof TIMED_OUT>((resolve) => {
     timer = setTimeout(() => resolve(TIMED_OUT), Math.max(0, waitMs));

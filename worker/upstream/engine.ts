@@ -18,7 +18,15 @@ export type Fidelity = "exact" | "approx" | "proxy" | "off";
 
 /** What became of one wish. */
 export interface Knob {
-  readonly knob: "thinking" | "effort" | "thinking-cap" | "temperature" | "cache-salt" | "stream-usage" | "mode-prompt" | "output-cap";
+  readonly knob:
+    | "thinking"
+    | "effort"
+    | "thinking-cap"
+    | "temperature"
+    | "cache-salt"
+    | "stream-usage"
+    | "mode-prompt"
+    | "output-cap";
   readonly fidelity: Fidelity;
   readonly reason: string;
 }
@@ -47,12 +55,22 @@ export function undeclared(capability: Capability): string {
 }
 
 /** Temperature is spelled the same everywhere; engines differ only in whether the model allows it. */
-export function compileTemperature(intent: Intent, has: (capability: Capability) => boolean): Compiled {
+export function compileTemperature(
+  intent: Intent,
+  has: (capability: Capability) => boolean,
+): Compiled {
   if (intent.temperature === null) return { fields: {}, knobs: [] };
-  if (!has("temperature")) return { fields: {}, knobs: [off("temperature", undeclared("temperature"))] };
+  if (!has("temperature"))
+    return { fields: {}, knobs: [off("temperature", undeclared("temperature"))] };
   return {
     fields: { temperature: JSON.stringify(intent.temperature) },
-    knobs: [{ knob: "temperature", fidelity: "proxy", reason: "DiffAdapt's value for a class that was read from the text alone" }],
+    knobs: [
+      {
+        knob: "temperature",
+        fidelity: "proxy",
+        reason: "DiffAdapt's value for a class that was read from the text alone",
+      },
+    ],
   };
 }
 
@@ -63,7 +81,13 @@ export function compileEffort(intent: Intent, has: (capability: Capability) => b
   const effort = intent.thinking === "off" ? "none" : (intent.effort ?? "medium");
   return {
     fields: { reasoning_effort: JSON.stringify(effort) },
-    knobs: [{ knob: "thinking", fidelity: intent.thinking === "off" ? "exact" : "approx", reason: `reasoning_effort ${effort}` }],
+    knobs: [
+      {
+        knob: "thinking",
+        fidelity: intent.thinking === "off" ? "exact" : "approx",
+        reason: `reasoning_effort ${effort}`,
+      },
+    ],
   };
 }
 

@@ -8,7 +8,10 @@ export const ollama: Engine = {
     merge(
       compileEffort(intent, has),
       intent.thinking === "on" && intent.thinkingTokensMax !== null
-        ? { fields: {}, knobs: [off("thinking-cap", "Ollama offers no bound on thinking apart from the total")] }
+        ? {
+            fields: {},
+            knobs: [off("thinking-cap", "Ollama offers no bound on thinking apart from the total")],
+          }
         : { fields: {}, knobs: [] },
       compileTemperature(intent, has),
     ),

@@ -9,10 +9,16 @@ export const openai: Engine = {
     return merge(
       compileEffort(intent, has),
       intent.thinking === "on" && intent.thinkingTokensMax !== null
-        ? { fields: {}, knobs: [off("thinking-cap", "OpenAI offers no bound on thinking apart from the total")] }
+        ? {
+            fields: {},
+            knobs: [off("thinking-cap", "OpenAI offers no bound on thinking apart from the total")],
+          }
         : { fields: {}, knobs: [] },
       intent.temperature !== null && thinks
-        ? { fields: {}, knobs: [off("temperature", "OpenAI refuses a temperature unless effort is none")] }
+        ? {
+            fields: {},
+            knobs: [off("temperature", "OpenAI refuses a temperature unless effort is none")],
+          }
         : compileTemperature(intent, has),
     );
   },

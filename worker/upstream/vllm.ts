@@ -1,36 +1,65 @@
 // vLLM: the template switch turns thinking on and off exactly; the cap on thinking exists from mid-2026 only.
 import type { Capability } from "../../policies/catalog.ts";
-import { compileEffort, compileTemperature, merge, off, undeclared, type Compiled, type Engine, type Intent } from "./engine.ts";
+import {
+  compileEffort,
+  compileTemperature,
+  merge,
+  off,
+  undeclared,
+  type Compiled,
+  type Engine,
+  type Intent,
+} from "./engine.ts";
 
 export const vllm: Engine = {
   id: "vllm",
   capField: "max_completion_tokens",
   compile: (intent, has) =>
-    merge(compileThinking(intent, has), compileThinkingCap(intent, has), compileTemperature(intent, has), compileSalt(intent, has)),
+    merge(
+      compileThinking(intent, has),
+      compileThinkingCap(intent, has),
+      compileTemperature(intent, has),
+      compileSalt(intent, has),
+    ),
 };
 
 function compileThinking(intent: Intent, has: (capability: Capability) => boolean): Compiled {
   if (intent.thinking === "as-sent") return { fields: {}, knobs: [] };
   if (!has("thinking-switch")) return compileEffort(intent, has);
   const isOn = intent.thinking === "on";
-  const fields: Record<string, string> = { chat_template_kwargs: JSON.stringify({ enable_thinking: isOn }) };
-  if (isOn && intent.effort !== null && has("effort")) fields["reasoning_effort"] = JSON.stringify(intent.effort);
-  return { fields, knobs: [{ knob: "thinking", fidelity: "exact", reason: `enable_thinking ${isOn}` }] };
+  const fields: Record<string, string> = {
+    chat_template_kwargs: JSON.stringify({ enable_thinking: isOn }),
+  };
+  if (isOn && intent.effort !== null && has("effort"))
+    fields["reasoning_effort"] = JSON.stringify(intent.effort);
+  return {
+    fields,
+    knobs: [{ knob: "thinking", fidelity: "exact", reason: `enable_thinking ${isOn}` }],
+  };
 }
 
 /** Older versions drop the field in silence (reported for 0.18), so it is sent only where it was proven. */
 function compileThinkingCap(intent: Intent, has: (capability: Capability) => boolean): Compiled {
-  if (intent.thinking !== "on" || intent.thinkingTokensMax === null) return { fields: {}, knobs: [] };
-  if (!has("thinking-cap")) return { fields: {}, knobs: [off("thinking-cap", undeclared("thinking-cap"))] };
+  if (intent.thinking !== "on" || intent.thinkingTokensMax === null)
+    return { fields: {}, knobs: [] };
+  if (!has("thinking-cap"))
+    return { fields: {}, knobs: [off("thinking-cap", undeclared("thinking-cap"))] };
   return {
     fields: { thinking_token_budget: String(intent.thinkingTokensMax) },
-    knobs: [{ knob: "thinking-cap", fidelity: "exact", reason: `thinking_token_budget ${intent.thinkingTokensMax}` }],
+    knobs: [
+      {
+        knob: "thinking-cap",
+        fidelity: "exact",
+        reason: `thinking_token_budget ${intent.thinkingTokensMax}`,
+      },
+    ],
   };
 }
 
 function compileSalt(intent: Intent, has: (capability: Capability) => boolean): Compiled {
   if (intent.cacheSalt === null) return { fields: {}, knobs: [] };
-  if (!has("cache-salt")) return { fields: {}, knobs: [off("cache-salt", undeclared("cache-salt"))] };
+  if (!has("cache-salt"))
+    return { fields: {}, knobs: [off("cache-salt", undeclared("cache-salt"))] };
   return {
     fields: { cache_salt: JSON.stringify(intent.cacheSalt) },
     knobs: [{ knob: "cache-salt", fidelity: "exact", reason: "prefixes are cached per tenant" }],

@@ -24,9 +24,11 @@ export function readChat(body: string): ReadAsk {
   if (twice !== null) return fault(twice, "stands twice in the body; send it once");
 
   const model = parsed["model"];
-  if (typeof model !== "string" || model === "") return fault("model", "must be a string: `auto`, or a model of `GET /v1/models`");
+  if (typeof model !== "string" || model === "")
+    return fault("model", "must be a string: `auto`, or a model of `GET /v1/models`");
   const messages = parsed["messages"];
-  if (!Array.isArray(messages) || messages.length === 0) return fault("messages", "must be an array of at least one message");
+  if (!Array.isArray(messages) || messages.length === 0)
+    return fault("messages", "must be an array of at least one message");
   const conversation = readMessages(messages);
   if ("problem" in conversation) return fault(conversation.field, conversation.problem);
   const numbers = readNumbers(parsed);
@@ -36,7 +38,8 @@ export function readChat(body: string): ReadAsk {
   const options = parsed["stream_options"] ?? {};
   if (!isFields(options)) return fault("stream_options", "must be an object");
   const effort = parsed["reasoning_effort"] ?? null;
-  if (effort !== null && typeof effort !== "string") return fault("reasoning_effort", "must be a string such as `low`");
+  if (effort !== null && typeof effort !== "string")
+    return fault("reasoning_effort", "must be a string such as `low`");
 
   const sized = (key: string): number => {
     const span = spans.find((member) => member.key === key);
@@ -50,9 +53,15 @@ export function readChat(body: string): ReadAsk {
     answers: numbers.answers,
     effort,
     setsTemperature: (parsed["temperature"] ?? null) !== null,
-    setsThinking: ["chat_template_kwargs", "enable_thinking", "thinking", "thinking_budget", "thinking_token_budget", "think", "reasoning"].some(
-      (key) => (parsed[key] ?? null) !== null,
-    ),
+    setsThinking: [
+      "chat_template_kwargs",
+      "enable_thinking",
+      "thinking",
+      "thinking_budget",
+      "thinking_token_budget",
+      "think",
+      "reasoning",
+    ].some((key) => (parsed[key] ?? null) !== null),
     isConstrained: constrainsForm(parsed),
     hasTools: isFilled(parsed["tools"]) || isFilled(parsed["functions"]),
     query: conversation.query,
@@ -60,7 +69,11 @@ export function readChat(body: string): ReadAsk {
     isToolResult: conversation.isToolResult,
     conversationSeed: conversation.conversationSeed,
     unseenParts: conversation.unseenParts,
-    inputBytes: Math.max(0, sized("messages") - conversation.encodedChars) + sized("tools") + sized("functions") + sized("response_format"),
+    inputBytes:
+      Math.max(0, sized("messages") - conversation.encodedChars) +
+      sized("tools") +
+      sized("functions") +
+      sized("response_format"),
     wire: body,
   };
   return { kind: "read", ask };
@@ -72,7 +85,10 @@ interface PartFault {
   readonly problem: string;
 }
 
-type Conversation = Pick<Ask, "query" | "hasHistory" | "isToolResult" | "conversationSeed" | "unseenParts"> & {
+type Conversation = Pick<
+  Ask,
+  "query" | "hasHistory" | "isToolResult" | "conversationSeed" | "unseenParts"
+> & {
   /** Characters of pictures, sound and files inside the body, whose tokens do not follow from their length. */
   readonly encodedChars: number;
 };
@@ -87,11 +103,14 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
   let lastRole = "";
   for (const [index, message] of messages.entries()) {
     const field = `messages[${index}]`;
-    if (!isFields(message)) return { field, problem: "must be an object with `role` and `content`" };
+    if (!isFields(message))
+      return { field, problem: "must be an object with `role` and `content`" };
     const { role, content } = message;
-    if (typeof role !== "string") return { field: `${field}.role`, problem: "must be a string such as `user`" };
+    if (typeof role !== "string")
+      return { field: `${field}.role`, problem: "must be a string such as `user`" };
     const read = readContent(content ?? null);
-    if (read === null) return { field: `${field}.content`, problem: "must be a string, an array of parts, or null" };
+    if (read === null)
+      return { field: `${field}.content`, problem: "must be a string, an array of parts, or null" };
     unseenParts += read.unseenParts;
     encodedChars += read.encodedChars;
     lastRole = role;
@@ -145,12 +164,16 @@ function longStrings(part: Fields): number {
   let chars = 0;
   for (const value of Object.values(part)) {
     if (typeof value === "string") chars += value.length;
-    else if (isFields(value)) for (const inner of Object.values(value)) if (typeof inner === "string") chars += inner.length;
+    else if (isFields(value))
+      for (const inner of Object.values(value))
+        if (typeof inner === "string") chars += inner.length;
   }
   return chars;
 }
 
-function readNumbers(parsed: Fields): { outputTokensMax: number | null; answers: number } | PartFault {
+function readNumbers(
+  parsed: Fields,
+): { outputTokensMax: number | null; answers: number } | PartFault {
   let outputTokensMax: number | null = null;
   // A small `max_tokens` beside a large `max_completion_tokens` would slip under a budget; the larger is held.
   for (const field of ["max_tokens", "max_completion_tokens"]) {
@@ -162,7 +185,8 @@ function readNumbers(parsed: Fields): { outputTokensMax: number | null; answers:
     outputTokensMax = Math.max(outputTokensMax ?? 0, value);
   }
   const answers = parsed["n"] ?? 1;
-  if (!isCount(answers, ANSWERS_MAX)) return { field: "n", problem: `must be a whole number from 1 to ${ANSWERS_MAX}` };
+  if (!isCount(answers, ANSWERS_MAX))
+    return { field: "n", problem: `must be a whole number from 1 to ${ANSWERS_MAX}` };
   return { outputTokensMax, answers };
 }
 
@@ -170,9 +194,15 @@ function readNumbers(parsed: Fields): { outputTokensMax: number | null; answers:
 function constrainsForm(parsed: Fields): boolean {
   const format = parsed["response_format"];
   if (isFields(format) && format["type"] !== "text") return true;
-  return ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "grammar", "prediction"].some(
-    (key) => (parsed[key] ?? null) !== null,
-  );
+  return [
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "structured_outputs",
+    "grammar",
+    "prediction",
+  ].some((key) => (parsed[key] ?? null) !== null);
 }
 
 function isFilled(value: unknown): boolean {
@@ -208,7 +238,10 @@ function malformed(body: string, error: unknown): ReadAsk {
   const place = /position (\d+)/.exec(detail)?.[1];
   const position = place === undefined ? body.length : Number(place);
   if (body.trim() === "") return { kind: "malformed-json", position: 0, detail: "it is empty" };
-  const found = position >= body.length ? "it ends too early" : `unexpected ${JSON.stringify(body.charAt(position))}`;
+  const found =
+    position >= body.length
+      ? "it ends too early"
+      : `unexpected ${JSON.stringify(body.charAt(position))}`;
   return { kind: "malformed-json", position, detail: found };
 }
 

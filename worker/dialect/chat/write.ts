@@ -32,7 +32,9 @@ export function writeAnswer(head: AnswerHead, deltas: readonly Delta[]): string 
         break;
     }
   }
-  const toolCalls = [...calls.entries()].toSorted(([left], [right]) => left - right).map(([, call]) => toolCall(call));
+  const toolCalls = [...calls.entries()]
+    .toSorted(([left], [right]) => left - right)
+    .map(([, call]) => toolCall(call));
   return JSON.stringify({
     id: head.requestId,
     object: "chat.completion",
@@ -73,7 +75,10 @@ export function deltaEvent(head: AnswerHead, delta: Delta): string {
             {
               index: delta.index,
               ...(delta.id === null ? {} : { id: delta.id, type: "function" }),
-              function: { ...(delta.name === null ? {} : { name: delta.name }), arguments: delta.arguments },
+              function: {
+                ...(delta.name === null ? {} : { name: delta.name }),
+                arguments: delta.arguments,
+              },
             },
           ],
         },
@@ -105,16 +110,28 @@ export function explainBody(answer: string, explanation: string): string {
 }
 
 function chunk(head: AnswerHead, delta: object, finishReason: string | null): string {
-  const body = { ...chunkHead(head), choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }] };
+  const body = {
+    ...chunkHead(head),
+    choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+  };
   return `data: ${JSON.stringify(body)}\n\n`;
 }
 
 function chunkHead(head: AnswerHead): object {
-  return { id: head.requestId, object: "chat.completion.chunk", created: head.createdSeconds, model: head.model };
+  return {
+    id: head.requestId,
+    object: "chat.completion.chunk",
+    created: head.createdSeconds,
+    model: head.model,
+  };
 }
 
 function toolCall(call: { id: string; name: string; arguments: string }): object {
-  return { id: call.id, type: "function", function: { name: call.name, arguments: call.arguments } };
+  return {
+    id: call.id,
+    type: "function",
+    function: { name: call.name, arguments: call.arguments },
+  };
 }
 
 function usageFields(usage: UsageReport): object {

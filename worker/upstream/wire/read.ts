@@ -47,7 +47,10 @@ export class AnswerReader {
 
   /** Output tokens seen so far, from what arrived: engines send about a token a chunk, or text of known length. */
   get seenTokens(): number {
-    return Math.max(this.#chunks, Math.ceil((this.#chars + this.#reasoningChars) / CHARS_PER_TOKEN));
+    return Math.max(
+      this.#chunks,
+      Math.ceil((this.#chars + this.#reasoningChars) / CHARS_PER_TOKEN),
+    );
   }
 
   get seenReasoningTokens(): number {
@@ -86,7 +89,8 @@ export class AnswerReader {
       if (isFirst) deltas.push(...read);
       if (typeof choice["finish_reason"] === "string") {
         this.#finishes += 1;
-        if (isFirst) deltas.push(...this.#flush(), { kind: "finish", reason: choice["finish_reason"] });
+        if (isFirst)
+          deltas.push(...this.#flush(), { kind: "finish", reason: choice["finish_reason"] });
       }
     }
     const usage = readUsage(chunk["usage"]);
@@ -97,7 +101,12 @@ export class AnswerReader {
     return {
       kind: "chunk",
       deltas,
-      isReal: deltas.length > 0 || (part === "delta" && choices.some((choice) => isFields(choice) && typeof choice["finish_reason"] === "string")),
+      isReal:
+        deltas.length > 0 ||
+        (part === "delta" &&
+          choices.some(
+            (choice) => isFields(choice) && typeof choice["finish_reason"] === "string",
+          )),
       isUsageOnly: usage !== null && choices.length === 0,
     };
   }
@@ -115,7 +124,9 @@ export class AnswerReader {
       if (isFirst) deltas.push(...this.#split(content));
       else this.#chars += content.length;
     }
-    const calls = Array.isArray(said["tool_calls"]) ? (said["tool_calls"] as readonly unknown[]) : [];
+    const calls = Array.isArray(said["tool_calls"])
+      ? (said["tool_calls"] as readonly unknown[])
+      : [];
     for (const [position, call] of calls.entries()) {
       if (!isFields(call)) continue;
       const called = isFields(call["function"]) ? call["function"] : {};
@@ -155,18 +166,37 @@ export function readErrorText(text: string): UpstreamError {
   const error = body === null ? null : readError(body);
   if (error !== null) return error;
   const detail = body?.["detail"] ?? body?.["message"];
-  const message = typeof detail === "string" ? detail : detail === undefined ? text.trim() : JSON.stringify(detail);
-  return { message: clip(message || "no reason given"), type: null, code: null, param: null, status: null };
+  const message =
+    typeof detail === "string"
+      ? detail
+      : detail === undefined
+        ? text.trim()
+        : JSON.stringify(detail);
+  return {
+    message: clip(message || "no reason given"),
+    type: null,
+    code: null,
+    param: null,
+    status: null,
+  };
 }
 
 function readError(body: Fields): UpstreamError | null {
   const error = body["error"];
   if (error === undefined || error === null) {
     if (body["object"] !== "error") return null;
-    return { message: clip(textOrNull(body["message"]) ?? "no reason given"), type: textOrNull(body["type"]), code: null, param: textOrNull(body["param"]), status: numberOrNull(body["code"]) };
+    return {
+      message: clip(textOrNull(body["message"]) ?? "no reason given"),
+      type: textOrNull(body["type"]),
+      code: null,
+      param: textOrNull(body["param"]),
+      status: numberOrNull(body["code"]),
+    };
   }
-  if (typeof error === "string") return { message: clip(error), type: null, code: null, param: null, status: null };
-  if (!isFields(error)) return { message: "no reason given", type: null, code: null, param: null, status: null };
+  if (typeof error === "string")
+    return { message: clip(error), type: null, code: null, param: null, status: null };
+  if (!isFields(error))
+    return { message: "no reason given", type: null, code: null, param: null, status: null };
   return {
     message: clip(textOrNull(error["message"]) ?? "no reason given"),
     type: textOrNull(error["type"]),
@@ -182,12 +212,19 @@ function readUsage(value: unknown): UsageReport | null {
   const inputTokens = numberOrNull(value["prompt_tokens"]);
   const outputTokens = numberOrNull(value["completion_tokens"]);
   if (inputTokens === null || outputTokens === null) return null;
-  const inputDetails = isFields(value["prompt_tokens_details"]) ? value["prompt_tokens_details"] : {};
-  const outputDetails = isFields(value["completion_tokens_details"]) ? value["completion_tokens_details"] : {};
+  const inputDetails = isFields(value["prompt_tokens_details"])
+    ? value["prompt_tokens_details"]
+    : {};
+  const outputDetails = isFields(value["completion_tokens_details"])
+    ? value["completion_tokens_details"]
+    : {};
   return {
     inputTokens,
     outputTokens,
-    cachedTokens: numberOrNull(inputDetails["cached_tokens"]) ?? numberOrNull(value["prompt_cache_hit_tokens"]) ?? 0,
+    cachedTokens:
+      numberOrNull(inputDetails["cached_tokens"]) ??
+      numberOrNull(value["prompt_cache_hit_tokens"]) ??
+      0,
     reasoningTokens: numberOrNull(outputDetails["reasoning_tokens"]) ?? 0,
   };
 }

@@ -3,7 +3,14 @@
 import { applyEdits, editMembers, elements, members, type Edit } from "../../stream/json-text.ts";
 
 /** Fields that would let a client act on other tenants' caches or queues; only the gateway may set them. */
-const PRIVILEGED = ["cache_salt", "priority", "kv_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room"];
+const PRIVILEGED = [
+  "cache_salt",
+  "priority",
+  "kv_transfer_params",
+  "bootstrap_host",
+  "bootstrap_port",
+  "bootstrap_room",
+];
 
 export interface WireOrder {
   readonly model: string;
@@ -20,7 +27,9 @@ export interface WireOrder {
 }
 
 export function writeWire(body: string, order: WireOrder): string {
-  const standing = new Map(members(body).map((member) => [member.key, body.slice(member.valueStart, member.valueEnd)]));
+  const standing = new Map(
+    members(body).map((member) => [member.key, body.slice(member.valueStart, member.valueEnd)]),
+  );
   const fields: Record<string, string | undefined> = {};
   for (const key of PRIVILEGED) fields[key] = undefined;
   Object.assign(fields, order.fields);
@@ -30,7 +39,10 @@ export function writeWire(body: string, order: WireOrder): string {
 }
 
 /** Each bound that the client set is lowered to what was held, if it is higher; without one, the engine's own is added. */
-function capFields(standing: ReadonlyMap<string, string>, order: WireOrder): Record<string, string> {
+function capFields(
+  standing: ReadonlyMap<string, string>,
+  order: WireOrder,
+): Record<string, string> {
   const fields: Record<string, string> = {};
   let isBounded = false;
   for (const key of ["max_tokens", "max_completion_tokens"]) {
@@ -43,7 +55,10 @@ function capFields(standing: ReadonlyMap<string, string>, order: WireOrder): Rec
   return fields;
 }
 
-function streamFields(standing: ReadonlyMap<string, string>, order: WireOrder): Record<string, string | undefined> {
+function streamFields(
+  standing: ReadonlyMap<string, string>,
+  order: WireOrder,
+): Record<string, string | undefined> {
   const isStreamNow = standing.get("stream") === "true";
   const fields: Record<string, string | undefined> = {};
   if (isStreamNow !== order.isStream) fields["stream"] = String(order.isStream);
@@ -68,7 +83,8 @@ function noteEdits(body: string, notes: readonly string[]): Edit[] {
   for (const { start } of elements(body, messages.valueStart).toReversed()) {
     const fields = members(body, start);
     const role = fields.find(({ key }) => key === "role");
-    if (role === undefined || JSON.parse(body.slice(role.valueStart, role.valueEnd)) !== "user") continue;
+    if (role === undefined || JSON.parse(body.slice(role.valueStart, role.valueEnd)) !== "user")
+      continue;
     const content = fields.find(({ key }) => key === "content");
     if (content === undefined) return [];
     if (body[content.valueStart] === '"') {
