@@ -2,10 +2,18 @@
 // are held, nothing reaches an upstream. What comes back is heard piece by piece, every trouble as a value.
 import type { Hold } from "../policies/account.ts";
 import type { Delta } from "./dialect/dialect.ts";
-import type { Failure } from "./failure.ts";
 import { SseSplitter, type SseEvent } from "./stream/sse.ts";
 import { TIMED_OUT, within } from "./stream/wait.ts";
-import { AnswerReader, readErrorText, type UpstreamError } from "./upstream/wire/read.ts";
+import {
+  cut,
+  inBandError,
+  refusal,
+  silent,
+  unlike,
+  unreachable,
+  type Troubled,
+} from "./trouble.ts";
+import { AnswerReader, readErrorText } from "./upstream/wire/read.ts";
 
 export interface Outbound {
   readonly url: string;
@@ -27,7 +35,7 @@ export type Heard =
       readonly deltas: readonly Delta[];
     }
   | { readonly kind: "end" }
-  | { readonly kind: "failed"; readonly trouble: Trouble };
+  | Troubled;
 
 export type Said =
   | { readonly kind: "nothing" }
@@ -38,16 +46,6 @@ export type Said =
       readonly isUsageOnly: boolean;
     }
   | { readonly kind: "done"; readonly data: string };
-
-export interface Trouble {
-  readonly failure: Failure;
-  /** Another upstream, or this one later, may do better. */
-  readonly isRetryable: boolean;
-  /** It speaks against the upstream's health, so its breaker should hear of it. */
-  readonly isFault: boolean;
-  /** The upstream said that it refused, so nothing was generated; otherwise what was seen, or unknown, is charged. */
-  readonly isFree: boolean;
-}
 
 /** How long a body may take to end after its last event before it is cut off. */
 const DRAIN_MS = 250;
@@ -124,10 +122,7 @@ export class Attempt {
     const response = await within(this.#response, waitMs);
     if (response === TIMED_OUT) return silent(waitMs);
     if (response instanceof Error) {
-      return failed(
-        { kind: "upstream-failed", status: null, detail: "the connection failed" },
-        { isFault: true, isFree: true },
-      );
+      return unreachable();
     }
     const contentType = response.headers.get("content-type") ?? "";
     if (!response.ok) return this.#hearRefusal(response);
@@ -229,14 +224,7 @@ export class Attempt {
         return inBandError(reading.error, true);
       case "done":
       case "unreadable":
-        return failed(
-          {
-            kind: "upstream-failed",
-            status: response.status,
-            detail: "its answer is not a chat completion",
-          },
-          { isFault: true, isFree: false },
-        );
+        return unlike(response.status);
     }
   }
 
@@ -273,68 +261,4 @@ export class Attempt {
   #waitMs(): number {
     return Math.max(0, Math.min(this.#outbound.idleMs, this.#endsAtMs - this.#now()));
   }
-}
-
-function failed(
-  failure: Failure,
-  how: { isRetryable?: boolean; isFault: boolean; isFree: boolean },
-): Heard {
-  return { kind: "failed", trouble: { failure, isRetryable: true, ...how } };
-}
-
-function silent(waitedMs: number): Heard {
-  return failed({ kind: "upstream-silent", waitedMs }, { isFault: true, isFree: false });
-}
-
-function cut(detail: string): Heard {
-  return failed({ kind: "upstream-cut", detail }, { isFault: true, isFree: false });
-}
-
-/** An error that came with status 200: what kind it is, only its own fields can say. */
-function inBandError(error: UpstreamError, isBeforeAnything: boolean): Heard {
-  const status = statusOf(error);
-  const heard =
-    status === null
-      ? failed(
-          { kind: "upstream-failed", status, detail: "it answered with an error" },
-          { isFault: true, isFree: true },
-        )
-      : refusal(status, error, null);
-  if (heard.kind !== "failed" || isBeforeAnything) return heard;
-  return { kind: "failed", trouble: { ...heard.trouble, isFree: false } };
-}
-
-function statusOf({ status, type, code }: UpstreamError): number | null {
-  if (status !== null && status >= 400 && status < 600) return status;
-  const words = `${type ?? ""} ${code ?? ""}`;
-  if (/rate.?limit/i.test(words)) return 429;
-  return /invalid.?request|bad.?request/i.test(words) ? 400 : null;
-}
-
-/** What a status means for the caller, for a retry, and for the upstream's name. */
-function refusal(status: number, error: UpstreamError, retryAfter: string | null): Heard {
-  if (status === 429) {
-    const seconds = Number(retryAfter);
-    const retryAfterMs =
-      retryAfter !== null && Number.isFinite(seconds) && seconds >= 0
-        ? Math.ceil(seconds * 1000)
-        : null;
-    return failed({ kind: "upstream-busy", retryAfterMs }, { isFault: false, isFree: true });
-  }
-  if (status === 401 || status === 403) {
-    return failed({ kind: "upstream-credentials", upstream: "" }, { isFault: false, isFree: true });
-  }
-  if (status === 400 || status === 413 || status === 415 || status === 422) {
-    const { message, type, code, param } = error;
-    return failed(
-      { kind: "upstream-refused", status, message, type, code, param },
-      { isRetryable: false, isFault: false, isFree: true },
-    );
-  }
-  // 404 is the catalog naming a model that is not there, 402 an unpaid bill: the operator's, never the caller's.
-  const isFault = status >= 500 || status === 408;
-  return failed(
-    { kind: "upstream-failed", status, detail: "it refused" },
-    { isFault, isFree: true },
-  );
 }

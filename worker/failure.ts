@@ -38,7 +38,7 @@ export type Failure =
       readonly param: string | null;
     }
   | { readonly kind: "upstream-busy"; readonly retryAfterMs: number | null }
-  | { readonly kind: "upstream-credentials"; readonly upstream: string }
+  | { readonly kind: "upstream-credentials" }
   | { readonly kind: "upstream-failed"; readonly status: number | null; readonly detail: string }
   | { readonly kind: "upstream-silent"; readonly waitedMs: number }
   /** It began to answer and did not finish. */

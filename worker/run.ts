@@ -5,7 +5,7 @@ import type { Rung } from "../policies/choice.ts";
 import { armName } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Admission } from "./admit.ts";
-import { attempt, type Trouble } from "./attempt.ts";
+import { attempt } from "./attempt.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 import { nextLadder } from "./ladder.ts";
@@ -15,6 +15,7 @@ import { finish, offerOf, prepare, type Preparation } from "./prepare.ts";
 import { settle } from "./settle.ts";
 import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
 import { pause } from "./stream/wait.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** Longer than the call may last, so that only a call that nobody settles any more expires. */
 const HOLD_MARGIN_MS = 30_000;
