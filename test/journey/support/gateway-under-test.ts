@@ -1,0 +1,147 @@
+// One journey's surroundings: a simulated engine that does not wait, and the built Worker in front of it with the
+// seeded documents and whatever the journey adds to them.
+import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
+import { inject } from "vitest";
+import type { Standing } from "../../../durable/ledger.ts";
+import type { JournalRow } from "../../../durable/ledger-rows.ts";
+import { parseCatalog, type Catalog } from "../../../policies/catalog.ts";
+import { readSeeds, type SecretKey } from "../../../worker/cli/documents.ts";
+import { startGateway, type Gateway } from "../../../worker/cli/gateway.ts";
+import { noLatency, type SimulatorSettings } from "../../simulator/settings.ts";
+import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
+
+const SEED_FOLDER = join(import.meta.dirname, "..", "..", "..", "kv-seeds");
+/** The demo tenant's key, unless the journey says otherwise. */
+const DEMO_SECRET = "sk-sluice-journey";
+/** Settling follows the answer by one hop; a shared machine may stretch that. */
+const SETTLE_WAIT_MS = 10_000;
+const SETTLE_POLL_MS = 20;
+/** The ledger's own bound on one read of its journal. */
+const JOURNAL_PAGE = 1_000;
+
+type Named = Readonly<Record<string, unknown>>;
+
+export interface Surroundings {
+  /** What the simulator does differently from not waiting at all. */
+  readonly simulator?: Partial<SimulatorSettings>;
+  /** The seeded catalog with its upstreams at the simulator, for a journey that needs another. */
+  readonly catalog?: (seeded: Catalog, simulatorUrl: string) => Catalog;
+  /** Written as an operator writes them. One with a seeded name takes its place. */
+  readonly policies?: readonly Named[];
+  readonly tenants?: readonly Named[];
+  /** Besides the demo tenant's. */
+  readonly keys?: readonly SecretKey[];
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+export interface GatewayUnderTest {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly secret: string;
+  readonly simulator: Simulator;
+  readonly gateway: Gateway;
+  /** Every line that the Worker logged. */
+  readonly logged: readonly string[];
+  ledgerUsage(tenantId: string): Promise<Standing>;
+  /** The whole journal, oldest first. */
+  ledgerJournal(tenantId: string): Promise<readonly JournalRow[]>;
+  /** Waits until no hold is open, and fails when one stays. */
+  untilSettled(tenantId: string, waitMs?: number): Promise<Standing>;
+  dispose(): Promise<void>;
+}
+
+export async function startGatewayUnderTest(given: Surroundings = {}): Promise<GatewayUnderTest> {
+  const simulator = await startSimulator({ ...noLatency, ...given.simulator });
+  const logged: string[] = [];
+  try {
+    const seeds = await readSeeds(SEED_FOLDER);
+    const seeded = pointAt(seeds.catalog, `${simulator.url}/v1`);
+    const gateway = await startGateway({
+      port: 0,
+      stateFolder: null,
+      bundleFolder: inject("bundleFolder"),
+      documents: {
+        catalog: given.catalog?.(seeded, simulator.url) ?? seeded,
+        policies: overlay(seeds.policies, given.policies ?? [], "name"),
+        tenants: overlay(seeds.tenants, given.tenants ?? [], "id"),
+        keys: [
+          { secret: DEMO_SECRET, document: { id: "demo", tenant: "demo" } },
+          ...(given.keys ?? []),
+        ],
+      },
+      secrets: given.secrets ?? {},
+      log: (line) => logged.push(line),
+    });
+    return {
+      url: gateway.url,
+      secret: DEMO_SECRET,
+      simulator,
+      gateway,
+      logged,
+      ...watchLedger(gateway),
+      dispose: () => end(gateway, simulator),
+    };
+  } catch (error) {
+    await simulator.close();
+    throw error;
+  }
+}
+
+function watchLedger(
+  gateway: Gateway,
+): Pick<GatewayUnderTest, "ledgerUsage" | "ledgerJournal" | "untilSettled"> {
+  const ledgerOf = async (tenantId: string) =>
+    (await gateway.bindings<Env>()).LEDGER.getByName(tenantId);
+  const ledgerUsage = async (tenantId: string): Promise<Standing> =>
+    (await ledgerOf(tenantId)).usage();
+  return {
+    ledgerUsage,
+    ledgerJournal: async (tenantId) => {
+      const ledger = await ledgerOf(tenantId);
+      const rows: JournalRow[] = [];
+      for (;;) {
+        const page = await ledger.journal(rows.at(-1)?.seq ?? 0, JOURNAL_PAGE);
+        rows.push(...page);
+        if (page.length < JOURNAL_PAGE) return rows;
+      }
+    },
+    untilSettled: async (tenantId, waitMs = SETTLE_WAIT_MS) => {
+      const endsAtMs = Date.now() + waitMs;
+      for (;;) {
+        const standing = await ledgerUsage(tenantId);
+        if (standing.openHolds === 0) return standing;
+        if (Date.now() > endsAtMs)
+          throw new Error(
+            `${standing.openHolds} holds of ${tenantId} are still open after ${waitMs} ms.`,
+          );
+        await sleep(SETTLE_POLL_MS);
+      }
+    },
+  };
+}
+
+/** The Worker first, so that nothing of it is cut while the simulator ends. */
+async function end(gateway: Gateway, simulator: Simulator): Promise<void> {
+  await gateway.dispose();
+  await simulator.close();
+}
+
+function pointAt(document: unknown, baseUrl: string): Catalog {
+  const parsed = parseCatalog(document);
+  if (parsed.kind === "faulty")
+    throw new Error(`The seeded catalog is faulty: ${JSON.stringify(parsed.faults)}`);
+  return {
+    ...parsed.value,
+    upstreams: parsed.value.upstreams.map((upstream) => ({ ...upstream, baseUrl })),
+  };
+}
+
+function overlay(
+  seeded: readonly unknown[],
+  added: readonly Named[],
+  field: "name" | "id",
+): readonly unknown[] {
+  const taken = new Set(added.map((document) => document[field]));
+  return [...seeded.filter((document) => !taken.has((document as Named)[field])), ...added];
+}
