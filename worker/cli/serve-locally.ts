@@ -25,6 +25,8 @@ export async function serveLocally(options: { readonly rebuild: boolean }): Prom
     await run(options.rebuild, stop, opened);
     return 0;
   } catch (error) {
+    // What breaks after the signal breaks of it: workerd heard Ctrl-C as well.
+    if (stop.aborted) return 0;
     if (!(error instanceof StartFailure)) throw error;
     console.error(error.message);
     return 1;
@@ -108,8 +110,8 @@ function listenForSignals(): AbortSignal {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => stop.abort());
   }
-  // A signal to npm ends the shell between npm and this process, and the shell does not pass it on.
-  // Only under npm: who starts this file by hand may well mean it to outlive a shell.
+  // npm that is killed outright passes no signal on. Only under npm: who starts this file by hand may
+  // well mean it to outlive a shell.
   if (process.env["npm_lifecycle_event"] !== undefined) {
     const parent = process.ppid;
     const timer = setInterval(() => {
