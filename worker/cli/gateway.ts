@@ -113,10 +113,11 @@ function withoutSignalHandlers<T>(make: () => T): T {
   return made;
 }
 
+/** What the runtime says of a start that failed, without the stack of the program that asked it. */
 function explain(error: unknown, port: number): unknown {
-  return error instanceof MiniflareCoreError && error.code === "ERR_ADDRESS_IN_USE"
-    ? portTaken(port)
-    : error;
+  if (!(error instanceof MiniflareCoreError)) return error;
+  if (error.code === "ERR_ADDRESS_IN_USE") return portTaken(port);
+  return new StartFailure(`The Worker does not start. ${error.message}`);
 }
 
 export function portTaken(port: number): StartFailure {

@@ -35,17 +35,25 @@ export async function openUpstream(
     name: "the simulator, an engine that makes its answers up",
     readDocuments: async () => {
       const seeds = await readSeeds(seedFolder);
-      return { ...seeds, catalog: pointUpstreams(seeds.catalog, `${simulator.url}/v1`), keys };
+      return { ...seeds, catalog: pointSimulator(seeds.catalog, `${simulator.url}/v1`), keys };
     },
     close: () => simulator.close(),
   };
 }
 
-/** Every upstream of the seeded catalog at one address; what is not a catalog is left for the check to refuse. */
-function pointUpstreams(catalog: unknown, baseUrl: string): unknown {
+/**
+ * The seeded upstream of this name at the address that the simulator got; one that an operator added stays
+ * where it is. What is not a catalog is left for the check to refuse.
+ */
+function pointSimulator(catalog: unknown, baseUrl: string): unknown {
   const { upstreams, ...rest } = catalog as { readonly upstreams?: unknown };
   if (!Array.isArray(upstreams)) return catalog;
-  return { ...rest, upstreams: upstreams.map((upstream: object) => ({ ...upstream, baseUrl })) };
+  return {
+    ...rest,
+    upstreams: upstreams.map((upstream: { readonly id?: unknown }) =>
+      upstream.id === "simulator" ? { ...upstream, baseUrl } : upstream,
+    ),
+  };
 }
 
 /** The secrets that the catalog names, and no other variable of this machine. */
