@@ -22,7 +22,7 @@ const FOREIGN_SHARE_MAX = 0.2;
 export function classify(text: string): Features {
   const surface = readSurface(text);
   const foreign = isForeign(surface);
-  const weighed = weigh(readSignals(surface), foreign ? shiftForeign(surface) : NO_SHIFT);
+  const weighed = weigh(readSignals(surface), shiftKinds(surface, foreign));
   return {
     difficulty: round(logistic(weighed.demands)),
     hard: round(logistic(weighed.fails)),
@@ -33,12 +33,31 @@ export function classify(text: string): Features {
   };
 }
 
-const NO_SHIFT: readonly number[] = KINDS.map(() => 0);
+/** In log-odds: a rule of `shiftKinds` outweighs a doubtful fit, and a certain one outweighs the rule. */
+const RULE_SHIFT = 4;
+const CERTAIN_SHIFT = 20;
+const MATH_ORDERS = new Set(["prove", "solve", "integrate", "differentiate", "factor", "simplify", "evaluate"]);
+const CODE_ORDERS = new Set(["debug", "refactor", "implement"]);
+const TRACED_CUES_MIN = 3;
 
-/** No English cue fires in another language, but options and quantities look the same in each. */
-function shiftForeign(surface: Surface): readonly number[] {
-  const likely: Kind | null = surface.choices >= 2 ? "knowledge" : surface.numbers >= 2 ? "math" : null;
-  return KINDS.map((kind) => (kind === likely ? 20 : 0));
+/**
+ * What the fit could not learn, because no query that may be trained on shows it; by hand, in log-odds. In
+ * another language no English cue fires, but options and quantities look the same. Some orders belong to one
+ * kind, and a fence that names a
+ * language holds code. A procedure to be traced stays logic when options follow it.
+ */
+function shiftKinds(surface: Surface, foreign: boolean): readonly number[] {
+  const shifts = KINDS.map(() => 0);
+  const add = (kind: Kind, shift: number): void => {
+    shifts[KINDS.indexOf(kind)]! += shift;
+  };
+  if (foreign && surface.choices >= 2) add("knowledge", CERTAIN_SHIFT);
+  else if (foreign && surface.numbers >= 2) add("math", CERTAIN_SHIFT);
+  if (MATH_ORDERS.has(surface.firstWord)) add("math", RULE_SHIFT);
+  if (surface.taggedFences > 0) add("code", CERTAIN_SHIFT);
+  else if (CODE_ORDERS.has(surface.firstWord)) add("code", RULE_SHIFT);
+  if (surface.choices >= 2 && surface.latexCommands === 0 && cueHits(surface, "procedure") + cueHits(surface, "dates") >= TRACED_CUES_MIN) add("logic", RULE_SHIFT);
+  return shifts;
 }
 
 function isForeign(surface: Surface): boolean {
@@ -51,7 +70,7 @@ function isForeign(surface: Surface): boolean {
 
 /** A program or a free text is asked for, so that the answer itself is long in every mode. */
 function answersWithText(kind: Kind, surface: Surface): boolean {
-  if (kind === "chat") return cueHits(surface, "writing") > 0 || surface.words > 40;
+  if (kind === "chat") return cueHits(surface, "making") + cueHits(surface, "prose") > 0 || surface.words > 40;
   return kind === "code" && !surface.endsAsQuestion && !surface.assertsOutput;
 }
 

@@ -27,7 +27,8 @@ export const CUE_GROUPS = [
   "you",
   "greeting",
   "command",
-  "writing",
+  "making",
+  "prose",
   "following",
   "article",
 ] as const;
@@ -71,8 +72,9 @@ const WORDS: Record<CueGroup, string> = {
   greeting: "hi hello hey thanks thank please bye goodbye morning night sorry welcome okay ok love happy sad joke bored",
   command:
     "set play remind call tell show turn add remove book schedule find send cancel open check track transfer order need want can could would balance account card flight reservation alarm timer reminder weather",
-  writing:
-    "write essay poem story email letter rewrite summarize summary describe suggest ideas create generate tweet blog translate paragraph article design draft compose imagine pretend role recommend advice tips edit improve",
+  making: "write create generate make compose produce draft",
+  prose:
+    "essay poem story stories email letter rewrite summarize summary describe suggest ideas tweet blog translate paragraph article design imagine pretend role recommend advice tips edit improve song speech post essayist novel dialogue persona tone audience",
   following: "following statements options choices answer choose select correct describes refers called known",
   article: "the a an of to in is and for that with on at by from as it was",
 };

@@ -15,11 +15,8 @@ export interface Excerpt {
 }
 
 export function excerpt(text: string): Excerpt {
-  const skippedChars = text.length - HEAD_CHARS_MAX - TAIL_CHARS_MAX;
-  if (skippedChars <= 0) return { text, skippedChars: 0 };
-  return {
-    // The line break keeps the last word before the gap and the first after it apart.
-    text: `${text.slice(0, HEAD_CHARS_MAX)}\n${text.slice(text.length - TAIL_CHARS_MAX)}`,
-    skippedChars,
-  };
+  if (text.length <= HEAD_CHARS_MAX + TAIL_CHARS_MAX) return { text, skippedChars: 0 };
+  // The line break keeps the last word before the gap and the first after it apart.
+  const read = `${text.slice(0, HEAD_CHARS_MAX)}\n${text.slice(text.length - TAIL_CHARS_MAX + 1)}`;
+  return { text: read, skippedChars: text.length - read.length };
 }

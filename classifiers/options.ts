@@ -62,8 +62,9 @@ function findListed(text: string): Options | null {
   return choices < 2 ? null : { choices, stemChars: stemLength(text, heading.index) };
 }
 
+/** Up to the heading of the options or to the options themselves, without the blanks before either. */
 function stemLength(text: string, optionsStart: number): number {
-  const before = text.slice(Math.max(0, optionsStart - HEADING_CHARS_MAX), optionsStart);
-  const heading = HEADING.exec(before);
-  return (heading === null ? optionsStart : optionsStart - (before.length - heading.index));
+  const from = Math.max(0, optionsStart - HEADING_CHARS_MAX);
+  const before = text.slice(from, optionsStart);
+  return from + before.replace(HEADING, "").trimEnd().length;
 }

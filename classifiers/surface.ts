@@ -30,6 +30,8 @@ export interface Surface {
   readonly percents: number;
   readonly latexCommands: number;
   readonly fences: number;
+  /** Fences that name a language ("```python"): puzzles fence their grids too, but without one. */
+  readonly taggedFences: number;
   readonly uppercase: number;
   readonly letters: number;
   /** Letters outside ASCII, and among them those of Chinese, Japanese and Korean. */
@@ -77,7 +79,7 @@ export function readSurface(whole: string): Surface {
   const cues = new Array<number>(CUE_GROUPS.length).fill(0);
   let words = 0, longWords = 0, capitalised = 0, lines = 1, sentences = 0, questions = 0;
   let digits = 0, numbers = 0, longestNumber = 0, years = 0, operators = 0, codeSigns = 0;
-  let brackets = 0, quotes = 0, dollars = 0, percents = 0, latexCommands = 0, fences = 0;
+  let brackets = 0, quotes = 0, dollars = 0, percents = 0, latexCommands = 0, fences = 0, taggedFences = 0;
   let uppercase = 0, letters = 0, foreignLetters = 0, indented = 0, firstWord = "";
   let sentenceStarts = true;
 
@@ -141,6 +143,7 @@ export function readSurface(whole: string): Surface {
       if (unit === 96 && text.startsWith("```", index)) {
         fences += 1;
         index += 2;
+        if (isLetter(text.charCodeAt(index + 1))) taggedFences += 1;
       }
       continue;
     }
@@ -168,7 +171,7 @@ export function readSurface(whole: string): Surface {
     endsAsQuestion: /[?？][\s"')]{0,4}$/.test(text.slice(Math.max(0, options.stemChars - 8), options.stemChars)),
     digits, numbers, longestNumber, years, operators, codeSigns, brackets, quotes, dollars, percents,
     assertsOutput: text.includes("== ?") || /\boutput of\b/.test(text),
-    latexCommands, fences, uppercase, letters, foreignLetters, indented, firstWord, cues,
+    latexCommands, fences, taggedFences, uppercase, letters, foreignLetters, indented, firstWord, cues,
   };
 }
 
@@ -186,7 +189,7 @@ export function shapeOf(surface: Surface): Shape {
     numbers: surface.numbers,
     operators: surface.operators,
     latex: surface.latexCommands > 0 || (surface.dollars >= 2 && surface.operators > 0),
-    codeBlock: surface.fences >= 2 || looksLikeCode(surface),
+    codeBlock: surface.fences >= 2 || surface.taggedFences > 0 || looksLikeCode(surface),
     steps: cueHits(surface, "steps"),
     procedural: cueHits(surface, "procedure") + cueHits(surface, "dates") + (cueHits(surface, "grid") > 1 ? 1 : 0),
   };
@@ -195,6 +198,10 @@ export function shapeOf(surface: Surface): Shape {
 /** Code without a fence: indented lines and the signs of a program, and no LaTeX that would explain them. */
 export function looksLikeCode(surface: Surface): boolean {
   return surface.latexCommands === 0 && surface.indented >= 1 && surface.codeSigns >= 3 && cueHits(surface, "code") >= 2;
+}
+
+function isLetter(unit: number): boolean {
+  return unit < 128 && CLASSES[unit] === LETTER;
 }
 
 function isDigit(unit: number): boolean {

@@ -21,6 +21,12 @@ const SOURCE_QUERIES_MAX = 1500;
 const TRIVIAL_FAILS = 0.04;
 /** How far a source's own level is let explain difficulty in the second fit; larger means slopes from inside sources only. */
 const SOURCE_EFFECT = 3;
+/** Two sets of commands and small talk hold a third of all queries and look alike; they count as this many each. */
+const TALK_SOURCES = new Set(["clinc150", "chitchat"]);
+const TALK_QUERIES_MAX = 500;
+/** The few open requests that may be trained on count this many times: real traffic is mostly made of such. */
+const OPEN_SOURCES = new Set(["self_instruct", "vicuna", "mtbench"]);
+const OPEN_WEIGHT = 3;
 const WIDTH = SIGNAL_NAMES.length;
 
 export interface Table {
@@ -36,7 +42,7 @@ export function fitInterim(queries: readonly RecordedQuery[]): Table {
 
   const kindFit = descend(
     weighed(rows, (row) => KINDS.indexOf(row.query.kind4), (row) => row.signals),
-    { loss: "softmax", outputs: KINDS.length, iterations: 250, ridge: 2e-4 },
+    { loss: "softmax", outputs: KINDS.length, iterations: 250, ridge: 1e-3 },
   );
   for (const row of rows) row.kinds = probabilities(kindFit, row.signals);
 
@@ -94,8 +100,13 @@ function weighed(rows: readonly Row[], target: (row: Row) => number, signals: (r
   return rows.map((row) => ({
     signals: signals(row),
     target: target(row),
-    weight: Math.min(1, SOURCE_QUERIES_MAX / sizes.get(row.query.source)!),
+    weight: weightOf(row.query.source, sizes.get(row.query.source)!),
   }));
+}
+
+function weightOf(source: string, size: number): number {
+  if (OPEN_SOURCES.has(source)) return OPEN_WEIGHT;
+  return Math.min(1, (TALK_SOURCES.has(source) ? TALK_QUERIES_MAX : SOURCE_QUERIES_MAX) / size);
 }
 
 /** The signals once for all kinds, once more weighed by each kind's probability, then one flag per source. */
