@@ -68,9 +68,12 @@ function think(item: Item, judgement: Judgement, tokens: number, needTokens: num
     const candidate = judgement.isRightAt(stage / candidateStages) ? item.answer : nearMiss(item, key);
     const change = before !== null && before !== candidate ? `${drawOne(`${key}|${stage}|doubt`, doubts)} ` : "";
     const said = `${change}So the answer would be ${candidate}.\n`;
-    text = pad(text, endTokens - countTokens(said), `${key}|${stage}`);
-    text += said;
-    before = candidate;
+    // Short thinking has no room for eight candidates; the last one is always said.
+    const fits = countTokens(text + said) <= endTokens || stage === candidateStages;
+    if (fits) {
+      text = pad(text, endTokens - countTokens(said), `${key}|${stage}`) + said;
+      before = candidate;
+    }
     if (endTokens >= tokens) break;
   }
   return takeTokens(text, tokens).trimEnd();

@@ -5,10 +5,11 @@ import type { ChatMessage, ChatRequest } from "./chat-request.ts";
 import { effectsOfElements, withoutElements } from "./elements.ts";
 import type { Item } from "./items/item.ts";
 import { recogniseItem } from "./items/recognise.ts";
-import { judge } from "./judge.ts";
+import { judge, type Judgement } from "./judge.ts";
 import { withoutMarkers } from "./misbehaviour.ts";
 import { chooseMode, type Mode, type ModeChoice } from "./mode.ts";
 import { parameters, profileOf, type Effect } from "./parameters.ts";
+import { asksForPlan, planSteps, writePlan } from "./planner.ts";
 import { writeProse } from "./prose.ts";
 import { writeJson } from "./structured.ts";
 import { countTokens, takeTokens } from "./tokens.ts";
@@ -77,7 +78,7 @@ function draftAnswer(request: ChatRequest, mode: ModeChoice, sample: string, opt
   if (toolCall !== null) return { reasoning: "", content: "", needTokens: 0, toolCall };
   const last = request.messages.at(-1);
   const item = last?.role === "tool" ? null : itemOf(request.messages);
-  if (item !== null) return draftItem(request, mode, item, { ...options, sample, key });
+  if (item !== null) return draftItem(request, mode, item, { ...options, sample, key: `${options.seed}|${request.model}|${mode.mode}|${item.key}|${sample}` });
 
   const prose = last?.role === "tool" ? { reasoning: "", content: `According to the result, ${last.content.trim()}` } : writeProse(question, mode.mode, mode.thinks, key);
   const content = request.format.kind === "text" ? prose.content : formatJson(request, prose.content, []);
@@ -88,26 +89,43 @@ type ItemOptions = CompletionOptions & { readonly sample: string; readonly key: 
 
 function draftItem(request: ChatRequest, choice: ModeChoice, item: Item, options: ItemOptions): Draft {
   const { mode, thinks } = choice;
-  const { seed, sample, key, ignoresKnobs } = options;
-  const prompt = request.messages.map((message) => message.content).join("\n\n");
-  const effort = thinks && !ignoresKnobs ? request.effort : null;
+  const { key, ignoresKnobs } = options;
+  const judgement = judgeAs(mode, request, choice, item, options);
+  if (asksForPlan(request)) {
+    const steps = planSteps(item, judgement.isRightAt(1), key);
+    const content = request.format.kind === "text" ? writePlan(steps, request) : formatJson(request, steps.join("; "), steps);
+    return { reasoning: "", content, needTokens: 0, toolCall: null };
+  }
+
+  const thought = thoughtTokens(request.messages);
+  const allowed = ignoresKnobs || !thinks ? null : request.thinkingTokens;
+  const share = allowed === null ? 1 : Math.min(1, (allowed + thought) / judgement.needTokens);
+  // A turn that only has to conclude from thinking in its prompt knows what that thinking knew.
+  const long = thought > 0 && !thinks ? judgeAs("long", request, choice, item, options) : null;
+  const right = long === null ? judgement.isRightAt(share) : long.isRightAt(thought / long.needTokens);
+  const final = right ? item.answer : nearMiss(item, key);
+  const text = writeAnswer(item, mode, judgement, { key, mark: markOf(promptOf(request)), share, thinks, final });
+  const reasoning = allowed === null ? text.reasoning : takeTokens(text.reasoning, allowed);
+  const content = request.format.kind === "text" ? text.content : formatJson(request, final, item.steps);
+  return { reasoning, content, needTokens: Math.round(judgement.needTokens * share), toolCall: null };
+}
+
+function judgeAs(mode: Mode, request: ChatRequest, choice: ModeChoice, item: Item, options: ItemOptions): Judgement {
+  const { seed, sample, ignoresKnobs } = options;
+  const effort = choice.thinks && !ignoresKnobs ? request.effort : null;
   const effects: Effect[] = [
-    ...effectsOfElements(prompt, item, parameters.elements),
+    ...effectsOfElements(promptOf(request), item, parameters.elements),
     ...(effort === null ? [] : [parameters.efforts[effort]]),
     ...(choice.concise && !ignoresKnobs ? [parameters.elements.concise] : []),
   ];
   const { itemShare, capLogitDrop, candidateNoise } = parameters;
   const curve = parameters.curves[profileOf(request.model)][mode];
-  const judgement = judge({ seed, model: request.model, mode, item, sample, effects, curve, itemShare, capLogitDrop, candidateNoise });
+  const limitTokens = ignoresKnobs ? null : choice.limitTokens;
+  return judge({ seed, model: request.model, mode, item, sample, effects, limitTokens, curve, itemShare, capLogitDrop, candidateNoise });
+}
 
-  // Thinking that the prompt already holds counts, so that a continuation is not a new start.
-  const allowed = ignoresKnobs || !thinks ? null : request.thinkingTokens;
-  const share = allowed === null ? 1 : Math.min(1, (allowed + thoughtTokens(request.messages)) / judgement.needTokens);
-  const final = judgement.isRightAt(share) ? item.answer : nearMiss(item, key);
-  const text = writeAnswer(item, mode, judgement, { key, mark: markOf(prompt), share, thinks, final });
-  const reasoning = allowed === null ? text.reasoning : takeTokens(text.reasoning, allowed);
-  const content = request.format.kind === "text" ? text.content : formatJson(request, final, item.steps);
-  return { reasoning, content, needTokens: Math.round(judgement.needTokens * share), toolCall: null };
+function promptOf(request: ChatRequest): string {
+  return request.messages.map((message) => message.content).join("\n\n");
 }
 
 /** Where a cap or a stop sequence ends the answer, and what is then counted. */
@@ -147,12 +165,13 @@ function questionOf(messages: readonly ChatMessage[]): string {
   return withoutMarkers(messages.findLast((message) => message.role === "user")?.content ?? "").trim();
 }
 
+/** Thinking of ours anywhere in the prompt, known by how `answer-text.ts` begins it. */
 function thoughtTokens(messages: readonly ChatMessage[]): number {
-  const last = messages.at(-1);
-  const given = messages.flatMap((message) => [message.reasoning, ...(message.content.match(/<think>[\s\S]*?(?:<\/think>|$)/g) ?? [])]);
-  const continued = last?.role === "assistant" && !last.content.includes("<think>") ? last.content : "";
-  return countTokens(given.join("") + continued);
+  const spans = messages.flatMap((message) => `${message.reasoning}\n\n${message.content}`.match(thoughtSpan) ?? []);
+  return countTokens(spans.join(""));
 }
+
+const thoughtSpan = /First I need to [\s\S]*?(?=<\/think>|\n\s*\n|$)/g;
 
 function formatJson(request: ChatRequest, answer: string, steps: readonly string[]): string {
   const words = questionOf(request.messages).match(/\p{L}{3,}/gu) ?? ["text"];

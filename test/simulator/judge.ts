@@ -14,6 +14,8 @@ export type JudgeInput = {
   /** Empty for the one deterministic answer; another text is another sample of the same model. */
   readonly sample: string;
   readonly effects: readonly Effect[];
+  /** A length that the prompt asks for in words; models only half obey. Null when it asks none. */
+  readonly limitTokens: number | null;
   readonly curve: Curve;
   readonly itemShare: number;
   readonly capLogitDrop: number;
@@ -33,9 +35,13 @@ export const candidateStages = 8;
 /** Longer than any recorded answer (the longest mean is 4,130 tokens), short enough to stream in a test. */
 const needTokensMax = 16_000;
 
+/** A wish for shortness is overshot: the length moves to the geometric mean, and never below this share. */
+const limitShareMin = 0.35;
+/** Logit lost when a wish would take the whole length away; linear in what it takes. */
+const limitLogitDrop = 1;
+
 export function judge(input: JudgeInput): Judgement {
   const { curve, item } = input;
-  const logitAdded = input.effects.reduce((sum, effect) => sum + effect.logit, 0);
   const tokensFactor = input.effects.reduce((product, effect) => product * effect.tokensFactor, 1);
   const itemKey = `${input.seed}|${item.key}`;
   const armKey = `${itemKey}|${input.model}|${input.mode}|${input.sample}`;
@@ -44,7 +50,10 @@ export function judge(input: JudgeInput): Judgement {
     Math.sqrt(input.itemShare) * drawNormal(`${itemKey}|item`) +
     Math.sqrt(1 - input.itemShare) * drawNormal(`${armKey}|arm`);
   const spread = curve.tokensSigma * drawNormal(`${armKey}|tokens`);
-  const tokens = Math.exp(curve.tokensMu + curve.tokensGrowth * item.difficulty + spread) * tokensFactor;
+  const wanted = Math.exp(curve.tokensMu + curve.tokensGrowth * item.difficulty + spread) * tokensFactor;
+  const limitShare = input.limitTokens === null ? 1 : Math.min(1, Math.max(limitShareMin, Math.sqrt(input.limitTokens / wanted)));
+  const tokens = wanted * limitShare;
+  const logitAdded = input.effects.reduce((sum, effect) => sum + effect.logit, 0) - limitLogitDrop * (1 - limitShare);
 
   return {
     needTokens: Math.min(needTokensMax, Math.max(1, Math.round(tokens))),

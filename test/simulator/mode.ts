@@ -24,7 +24,12 @@ const instructions: readonly (readonly [asks: RegExp, mode: Mode])[] = [
   [/\b(?:think|reason|work)\b[^.\n]{0,40}\b(?:carefully|thoroughly|at length|in depth)\b/i, "long"],
 ];
 
-const conciseRequest = /\b(?:brief(?:ly)?|concise(?:ly)?|short|minimal words|as few (?:words|tokens|steps)|at most \d+ (?:words|tokens)|terse)\b/i;
+const conciseRequest = /\b(?:brief(?:ly)?|concise(?:ly)?|short|minimal words|as few (?:words|tokens|steps)|terse)\b/i;
+
+const lengthRequest = /\b(?:at most|no more than|within|under|fewer than|less than|up to|about|around|maximum of|limit of) (\d{1,5}) (words|tokens)\b/i;
+
+/** English runs to about 1.3 tokens a word. */
+const tokensPerWord = 1.3;
 
 /** A mode instruction stands at the end; what a long document says before it does not count. */
 const instructionCharacters = 600;
@@ -35,17 +40,26 @@ export type ModeChoice = {
   readonly thinks: boolean;
   /** Thinking was on and shortness was asked for in words. */
   readonly concise: boolean;
+  /** "In at most 50 words", as tokens; null when no length is asked for. */
+  readonly limitTokens: number | null;
 };
 
 export function chooseMode(request: ChatRequest, profile: ModelName, ignoresKnobs: boolean): ModeChoice {
   const last = request.messages.at(-1);
   const prefilled = last?.role === "assistant" ? prefillTags.find(([tag]) => last.content.trimStart().startsWith(tag)) : undefined;
-  if (prefilled !== undefined) return { mode: prefilled[1], thinks: false, concise: false };
+  if (prefilled !== undefined) return { mode: prefilled[1], thinks: false, concise: false, limitTokens: null };
 
   const end = (request.messages.findLast((message) => message.role === "user")?.content ?? "").slice(-instructionCharacters);
-  if (ignoresKnobs || thinkingIsOn(request, profile)) return { mode: "long", thinks: true, concise: conciseRequest.test(end) };
+  const limitTokens = readLimit(end);
+  if (ignoresKnobs || thinkingIsOn(request, profile)) return { mode: "long", thinks: true, concise: conciseRequest.test(end), limitTokens };
   const asked = instructions.find(([asks]) => asks.test(end));
-  return { mode: asked?.[1] ?? "short", thinks: false, concise: false };
+  return { mode: asked?.[1] ?? "short", thinks: false, concise: false, limitTokens };
+}
+
+function readLimit(text: string): number | null {
+  const match = lengthRequest.exec(text);
+  if (match === null) return null;
+  return Math.max(1, Number(match[1]) * (match[2]?.toLowerCase() === "words" ? tokensPerWord : 1));
 }
 
 /** The template's switch is stronger than the effort; without any knob only the large model thinks. */

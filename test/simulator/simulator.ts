@@ -77,16 +77,19 @@ async function serve(request: IncomingMessage, response: ServerResponse, desk: D
   const json = parseJson(text);
   const entry: Entry = { method: request.method ?? "GET", path: request.url ?? "/", headers: request.headers, body: text, json, replica, ended: "open" };
   record(entry);
-  if (request.destroyed && !request.complete) {
-    entry.ended = fits ? "client-left" : entry.ended;
-    if (fits) return;
+  if (fits && !request.complete) {
+    entry.ended = "client-left";
+    return;
   }
 
   const exchange = decide();
   entry.ended = await play(exchange);
 
   function decide(): Exchange {
-    if (!fits) return refuse(413, `The body is larger than ${bodyBytesMax} bytes.`, "invalid_request_error", null, "body_too_large");
+    if (!fits) {
+      const refusal = refuse(413, `The body is larger than ${bodyBytesMax} bytes.`, "invalid_request_error", null, "body_too_large");
+      return { ...refusal, headers: { ...refusal.headers, connection: "close" } };
+    }
     if (desk.engine.caches[replica] === undefined) return refuse(404, `There is no replica ${replica}.`, "invalid_request_error", null, "not_found");
     return route({ method: entry.method, path, replica, body: json, misbehaveHeader: String(request.headers["x-sim-misbehave"] ?? "") }, desk);
   }
@@ -117,7 +120,8 @@ async function readBody(request: IncomingMessage): Promise<{ readonly text: stri
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // The request outlives the loop, since its socket still has to carry the refusal.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > bodyBytesMax) return { text: "", fits: false };
       chunks.push(chunk);

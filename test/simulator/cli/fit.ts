@@ -12,7 +12,7 @@ import { logistic } from "../chance.ts";
 import { judge } from "../judge.ts";
 import { generateMixItem } from "../items/mix.ts";
 import { modes, type Mode } from "../mode.ts";
-import type { Curve, ModelName, Parameters } from "../parameters.ts";
+import type { Curve, Parameters } from "../parameters.ts";
 import { accuracyOf, fitLine, fitLogistic, solveIncreasing } from "./fit-curves.ts";
 import { assumed, foreignSets, mixSets, publishedMix, publishedSets, type Aggregate, type SetName } from "./published.ts";
 
@@ -99,7 +99,7 @@ function fitItemShare(curve: Record<Mode, Curve>): number {
   const oracleAt = (itemShare: number): number => {
     const solved = items.filter((item) =>
       modes.some((mode) =>
-        judge({ seed: 1, model: "sim-mid", mode, item, sample: "", effects: [], curve: curve[mode], itemShare, capLogitDrop: 0, candidateNoise: 0 }).isRightAt(1),
+        judge({ seed: 1, model: "sim-mid", mode, item, sample: "", effects: [], limitTokens: null, curve: curve[mode], itemShare, capLogitDrop: 0, candidateNoise: 0 }).isRightAt(1),
       ),
     );
     return solved.length / items.length;

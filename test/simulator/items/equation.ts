@@ -2,19 +2,24 @@
 import { readExpression } from "./expression.ts";
 import { makeItem, type Item, type StepName } from "./item.ts";
 
-const side = String.raw`[\d\s+\-*/().]*(?:\d\s*)?[a-z]?(?![a-z])[\d\s+\-*/().a-z]*?`;
-const equation = new RegExp(String.raw`(?<![a-z])(${side})=(${side})(?=$|[?,;]|\.(?!\d)|\s+(?:for|what|find|then|and|where|give)\b|\n)`, "i");
+/** A side is no longer than this, so that a text full of "=" is read in linear time. */
+const sideCharactersMax = 160;
 
-/** The search looks no further: an equation stands near the question. */
-const searchCharactersMax = 4_000;
+/** More are tables or code, not a question. */
+const equationsTriedMax = 16;
+
+/** What can stand in no side: words, and the marks that end a clause. A single letter may. */
+const sideEnd = /[a-z]{2,}|[\n:;,?!"'`$]|\.(?!\d)/i;
 
 export function readEquation(text: string): Item | null {
-  const plain = text.slice(-searchCharactersMax).replaceAll(/[−–]/g, "-").replaceAll(/[×·]/g, "*");
-  for (const line of plain.split(/\n|(?:solve|equation|where|if|when|that|find)\s*:?\s/i)) {
-    const match = equation.exec(line);
-    if (match === null) continue;
-    const item = solve((match[1] ?? "").trim().toLowerCase(), (match[2] ?? "").trim().toLowerCase());
+  const plain = text.replaceAll(/[−–]/g, "-").replaceAll(/[×·]/g, "*");
+  let at = plain.indexOf("=");
+  for (let tried = 0; at >= 0 && tried < equationsTriedMax; tried += 1) {
+    const left = plain.slice(Math.max(0, at - sideCharactersMax), at).split(sideEnd).at(-1) ?? "";
+    const right = plain.slice(at + 1, at + 1 + sideCharactersMax).split(sideEnd)[0] ?? "";
+    const item = solve(left.trim().toLowerCase(), right.trim().toLowerCase());
     if (item !== null) return item;
+    at = plain.indexOf("=", at + 1);
   }
   return null;
 }
@@ -35,6 +40,8 @@ function solve(leftText: string, rightText: string): Item | null {
   for (let again = 1; again < left.unknowns + right.unknowns; again += 1) steps.push("collect");
   if (left.form.constant !== 0) steps.push("isolate");
   if (slope !== 1) steps.push("divide");
+  // "x = 5" tells something and asks nothing.
+  if (steps.length === 0) return null;
   const key = `${leftText}=${rightText}`.replaceAll(/\s/g, "");
   return makeItem("equation", key, constant / slope, steps, [...left.operands, ...right.operands]);
 }
