@@ -1,0 +1,57 @@
+// The priors say what was published, in between and outside.
+import { describe, expect, test } from "vitest";
+import { classify } from "../../../classifiers/classify.ts";
+import { KINDS, type Features, type Kind } from "../../../classifiers/features.ts";
+import { MODES } from "../../../policies/mode.ts";
+import { expectScore, PRIORS } from "../../../policies/priors.ts";
+
+function features(kind: Kind, difficulty: number, procedural = 0): Features {
+  const plain = classify("x");
+  return { ...plain, kind, difficulty, shape: { ...plain.shape, procedural } };
+}
+
+describe("the table", () => {
+  test.each(KINDS)("%s covers 0 to 1 in rising order, with a source at each point", (kind) => {
+    const points = PRIORS[kind];
+    expect(points[0]!.at).toBe(0);
+    expect(points.at(-1)!.at).toBe(1);
+    expect(points.map(({ at }) => at)).toEqual(points.map(({ at }) => at).toSorted((left, right) => left - right));
+    for (const point of points) {
+      expect(point.from).not.toBe("");
+      for (const mode of MODES) expect(point[mode]).toBeGreaterThanOrEqual(0);
+      for (const mode of MODES) expect(point[mode]).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test("a point is met exactly, and half way between two is their mean", () => {
+    expect(expectScore(features("math", 0.25), "direct", 0)).toBeCloseTo(0.229, 10);
+    expect(expectScore(features("math", 0.38), "long", 0)).toBeCloseTo(0.772, 10);
+    expect(expectScore(features("math", (0.25 + 0.38) / 2), "short", 0)).toBeCloseTo((0.85 + 0.709) / 2, 10);
+  });
+
+  test("direct is enough for commonsense choices and far too little for word problems", () => {
+    expect(expectScore(features("knowledge", 0.24), "direct", 0)).toBeGreaterThan(expectScore(features("knowledge", 0.24), "short", 0));
+    expect(expectScore(features("math", 0.25), "direct", 0)).toBeLessThan(0.3);
+  });
+});
+
+describe("shifts", () => {
+  test("strength moves scores in logits and keeps them inside 0..1", () => {
+    const weak = expectScore(features("logic", 0.33), "short", -1);
+    const strong = expectScore(features("logic", 0.33), "short", 1);
+    const logit = (score: number): number => Math.log(score / (1 - score));
+    expect(logit(strong) - logit(weak)).toBeCloseTo(2, 10);
+    for (const strength of [-5, 5]) {
+      for (const difficulty of [0, 1]) {
+        const score = expectScore(features("math", difficulty), "direct", strength);
+        expect(score > 0 && score < 1).toBe(true);
+      }
+    }
+  });
+
+  test("a traced procedure lifts code in logic and mathematics, and nothing else", () => {
+    expect(expectScore(features("logic", 0.33, 5), "code", 0)).toBeGreaterThan(expectScore(features("logic", 0.33), "code", 0));
+    expect(expectScore(features("logic", 0.33, 5), "short", 0)).toBe(expectScore(features("logic", 0.33), "short", 0));
+    expect(expectScore(features("chat", 0.33, 5), "code", 0)).toBe(expectScore(features("chat", 0.33), "code", 0));
+  });
+});
