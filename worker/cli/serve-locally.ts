@@ -50,7 +50,7 @@ async function run(
 
   const secret = await keepDemoKey(settings.stateFolder);
   const upstream = await openUpstream(settings.upstream, join(repository, "kv-seeds"), secret);
-  opened.push(upstream.close);
+  opened.push(() => upstream.close());
   const documents = await upstream.readDocuments();
   const bundleFolder = join(settings.stateFolder, "bundle");
   const built = await buildWorker(bundleFolder, stop);
@@ -65,7 +65,7 @@ async function run(
     secrets: pickSecrets(documents.catalog, variables),
     log: (line) => console.log(line),
   });
-  opened.push(gateway.dispose);
+  opened.push(() => gateway.dispose());
   if (stop.aborted) return;
   greet(gateway.url, secret, upstream.name);
   if (rebuild) watch(gateway, settings, upstream, stop);
