@@ -17,11 +17,14 @@ export interface Troubled {
   readonly trouble: Trouble;
 }
 
-/** No connection, so the upstream never had the request. */
+/**
+ * No answer at all. The runtime says the same of a connection that was refused and of one that was lost with the
+ * request already sent, so nobody knows whether anything was generated.
+ */
 export function unreachable(): Troubled {
   return troubled(
     { kind: "upstream-failed", status: null, detail: "the connection failed" },
-    { isFault: true, isFree: true },
+    { isFault: true, isFree: false },
   );
 }
 
