@@ -7,6 +7,7 @@ import { TIMED_OUT, within } from "./stream/wait.ts";
 import {
   cut,
   inBandError,
+  overdue,
   refusal,
   silent,
   unlike,
@@ -118,9 +119,8 @@ export class Attempt {
   }
 
   async #hearResponse(): Promise<Heard> {
-    const waitMs = this.#waitMs();
-    const response = await within(this.#response, waitMs);
-    if (response === TIMED_OUT) return silent(waitMs);
+    const response = await within(this.#response, this.#waitMs());
+    if (response === TIMED_OUT) return this.#late();
     if (response instanceof Error) {
       return unreachable();
     }
@@ -137,11 +137,13 @@ export class Attempt {
   async #hearChunk(body: ReadableStreamDefaultReader<Uint8Array>): Promise<Heard> {
     for (;;) {
       const waitMs = this.#waitMs();
+      // An upstream that never pauses would win every race against a clock that has already run out.
+      if (waitMs === 0) return this.#late();
       const chunk = await within(
         body.read().catch(() => null),
         waitMs,
       );
-      if (chunk === TIMED_OUT) return silent(waitMs);
+      if (chunk === TIMED_OUT) return this.#late();
       if (chunk === null) return cut("its connection broke");
       if (chunk.done) return this.#hearEnd();
       for (const event of this.#splitter.push(chunk.value)) if (!this.#hearEvent(event)) break;
@@ -208,7 +210,7 @@ export class Attempt {
     contentType: string,
   ): Promise<Heard> {
     const text = await this.#readText(body, ANSWER_BYTES_MAX);
-    if (text === TIMED_OUT) return silent(this.#outbound.idleMs);
+    if (text === TIMED_OUT) return this.#late();
     if (text === null) return cut("its connection broke");
     this.#isDone = true;
     const reading = this.reader.readBody(text);
@@ -256,6 +258,12 @@ export class Attempt {
       if (bytes > bytesMax) return null;
       text += decoder.decode(chunk.value, { stream: true });
     }
+  }
+
+  /** Why a wait was given up: the call's time is over, or the upstream was silent for too long. */
+  #late(): Troubled {
+    const { idleMs, deadlineMs } = this.#outbound;
+    return this.#now() >= this.#endsAtMs ? overdue(deadlineMs) : silent(idleMs);
   }
 
   #waitMs(): number {

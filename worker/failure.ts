@@ -41,6 +41,7 @@ export type Failure =
   | { readonly kind: "upstream-credentials" }
   | { readonly kind: "upstream-failed"; readonly status: number | null; readonly detail: string }
   | { readonly kind: "upstream-silent"; readonly waitedMs: number }
+  | { readonly kind: "upstream-late"; readonly deadlineMs: number }
   /** It began to answer and did not finish. */
   | { readonly kind: "upstream-cut"; readonly detail: string }
   | { readonly kind: "upstream-resting"; readonly retryAfterMs: number }
@@ -162,6 +163,12 @@ export function translate(failure: Failure): PublicFailure {
         504,
         "upstream_timeout",
         `The upstream was silent for ${failure.waitedMs} ms.`,
+      );
+    case "upstream-late":
+      return serverError(
+        504,
+        "upstream_timeout",
+        `The upstream had not finished after ${failure.deadlineMs} ms, the longest that a call may last.`,
       );
     case "upstream-cut":
       return serverError(

@@ -32,6 +32,11 @@ export function silent(waitedMs: number): Troubled {
   return troubled({ kind: "upstream-silent", waitedMs }, { isFault: true, isFree: false });
 }
 
+/** It may well have been answering; the call has lasted as long as one may. */
+export function overdue(deadlineMs: number): Troubled {
+  return troubled({ kind: "upstream-late", deadlineMs }, { isFault: true, isFree: false });
+}
+
 export function cut(detail: string): Troubled {
   return troubled({ kind: "upstream-cut", detail }, { isFault: true, isFree: false });
 }
