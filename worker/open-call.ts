@@ -94,18 +94,18 @@ export class OpenCall {
   /** What the call has used as far as is known now, and how sure that is. */
   reckon(ending: Ending): Settled {
     const { reader } = this.#attempt;
-    if (reader.usage !== null) return { usage: reader.usage, certainty: "exact", ending };
+    const { usage: reported, seenTokens } = reader;
+    // Some engines count along in every chunk: until the answer has ended, such a count is only a floor.
+    if (reported !== null && (ending === "complete" || reader.isFinished))
+      return { usage: reported, certainty: "exact", ending };
     const usage: Usage = {
-      inputTokens: this.preparation.inputTokens,
-      cachedTokens: 0,
-      outputTokens: reader.seenTokens,
-      reasoningTokens: reader.seenReasoningTokens,
+      inputTokens: reported?.inputTokens ?? this.preparation.inputTokens,
+      cachedTokens: reported?.cachedTokens ?? 0,
+      outputTokens: Math.max(seenTokens, reported?.outputTokens ?? 0),
+      reasoningTokens: Math.max(reader.seenReasoningTokens, reported?.reasoningTokens ?? 0),
     };
-    return {
-      usage,
-      certainty: reader.seenTokens === 0 && ending !== "complete" ? "unknown" : "at_least",
-      ending,
-    };
+    const isUnseen = usage.outputTokens === 0 && ending !== "complete";
+    return { usage, certainty: isUnseen ? "unknown" : "at_least", ending };
   }
 
   /** Ends the call for good: the first ending settles, every later one is nothing. */
