@@ -6,6 +6,7 @@ export class Outlet {
   readonly readable: ReadableStream<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #patienceMs: number;
+  #isLost = false;
 
   constructor(patienceMs: number) {
     const { readable, writable } = new IdentityTransformStream();
@@ -24,18 +25,16 @@ export class Outlet {
       () => false,
     );
     const taken = await within(written, this.#patienceMs);
-    return taken !== TIMED_OUT && taken;
+    this.#isLost ||= taken !== true;
+    return !this.#isLost;
   }
 
+  /** Ends the answer; without a clean end when a write was not taken, so that nobody takes a part for the whole. */
   async close(): Promise<void> {
+    const ended = this.#isLost ? this.#writer.abort() : this.#writer.close();
     await within(
-      this.#writer.close().catch(() => undefined),
+      ended.catch(() => undefined),
       this.#patienceMs,
     );
-  }
-
-  /** Ends without a clean end. */
-  async abort(): Promise<void> {
-    await this.#writer.abort().catch(() => undefined);
   }
 }
