@@ -17,8 +17,11 @@ import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
 import { pause } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
 
-/** Longer than the call may last, so that only a call that nobody settles any more expires. */
-const HOLD_MARGIN_MS = 30_000;
+/**
+ * After its deadline a call may still wait two heartbeats for a client's last write, and a second or so for its
+ * settlement. A hold lasts longer than all of that, so that only a call that nobody settles any more expires.
+ */
+const SETTLE_MARGIN_MS = 10_000;
 /** Before the same upstream is asked again: long enough for a hiccup, short beside any answer. */
 const RETRY_PAUSE_MS = 150;
 
@@ -69,10 +72,12 @@ export class Run {
 
   async #call(order: CallOrder): Promise<Called> {
     const { policy, signal } = this.input;
+    // One gate for all tries: headers wait no longer because an upstream failed on the way.
+    const gateEndsAtMs = this.#deps.now() + policy.gateMs;
     let ladder: readonly Rung[] = order.ladder ?? this.input.ladder;
     for (let tries = 1; ; tries += 1) {
       if (signal.aborted) return { kind: "failed", failure: { kind: "client-left" } };
-      const tried = await this.#try(order, ladder);
+      const tried = await this.#try(order, ladder, gateEndsAtMs);
       if (tried.kind === "open") return tried;
       if (tried.trouble === null || !tried.trouble.isRetryable || tries >= policy.attemptsMax)
         return tried;
@@ -87,6 +92,7 @@ export class Run {
   async #try(
     order: CallOrder,
     ladder: readonly Rung[],
+    gateEndsAtMs: number,
   ): Promise<
     | Extract<Called, { kind: "open" }>
     | { kind: "failed"; failure: Failure; rung: Rung; trouble: Trouble | null }
@@ -172,7 +178,8 @@ export class Run {
     signal.addEventListener("abort", leave, { once: true });
 
     const opened = await call.awaitFirst(
-      outgoing.isStream ? policy.gateMs : policy.deadlineMs,
+      // A call that does not stream ends by its own deadline, first of all waits, and may then fail over as well.
+      outgoing.isStream ? gateEndsAtMs - this.#deps.now() : 2 * policy.deadlineMs,
       this.#deps.now,
     );
     if (opened.kind === "failed") {
@@ -199,7 +206,7 @@ export class Run {
         requests: this.#isCounted ? 0 : 1,
         limits: admission.tenant.limits,
         offers,
-        ttlMs: policy.deadlineMs + HOLD_MARGIN_MS,
+        ttlMs: policy.deadlineMs + 2 * policy.heartbeatMs + SETTLE_MARGIN_MS,
       });
     } catch (error) {
       // A hard budget that cannot be asked is a no: nothing was sent, and the client may try again.
@@ -232,7 +239,7 @@ export class Run {
   }
 }
 
-/** The same upstream may do better a moment later, unless it has just said that it will not. */
+/** The same upstream may do better a moment later, unless it has said that it will not, or had all the time there is. */
 function mayRepeat(failure: Failure): boolean {
   return (
     failure.kind === "upstream-failed" ||
