@@ -1,7 +1,13 @@
 // The circuit breaker of one upstream: one small whole-state object behind itty.ts. What it decides is
 // policies/breaker.ts; this object only keeps it, in one place for all isolates and across evictions.
 import type { BreakerSettings } from "../policies/catalog.ts";
-import { askPermit, CLOSED, reportOutcome, type Circuit, type Permit } from "../policies/breaker.ts";
+import {
+  askPermit,
+  CLOSED,
+  reportOutcome,
+  type Circuit,
+  type Permit,
+} from "../policies/breaker.ts";
 import { Persisted } from "./itty.ts";
 
 export class Breaker extends Persisted {

@@ -17,9 +17,11 @@ export const Persisted = createDurable({ autoPersist: true }) as unknown as Pers
 
 /** The methods of `T` as the caller sees them: arguments and answers cross as JSON. */
 export type Remote<T> = {
-  readonly [K in Exclude<keyof T, keyof PersistedObject> as T[K] extends (...args: never[]) => unknown
-    ? K
-    : never]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
+  readonly [
+    K in Exclude<keyof T, keyof PersistedObject> as T[K] extends (...args: never[]) => unknown
+      ? K
+      : never
+  ]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
 };
 
 /** What reaching needs of a binding. The classes lack the platform's RPC brand, so the namespace's own type is no use. */

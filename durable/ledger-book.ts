@@ -3,7 +3,15 @@
 import type { Certainty, Usage } from "../policies/account.ts";
 import type { Amounts } from "../policies/budget.ts";
 import type { Window } from "../policies/tenant.ts";
-import type { BalanceRow, CallRow, CallState, CallWords, JournalOp, JournalRecord, JournalRow } from "./ledger-rows.ts";
+import type {
+  BalanceRow,
+  CallRow,
+  CallState,
+  CallWords,
+  JournalOp,
+  JournalRecord,
+  JournalRow,
+} from "./ledger-rows.ts";
 
 /** What one operation moves, and what the journal says about it. */
 export interface Posting {
@@ -93,12 +101,17 @@ export function openBook(sql: SqlStorage) {
 
     /** When the next open hold expires; null when none is open. */
     nextExpiryMs(): number | null {
-      return sql.exec<{ at_ms: number | null }>("SELECT min(expires_at_ms) AS at_ms FROM call WHERE state = 'open'").one()
-        .at_ms;
+      return sql
+        .exec<{ at_ms: number | null }>(
+          "SELECT min(expires_at_ms) AS at_ms FROM call WHERE state = 'open'",
+        )
+        .one().at_ms;
     },
 
     openHolds(): number {
-      return sql.exec<{ holds: number }>("SELECT count(*) AS holds FROM call WHERE state = 'open'").one().holds;
+      return sql
+        .exec<{ holds: number }>("SELECT count(*) AS holds FROM call WHERE state = 'open'")
+        .one().holds;
     },
 
     balance(window: Window, key: string): BalanceRow {
@@ -152,7 +165,11 @@ export function openBook(sql: SqlStorage) {
         posting.anomaly,
       );
       // Not one upsert: SQLite checks the inserted row first, and a difference may be below 0 where a balance may not.
-      sql.exec("INSERT OR IGNORE INTO balance (window, key) VALUES ('day', ?), ('month', ?)", call.day, call.month);
+      sql.exec(
+        "INSERT OR IGNORE INTO balance (window, key) VALUES ('day', ?), ('month', ?)",
+        call.day,
+        call.month,
+      );
       // Numbers arrive in SQLite as doubles. The casts keep sums exact in its 64-bit integers even above 2^53.
       sql.exec(
         `UPDATE balance SET
@@ -187,7 +204,9 @@ export function openBook(sql: SqlStorage) {
 
     /** When the journal was last written; 0 while it is empty. */
     lastAtMs(): number {
-      const [row] = sql.exec<{ at_ms: number }>("SELECT at_ms FROM journal ORDER BY seq DESC LIMIT 1").toArray();
+      const [row] = sql
+        .exec<{ at_ms: number }>("SELECT at_ms FROM journal ORDER BY seq DESC LIMIT 1")
+        .toArray();
       return row?.at_ms ?? 0;
     },
 
@@ -202,20 +221,24 @@ export function openBook(sql: SqlStorage) {
     },
 
     /**
-     * Drops up to `max` of the oldest journal lines with the calls that they began, and the balances of windows that
+     * Drops up to `max` of the oldest journal lines with the calls that they ended, and the balances of windows that
      * closed before `monthKey`. The newest line stays always, because the next one's seq counts on from it.
      */
     prune(beforeMs: number, monthKey: string, max: number): void {
+      // The inner limit first: lines are in the order of time, and a bare condition would read them all to find none.
       const lines = sql
         .exec<{ seq: number; call_id: string; op: JournalOp }>(
-          `SELECT seq, call_id, op FROM journal
-           WHERE at_ms < ? AND seq < (SELECT max(seq) FROM journal) ORDER BY seq LIMIT ?`,
-          beforeMs,
+          `SELECT seq, call_id, op
+           FROM (SELECT seq, call_id, op, at_ms FROM journal ORDER BY seq LIMIT ?)
+           WHERE at_ms < ? AND seq < (SELECT max(seq) FROM journal)`,
           max,
+          beforeMs,
         )
         .toArray();
+      if (lines.length === 0) return;
       for (const { seq, call_id, op } of lines) {
-        if (op !== "hold") sql.exec("DELETE FROM call WHERE call_id = ? AND state <> 'open'", call_id);
+        if (op !== "hold")
+          sql.exec("DELETE FROM call WHERE call_id = ? AND state <> 'open'", call_id);
         sql.exec("DELETE FROM journal WHERE seq = ?", seq);
       }
       // A day's key begins with its month's, so one comparison of text serves both.

@@ -183,7 +183,13 @@ export interface JournalRow {
 }
 
 /** The row of a call that has just been granted its hold. */
-export function openCall(request: HoldRequest, offer: Offer, hold: Hold, print: number, nowMs: number): CallRow {
+export function openCall(
+  request: HoldRequest,
+  offer: Offer,
+  hold: Hold,
+  print: number,
+  nowMs: number,
+): CallRow {
   return {
     call_id: request.callId,
     state: "open",

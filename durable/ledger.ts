@@ -2,16 +2,14 @@
 // that nobody ends expires by the ledger's own alarm. Each operation is one synchronous turn in one transaction: an
 // await between check and act would break the budget, and a throw alone rolls nothing back.
 import { DurableObject } from "cloudflare:workers";
-import type { Hold, HoldAnswer, HoldRequest, HoldRefusal, Meter, Settlement, SettleAnswer, Usage } from "../policies/account.ts";
-import { above, chargeFor, fit, minus, NOTHING, plus, type Amounts, type Charge, type Room } from "../policies/budget.ts";
-import { windowEndMs, windowKey } from "../policies/calendar.ts";
-import { DIMENSIONS, WINDOWS, type Dimension, type Limit, type Window } from "../policies/tenant.ts";
-import { checkHold, fingerprint } from "./hold-request.ts";
-import { openBook, type Book, type Posting } from "./ledger-book.ts";
-import { balanceIn, chargedTo, heldBy, heldCall, openCall, STEPS, type BalanceIn, type CallRow, type JournalRow } from "./ledger-rows.ts";
+import type { HoldAnswer, HoldRequest, SettleAnswer, Settlement } from "../policies/account.ts";
+import { windowKey } from "../policies/calendar.ts";
+import { DIMENSIONS, WINDOWS, type Dimension, type Window } from "../policies/tenant.ts";
+import { checkHold } from "./hold-request.ts";
+import { openBook, type Book } from "./ledger-book.ts";
+import { admit, release, settle, sweep, type ReleaseAnswer } from "./ledger-operations.ts";
+import { balanceIn, STEPS, type BalanceIn, type JournalRow } from "./ledger-rows.ts";
 import { migrate } from "./migrate.ts";
-
-export type ReleaseAnswer = { readonly kind: "released" } | Exclude<SettleAnswer, { kind: "settled" }>;
 
 /** What stands in one window of one dimension. The promise: spent + held - over never exceeds the limit. */
 export interface Balance extends BalanceIn {
@@ -45,19 +43,6 @@ const ALARM_RETRY_MS = 30_000;
 /** An alarm that should have come this long ago is taken for lost and set again. */
 const ALARM_OVERDUE_MS = 60_000;
 
-const NO_USAGE: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
-
-/** A posting that moves nothing and says nothing; each operation says what differs. */
-const SILENT = {
-  held: NOTHING,
-  spent: NOTHING,
-  over: NOTHING,
-  usage: NO_USAGE,
-  certainty: null,
-  ending: null,
-  anomaly: null,
-} satisfies Omit<Posting, "op">;
-
 export class Ledger extends DurableObject<Env> {
   readonly #book: Book;
   #lastMs: number;
@@ -80,8 +65,8 @@ export class Ledger extends DurableObject<Env> {
     checkHold(request);
     const nowMs = this.#now();
     const answer = this.ctx.storage.transactionSync(() => {
-      this.#sweep(nowMs, SWEPT_PER_HOLD_MAX);
-      return this.#admit(request, nowMs);
+      sweep(this.#book, nowMs, SWEPT_PER_HOLD_MAX);
+      return admit(this.#book, request, nowMs);
     });
     this.#arm();
     return answer;
@@ -90,32 +75,13 @@ export class Ledger extends DurableObject<Env> {
   /** Posts what a call used, once. An exact usage that comes after expiry replaces the expiry's estimate, once. */
   settle(settlement: Settlement): SettleAnswer {
     const nowMs = this.#now();
-    return this.ctx.storage.transactionSync(() => {
-      const call = this.#book.findCall(settlement.callId);
-      if (call === null) return { kind: "missing" };
-      switch (call.state) {
-        case "open":
-          return this.#post(call, settlement, nowMs);
-        case "expired":
-          return this.#correct(call, settlement, nowMs);
-        case "settled":
-        case "released":
-          return { kind: "already", state: call.state };
-      }
-    });
+    return this.ctx.storage.transactionSync(() => settle(this.#book, settlement, nowMs));
   }
 
   /** Gives a hold back whole. Only for calls that were never sent: after dispatch, settle. */
   release(callId: string): ReleaseAnswer {
     const nowMs = this.#now();
-    return this.ctx.storage.transactionSync(() => {
-      const call = this.#book.findCall(callId);
-      if (call === null) return { kind: "missing" };
-      if (call.state !== "open") return { kind: "already", state: call.state };
-      this.#book.post(call, { ...SILENT, op: "release", held: minus(NOTHING, heldBy(call)) }, nowMs);
-      this.#book.endCall(callId, "released", NOTHING);
-      return { kind: "released" };
-    });
+    return this.ctx.storage.transactionSync(() => release(this.#book, callId, nowMs));
   }
 
   /** What stands in the windows that are open now. */
@@ -126,7 +92,12 @@ export class Ledger extends DurableObject<Env> {
       balances: WINDOWS.flatMap((window) => {
         const key = windowKey(window, atMs);
         const row = this.#book.balance(window, key);
-        return DIMENSIONS.map((dimension) => ({ window, key, dimension, ...balanceIn(row, dimension) }));
+        return DIMENSIONS.map((dimension) => ({
+          window,
+          key,
+          dimension,
+          ...balanceIn(row, dimension),
+        }));
       }),
       openHolds: this.#book.openHolds(),
     };
@@ -139,108 +110,19 @@ export class Ledger extends DurableObject<Env> {
 
   /** Runs at least once and perhaps late. What fails is logged and tried again by the next alarm, never lost. */
   override alarm(): void {
+    const { storage } = this.ctx;
     this.#alarmAtMs = null;
     const nowMs = this.#now();
     try {
-      this.ctx.storage.transactionSync(() => {
-        this.#sweep(nowMs, SWEPT_PER_ALARM_MAX);
-        this.#book.prune(nowMs - KEPT_MS, windowKey("month", nowMs - BALANCE_KEPT_MS), PRUNED_PER_ALARM_MAX);
-      });
+      // Apart, so that no fault of pruning keeps holds from expiring.
+      storage.transactionSync(() => sweep(this.#book, nowMs, SWEPT_PER_ALARM_MAX));
+      const month = windowKey("month", nowMs - BALANCE_KEPT_MS);
+      storage.transactionSync(() => this.#book.prune(nowMs - KEPT_MS, month, PRUNED_PER_ALARM_MAX));
       this.#arm();
     } catch (error) {
-      console.error("A ledger's alarm failed and will come again.", error);
+      console.error(JSON.stringify({ event: "ledger-alarm-failed", problem: String(error) }));
       this.#arm(nowMs + ALARM_RETRY_MS);
     }
-  }
-
-  #admit(request: HoldRequest, nowMs: number): HoldAnswer {
-    const print = fingerprint(request);
-    const known = this.#book.findCall(request.callId);
-    if (known !== null) {
-      if (known.fingerprint !== print) return { kind: "mismatch", callId: request.callId };
-      // Also when the call has ended: the answer was given, and the hold's own end is not changed by asking again.
-      return JSON.parse(known.answer) as Hold;
-    }
-    const rooms = request.limits.map((limit) => this.#roomIn(limit, nowMs));
-    const outcome = fit(request.offers, rooms, request.requests);
-    if (outcome.kind === "refused") {
-      const { binding, reason, affordableTokens } = outcome;
-      const meters = rooms.map((room) => readMeter(room, NOTHING, nowMs));
-      return { kind: "refused", reason, scope: "tenant", ...readMeter(binding, NOTHING, nowMs), affordableTokens, meters } satisfies HoldRefusal;
-    }
-    const { offer, outputTokens, needs } = outcome;
-    const hold: Hold = {
-      kind: "held",
-      callId: request.callId,
-      rung: offer.rung,
-      outputTokens,
-      heldTokens: needs.tokens,
-      heldNanos: needs.nanos,
-      expiresAtMs: nowMs + request.ttlMs,
-      // Until budgets price themselves.
-      lambda: 0,
-      meters: rooms.map((room) => readMeter(room, needs, nowMs)),
-    };
-    const call = openCall(request, offer, hold, print, nowMs);
-    const usage = { ...NO_USAGE, inputTokens: offer.inputTokens, outputTokens };
-    this.#book.addCall(call);
-    this.#book.post(call, { ...SILENT, op: "hold", held: needs, usage }, nowMs);
-    return hold;
-  }
-
-  #roomIn({ dimension, window, limit }: Limit, nowMs: number): Room {
-    const { spent, held } = balanceIn(this.#book.balance(window, windowKey(window, nowMs)), dimension);
-    return { dimension, window, limit, remaining: limit - spent - held, resetAtMs: windowEndMs(window, nowMs) };
-  }
-
-  /** Above the hold the truth is posted all the same, and recorded as over: the window then refuses until it fits. */
-  #post(call: CallRow, { usage, certainty, ending }: Settlement, nowMs: number): SettleAnswer {
-    return this.#close(call, chargeFor(heldCall(call), usage, certainty, nowMs - call.held_at_ms), ending, nowMs);
-  }
-
-  /** Whoever held was perhaps dispatched: input is charged, and the output that the hold's lifetime allows. */
-  #sweep(nowMs: number, max: number): void {
-    for (const call of this.#book.dueCalls(nowMs, max)) {
-      const lifetimeMs = call.expires_at_ms - call.held_at_ms;
-      this.#close(call, chargeFor(heldCall(call), NO_USAGE, "unknown", lifetimeMs), null, nowMs);
-    }
-  }
-
-  /** Ends an open hold with a charge; an ending of null is expiry. */
-  #close(call: CallRow, charge: Charge, ending: string | null, nowMs: number): SettleAnswer {
-    const over = above(charge.amounts, heldBy(call));
-    this.#book.post(
-      call,
-      {
-        op: ending === null ? "expire" : "settle",
-        held: minus(NOTHING, heldBy(call)),
-        spent: charge.amounts,
-        over,
-        usage: charge.usage,
-        certainty: charge.certainty,
-        ending: ending ?? "expired",
-        anomaly: charge.anomaly,
-      },
-      nowMs,
-    );
-    this.#book.endCall(call.call_id, ending === null ? "expired" : "settled", charge.amounts);
-    return answerOf(charge.amounts, over);
-  }
-
-  /**
-   * A settlement that comes after expiry. Exact replaces the estimate, up or down; a broken stream's floor only raises
-   * it; `unknown` says nothing that expiry did not. What it raises is over, because the rest of the hold was given back.
-   */
-  #correct(call: CallRow, { usage, certainty, ending }: Settlement, nowMs: number): SettleAnswer {
-    const charge = chargeFor(heldCall(call), usage, certainty, call.expires_at_ms - call.held_at_ms);
-    if (charge.certainty === "unknown") return { kind: "already", state: "expired" };
-    const before = chargedTo(call);
-    const raise = above(charge.amounts, before);
-    const spent = charge.certainty === "exact" ? minus(charge.amounts, before) : raise;
-    const after = plus(before, spent);
-    this.#book.post(call, { ...charge, op: "adjust", held: NOTHING, spent, over: raise, ending }, nowMs);
-    this.#book.endCall(call.call_id, "settled", after);
-    return answerOf(after, raise);
   }
 
   /** The object's own clock, never backwards: callers send intervals, so theirs does not matter. */
@@ -267,21 +149,6 @@ export class Ledger extends DurableObject<Env> {
     const firstMs = this.#book.firstAtMs();
     return firstMs === null ? null : ceilTo(firstMs + KEPT_MS, DAY_MS);
   }
-}
-
-function answerOf(charged: Amounts, over: Amounts): SettleAnswer {
-  return { kind: "settled", chargedTokens: charged.tokens, chargedNanos: charged.nanos, overTokens: over.tokens };
-}
-
-function readMeter({ dimension, window, limit, remaining, resetAtMs }: Room, taken: Amounts, nowMs: number): Meter {
-  return {
-    dimension,
-    window,
-    limit,
-    remaining: Math.max(0, remaining - taken[dimension]),
-    resetAtMs,
-    resetInMs: resetAtMs - nowMs,
-  };
 }
 
 function ceilTo(valueMs: number, gridMs: number): number {

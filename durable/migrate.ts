@@ -8,7 +8,9 @@
 export function migrate(storage: DurableObjectStorage, steps: readonly string[]): void {
   storage.transactionSync(() => {
     const { sql } = storage;
-    sql.exec("CREATE TABLE IF NOT EXISTS schema (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL) STRICT");
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS schema (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL) STRICT",
+    );
     const [row] = sql.exec<{ version: number }>("SELECT version FROM schema").toArray();
     const version = row?.version ?? 0;
     if (version >= steps.length) return;

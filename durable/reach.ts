@@ -5,7 +5,10 @@ import type { Conversation } from "./conversation.ts";
 import { reach, type PersistedNamespace, type Remote } from "./itty.ts";
 import type { Ledger } from "./ledger.ts";
 
-export function ledgerOf(namespace: DurableObjectNamespace<Ledger>, tenantId: string): DurableObjectStub<Ledger> {
+export function ledgerOf(
+  namespace: DurableObjectNamespace<Ledger>,
+  tenantId: string,
+): DurableObjectStub<Ledger> {
   return namespace.getByName(tenantId);
 }
 

@@ -32,7 +32,8 @@ export function askPermit(
   // A probe that is never reported (its Worker died) frees its slot after the same cool-down.
   const sinceMs = circuit.kind === "open" ? circuit.openedAtMs : circuit.probedAtMs;
   const waitMs = cooldownLeftMs(sinceMs, settings, nowMs);
-  if (waitMs > 0) return { circuit, permit: { state: circuit.kind, permitted: false, retryInMs: waitMs } };
+  if (waitMs > 0)
+    return { circuit, permit: { state: circuit.kind, permitted: false, retryInMs: waitMs } };
   return {
     circuit: { kind: "half-open", probedAtMs: nowMs },
     permit: { state: "half-open", permitted: true, retryInMs: 0 },
@@ -44,7 +45,12 @@ export function askPermit(
  * stragglers prolong the cool-down nor an old success end it. In half-open a straggler cannot be told from the probe;
  * accepted, because a late success shows that the upstream answers now, and a late failure costs one more cool-down.
  */
-export function reportOutcome(circuit: Circuit, isOk: boolean, settings: BreakerSettings, nowMs: number): Circuit {
+export function reportOutcome(
+  circuit: Circuit,
+  isOk: boolean,
+  settings: BreakerSettings,
+  nowMs: number,
+): Circuit {
   switch (circuit.kind) {
     case "open":
       return circuit;

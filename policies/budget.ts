@@ -9,11 +9,19 @@ export type Amounts = Readonly<Record<Dimension, number>>;
 export const NOTHING: Amounts = { requests: 0, tokens: 0, nanos: 0 };
 
 export function plus(a: Amounts, b: Amounts): Amounts {
-  return { requests: a.requests + b.requests, tokens: a.tokens + b.tokens, nanos: a.nanos + b.nanos };
+  return {
+    requests: a.requests + b.requests,
+    tokens: a.tokens + b.tokens,
+    nanos: a.nanos + b.nanos,
+  };
 }
 
 export function minus(a: Amounts, b: Amounts): Amounts {
-  return { requests: a.requests - b.requests, tokens: a.tokens - b.tokens, nanos: a.nanos - b.nanos };
+  return {
+    requests: a.requests - b.requests,
+    tokens: a.tokens - b.tokens,
+    nanos: a.nanos - b.nanos,
+  };
 }
 
 /** How far `a` lies above `b`, in each dimension by itself. */
@@ -25,7 +33,10 @@ export function above(a: Amounts, b: Amounts): Amounts {
   };
 }
 
-export type OfferPrices = Pick<Offer, "inputNanosPerMtok" | "cachedInputNanosPerMtok" | "outputNanosPerMtok">;
+export type OfferPrices = Pick<
+  Offer,
+  "inputNanosPerMtok" | "cachedInputNanosPerMtok" | "outputNanosPerMtok"
+>;
 
 /** One limit with what is left of it now. `remaining` is negative after an overrun. */
 export interface Room {
@@ -37,7 +48,12 @@ export interface Room {
 }
 
 export type Fit =
-  | { readonly kind: "fits"; readonly offer: Offer; readonly outputTokens: number; readonly needs: Amounts }
+  | {
+      readonly kind: "fits";
+      readonly offer: Offer;
+      readonly outputTokens: number;
+      readonly needs: Amounts;
+    }
   | {
       readonly kind: "refused";
       readonly reason: HoldRefusal["reason"];
@@ -69,8 +85,9 @@ const TOKENS_PER_PRICE = 1_000_000n;
 export function fit(offers: readonly Offer[], rooms: readonly Room[], requests: 0 | 1): Fit {
   const rungs = offers.map((offer) => ({ offer, cap: affordableCap(offer, rooms, requests) }));
   const chosen =
-    rungs.find(({ offer, cap }) => cap >= Math.max(leastCap(offer), Math.ceil(fullCap(offer) / 2))) ??
-    rungs.find(({ offer, cap }) => cap >= leastCap(offer));
+    rungs.find(
+      ({ offer, cap }) => cap >= Math.max(leastCap(offer), Math.ceil(fullCap(offer) / 2)),
+    ) ?? rungs.find(({ offer, cap }) => cap >= leastCap(offer));
   if (chosen === undefined) return refuse(rungs, rooms, requests);
   const { offer, cap } = chosen;
   return { kind: "fits", offer, outputTokens: cap, needs: needsOf(offer, cap, requests) };
@@ -132,13 +149,17 @@ interface RungCap {
 /** Explains the rung that came nearest, by the limit that the caller would have to wait for longest. */
 function refuse(rungs: readonly RungCap[], rooms: readonly Room[], requests: 0 | 1): Fit {
   const [nearest] = rungs.toSorted(
-    (a, b) => b.cap - a.cap || a.offer.inputTokens + leastCap(a.offer) - (b.offer.inputTokens + leastCap(b.offer)),
+    (a, b) =>
+      b.cap - a.cap ||
+      a.offer.inputTokens + leastCap(a.offer) - (b.offer.inputTokens + leastCap(b.offer)),
   );
   if (nearest === undefined) throw new RangeError("A hold needs at least one offer.");
   const needs = needsOf(nearest.offer, leastCap(nearest.offer), requests);
   const blocking = rooms.filter((room) => isBlocked(room, needs));
   // Waiting is no use to a request that exceeds the whole limit. A closed account (limit 0) is still a matter of quota.
-  const hopeless = blocking.find((room) => needs[room.dimension] > room.limit && room.remaining > 0);
+  const hopeless = blocking.find(
+    (room) => needs[room.dimension] > room.limit && room.remaining > 0,
+  );
   const [latest] = blocking.toSorted((a, b) => b.resetAtMs - a.resetAtMs);
   const binding = hopeless ?? latest;
   if (binding === undefined) throw new Error("A rung was refused although no limit blocks it.");
@@ -160,7 +181,10 @@ function leastCap(offer: Offer): number {
 }
 
 function heldInputCost(offer: Offer): bigint {
-  return BigInt(offer.inputTokens) * BigInt(Math.max(offer.inputNanosPerMtok, offer.cachedInputNanosPerMtok));
+  return (
+    BigInt(offer.inputTokens) *
+    BigInt(Math.max(offer.inputNanosPerMtok, offer.cachedInputNanosPerMtok))
+  );
 }
 
 function nanosUp(tokensTimesPrice: bigint): number {
@@ -191,7 +215,12 @@ export interface Charge {
  * like) the output is what an engine could have written since the hold, at most what was held: never nothing, so that
  * hanging up is no free exit, and not the worst case either, so that a failed connection does not cost 32k tokens.
  */
-export function chargeFor(call: HeldCall, reported: Usage, certainty: Certainty, elapsedMs: number): Charge {
+export function chargeFor(
+  call: HeldCall,
+  reported: Usage,
+  certainty: Certainty,
+  elapsedMs: number,
+): Charge {
   const anomaly = findAnomaly(reported);
   const usage = anomaly === null ? reported : salvage(reported);
   const sure = anomaly === null ? certainty : "unknown";
@@ -206,7 +235,12 @@ export function chargeFor(call: HeldCall, reported: Usage, certainty: Certainty,
   return chargeOf(call, charged, sure, anomaly);
 }
 
-function chargeOf(call: HeldCall, usage: Usage, certainty: Certainty, anomaly: string | null): Charge {
+function chargeOf(
+  call: HeldCall,
+  usage: Usage,
+  certainty: Certainty,
+  anomaly: string | null,
+): Charge {
   return {
     amounts: {
       requests: call.requests,
@@ -231,7 +265,8 @@ function isCount(value: number): boolean {
 function findAnomaly(usage: Usage): string | null {
   const counts = [usage.inputTokens, usage.cachedTokens, usage.outputTokens, usage.reasoningTokens];
   if (!counts.every(isCount)) return `not counts: ${counts.map(String).join(", ")}`;
-  if (usage.cachedTokens > usage.inputTokens) return `cached ${usage.cachedTokens} of input ${usage.inputTokens}`;
+  if (usage.cachedTokens > usage.inputTokens)
+    return `cached ${usage.cachedTokens} of input ${usage.inputTokens}`;
   if (usage.reasoningTokens > usage.outputTokens) {
     return `reasoning ${usage.reasoningTokens} of output ${usage.outputTokens}`;
   }

@@ -43,13 +43,17 @@ describe("a breaker", () => {
       permitted: false,
       retryInMs: 6_000,
     });
-    expect(await breakerOf(env.BREAKER, "awake").permit(SETTINGS)).toMatchObject({ permitted: true });
+    expect(await breakerOf(env.BREAKER, "awake").permit(SETTINGS)).toMatchObject({
+      permitted: true,
+    });
   });
 
   it("counts failures across eviction", async () => {
     await breakerOf(env.BREAKER, "counting").report(false, SETTINGS);
     await evict("counting");
-    expect(await breakerOf(env.BREAKER, "counting").report(false, SETTINGS)).toEqual({ state: "open" });
+    expect(await breakerOf(env.BREAKER, "counting").report(false, SETTINGS)).toEqual({
+      state: "open",
+    });
   });
 
   it("lets one of many parallel callers through when half-open, and remembers across eviction that it did", async () => {
@@ -60,7 +64,10 @@ describe("a breaker", () => {
     expect(permits.filter(({ permitted }) => permitted)).toHaveLength(1);
     expect(permits.every(({ state }) => state === "half-open")).toBe(true);
     await evict("probed");
-    expect(await breakerOf(env.BREAKER, "probed").permit(SETTINGS)).toMatchObject({ state: "half-open", permitted: false });
+    expect(await breakerOf(env.BREAKER, "probed").permit(SETTINGS)).toMatchObject({
+      state: "half-open",
+      permitted: false,
+    });
   });
 
   it("closes when the probe succeeds, also across eviction", async () => {
@@ -70,7 +77,10 @@ describe("a breaker", () => {
     await breaker.permit(SETTINGS);
     expect(await breaker.report(true, SETTINGS)).toEqual({ state: "closed" });
     await evict("healed");
-    expect(await breakerOf(env.BREAKER, "healed").permit(SETTINGS)).toMatchObject({ state: "closed", permitted: true });
+    expect(await breakerOf(env.BREAKER, "healed").permit(SETTINGS)).toMatchObject({
+      state: "closed",
+      permitted: true,
+    });
   });
 
   it("opens again when the probe fails", async () => {
@@ -83,6 +93,8 @@ describe("a breaker", () => {
   });
 
   it("is found by an id that looks like an object's own", async () => {
-    expect(await breakerOf(env.BREAKER, "f".repeat(64)).permit(SETTINGS)).toMatchObject({ permitted: true });
+    expect(await breakerOf(env.BREAKER, "f".repeat(64)).permit(SETTINGS)).toMatchObject({
+      permitted: true,
+    });
   });
 });

@@ -54,10 +54,16 @@ describe("a conversation", () => {
     const conversation = conversationOf(env.CONVERSATION, "acme", "lives");
     await conversation.remember("small/direct");
     clock.advance(20 * HOUR_MS);
-    expect(await conversation.recall()).toEqual({ arm: "small/direct", atMs: clock.nowMs - 20 * HOUR_MS });
+    expect(await conversation.recall()).toEqual({
+      arm: "small/direct",
+      atMs: clock.nowMs - 20 * HOUR_MS,
+    });
     clock.advance(20 * HOUR_MS);
     expect(await runDurableObjectAlarm(conversation)).toBe(true);
-    expect(await conversation.recall()).toEqual({ arm: "small/direct", atMs: clock.nowMs - 20 * HOUR_MS });
+    expect(await conversation.recall()).toEqual({
+      arm: "small/direct",
+      atMs: clock.nowMs - 20 * HOUR_MS,
+    });
     clock.advance(24 * HOUR_MS);
     expect(await runDurableObjectAlarm(conversation)).toBe(true);
     expect(await conversation.recall()).toBeNull();

@@ -46,7 +46,11 @@ export function tokenLimit(limit: number, window: Limit["window"] = "day"): Limi
   return { dimension: "tokens", window, limit };
 }
 
-export function usageOf(inputTokens: number, outputTokens: number, changes: Partial<Usage> = {}): Usage {
+export function usageOf(
+  inputTokens: number,
+  outputTokens: number,
+  changes: Partial<Usage> = {},
+): Usage {
   return { inputTokens, cachedTokens: 0, outputTokens, reasoningTokens: 0, ...changes };
 }
 

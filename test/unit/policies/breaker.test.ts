@@ -6,7 +6,10 @@ import { askPermit, CLOSED, reportOutcome, type Circuit } from "../../../policie
 const SETTINGS = { failures: 3, windowMs: 1_000, cooldownMs: 500 };
 
 function failAt(...instants: number[]): Circuit {
-  return instants.reduce<Circuit>((circuit, nowMs) => reportOutcome(circuit, false, SETTINGS, nowMs), CLOSED);
+  return instants.reduce<Circuit>(
+    (circuit, nowMs) => reportOutcome(circuit, false, SETTINGS, nowMs),
+    CLOSED,
+  );
 }
 
 describe("a closed circuit", () => {
@@ -33,9 +36,17 @@ describe("an open circuit", () => {
   const open = failAt(0, 0, 0);
 
   it("permits nothing until the cool-down has passed, and says how long that is", () => {
-    expect(askPermit(open, SETTINGS, 100).permit).toEqual({ state: "open", permitted: false, retryInMs: 400 });
+    expect(askPermit(open, SETTINGS, 100).permit).toEqual({
+      state: "open",
+      permitted: false,
+      retryInMs: 400,
+    });
     expect(askPermit(open, SETTINGS, 499).permit.permitted).toBe(false);
-    expect(askPermit(open, SETTINGS, 500).permit).toEqual({ state: "half-open", permitted: true, retryInMs: 0 });
+    expect(askPermit(open, SETTINGS, 500).permit).toEqual({
+      state: "half-open",
+      permitted: true,
+      retryInMs: 0,
+    });
   });
 
   it("believes no report of a call that began before it opened", () => {
@@ -44,7 +55,9 @@ describe("an open circuit", () => {
   });
 
   it("is not kept open by a clock that stepped back further than the cool-down", () => {
-    expect(askPermit({ kind: "open", openedAtMs: 1_000_000 }, SETTINGS, 5).permit.permitted).toBe(true);
+    expect(askPermit({ kind: "open", openedAtMs: 1_000_000 }, SETTINGS, 5).permit.permitted).toBe(
+      true,
+    );
     expect(askPermit({ kind: "open", openedAtMs: 100 }, SETTINGS, 50).permit.permitted).toBe(false);
   });
 });
@@ -87,7 +100,7 @@ describe("any sequence of permits and reports", () => {
 
   it("never lets two calls through within one cool-down unless the circuit is closed", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
         let circuit: Circuit = CLOSED;
         let nowMs = 0;
         let probedAtMs: number | null = null;
@@ -103,7 +116,8 @@ describe("any sequence of permits and reports", () => {
           expect(asked.permit.permitted).toBe(asked.permit.retryInMs === 0);
           expect(asked.permit.retryInMs).toBeLessThanOrEqual(SETTINGS.cooldownMs);
           if (asked.permit.state === "closed" || !asked.permit.permitted) continue;
-          if (probedAtMs !== null) expect(nowMs - probedAtMs).toBeGreaterThanOrEqual(SETTINGS.cooldownMs);
+          if (probedAtMs !== null)
+            expect(nowMs - probedAtMs).toBeGreaterThanOrEqual(SETTINGS.cooldownMs);
           probedAtMs = nowMs;
         }
       }),
@@ -112,15 +126,19 @@ describe("any sequence of permits and reports", () => {
 
   it("never keeps more failures than would open it", () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 40 }), (gaps) => {
-        let circuit: Circuit = CLOSED;
-        let nowMs = 0;
-        for (const gap of gaps) {
-          nowMs += gap;
-          circuit = reportOutcome(circuit, false, SETTINGS, nowMs);
-          if (circuit.kind === "closed") expect(circuit.failedAtMs.length).toBeLessThan(SETTINGS.failures);
-        }
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 40, size: "max" }),
+        (gaps) => {
+          let circuit: Circuit = CLOSED;
+          let nowMs = 0;
+          for (const gap of gaps) {
+            nowMs += gap;
+            circuit = reportOutcome(circuit, false, SETTINGS, nowMs);
+            if (circuit.kind === "closed")
+              expect(circuit.failedAtMs.length).toBeLessThan(SETTINGS.failures);
+          }
+        },
+      ),
     );
   });
 });

@@ -15,7 +15,11 @@ import {
 } from "../../../policies/budget.ts";
 import { DIMENSIONS, LIMIT_MAX, WINDOWS } from "../../../policies/tenant.ts";
 
-const PRICES = { inputNanosPerMtok: 3_000_000_000, cachedInputNanosPerMtok: 300_000_000, outputNanosPerMtok: 15_000_000_000 };
+const PRICES = {
+  inputNanosPerMtok: 3_000_000_000,
+  cachedInputNanosPerMtok: 300_000_000,
+  outputNanosPerMtok: 15_000_000_000,
+};
 
 function offer(changes: Partial<Offer> = {}): Offer {
   return {
@@ -32,7 +36,14 @@ function offer(changes: Partial<Offer> = {}): Offer {
 }
 
 function room(remaining: number, changes: Partial<Room> = {}): Room {
-  return { dimension: "tokens", window: "day", limit: 10_000, remaining, resetAtMs: 1_000, ...changes };
+  return {
+    dimension: "tokens",
+    window: "day",
+    limit: 10_000,
+    remaining,
+    resetAtMs: 1_000,
+    ...changes,
+  };
 }
 
 const anOffer: fc.Arbitrary<Offer> = fc
@@ -91,13 +102,20 @@ describe("fit", () => {
   });
 
   it("grants a caller that asks for less than the minimum what it asks for", () => {
-    expect(fit([offer({ outputTokens: 10 })], [room(110)], 1)).toMatchObject({ kind: "fits", outputTokens: 10 });
+    expect(fit([offer({ outputTokens: 10 })], [room(110)], 1)).toMatchObject({
+      kind: "fits",
+      outputTokens: 10,
+    });
     expect(fit([offer({ outputTokens: 10 })], [room(109)], 1)).toMatchObject({ kind: "refused" });
   });
 
   it("counts the cap in money when money is what is short", () => {
     const money = room(9_000_000, { dimension: "nanos", limit: 10_000_000 });
-    expect(fit([offer()], [money], 1)).toMatchObject({ kind: "fits", outputTokens: 580, needs: { nanos: 9_000_000 } });
+    expect(fit([offer()], [money], 1)).toMatchObject({
+      kind: "fits",
+      outputTokens: 580,
+      needs: { nanos: 9_000_000 },
+    });
   });
 
   it("lets a model without prices run although the money is overspent", () => {
@@ -110,21 +128,40 @@ describe("fit", () => {
   it("lets a sub-call run although the requests are used up, but not a request", () => {
     const used = room(0, { dimension: "requests", limit: 5 });
     expect(fit([offer()], [used], 0).kind).toBe("fits");
-    expect(fit([offer()], [used], 1)).toMatchObject({ kind: "refused", reason: "quota", affordableTokens: 0 });
+    expect(fit([offer()], [used], 1)).toMatchObject({
+      kind: "refused",
+      reason: "quota",
+      affordableTokens: 0,
+    });
   });
 
   it("says unfit and how much would fit while a smaller answer is affordable", () => {
-    expect(fit([offer()], [room(150)], 1)).toMatchObject({ kind: "refused", reason: "unfit", affordableTokens: 50 });
+    expect(fit([offer()], [room(150)], 1)).toMatchObject({
+      kind: "refused",
+      reason: "unfit",
+      affordableTokens: 50,
+    });
   });
 
   it("says quota when nothing would fit beside the input", () => {
-    expect(fit([offer()], [room(100)], 1)).toMatchObject({ kind: "refused", reason: "quota", affordableTokens: 0 });
-    expect(fit([offer()], [room(0)], 1)).toMatchObject({ kind: "refused", reason: "quota", affordableTokens: 0 });
+    expect(fit([offer()], [room(100)], 1)).toMatchObject({
+      kind: "refused",
+      reason: "quota",
+      affordableTokens: 0,
+    });
+    expect(fit([offer()], [room(0)], 1)).toMatchObject({
+      kind: "refused",
+      reason: "quota",
+      affordableTokens: 0,
+    });
   });
 
   it("says unfit, not quota, to a request that no window would ever hold", () => {
     const small = room(120, { limit: 150 });
-    expect(fit([offer({ inputTokens: 140 })], [small], 1)).toMatchObject({ reason: "unfit", affordableTokens: 0 });
+    expect(fit([offer({ inputTokens: 140 })], [small], 1)).toMatchObject({
+      reason: "unfit",
+      affordableTokens: 0,
+    });
     expect(fit([offer()], [room(0, { limit: 0 })], 1)).toMatchObject({ reason: "quota" });
   });
 
@@ -132,7 +169,10 @@ describe("fit", () => {
     const day = room(0, { resetAtMs: 1_000 });
     const month = room(50, { window: "month", resetAtMs: 2_000 });
     const loose = room(9_000, { dimension: "requests", window: "month", resetAtMs: 2_000 });
-    expect(fit([offer()], [loose, day, month], 1)).toMatchObject({ kind: "refused", binding: month });
+    expect(fit([offer()], [loose, day, month], 1)).toMatchObject({
+      kind: "refused",
+      binding: month,
+    });
     expect(fit([offer()], [loose, day], 1)).toMatchObject({ kind: "refused", binding: day });
   });
 
@@ -160,7 +200,9 @@ describe("fit", () => {
         const cap = affordableCap(one, limits, count);
         const breaks = (outputTokens: number): boolean => {
           const needs = needsOf(one, outputTokens, count);
-          return limits.some(({ dimension, remaining }) => needs[dimension] > 0 && needs[dimension] > remaining);
+          return limits.some(
+            ({ dimension, remaining }) => needs[dimension] > 0 && needs[dimension] > remaining,
+          );
         };
         if (cap >= 0) expect(breaks(cap)).toBe(false);
         if (cap < one.outputTokens) expect(breaks(cap + 1)).toBe(true);
@@ -174,23 +216,34 @@ describe("fit", () => {
         const caps = offers.map((each) => affordableCap(each, limits, count));
         const least = offers.map((each) => Math.min(each.outputTokensMin, each.outputTokens));
         const isWell = (index: number): boolean =>
-          (caps[index] ?? -1) >= (least[index] ?? 0) && (caps[index] ?? -1) * 2 >= (offers[index]?.outputTokens ?? 0);
+          (caps[index] ?? -1) >= (least[index] ?? 0) &&
+          (caps[index] ?? -1) * 2 >= (offers[index]?.outputTokens ?? 0);
         const well = offers.findIndex((_, index) => isWell(index));
         const any = offers.findIndex((_, index) => (caps[index] ?? -1) >= (least[index] ?? 0));
         const outcome = fit(offers, limits, count);
         if (any === -1) expect(outcome.kind).toBe("refused");
-        else expect(outcome).toMatchObject({ kind: "fits", offer: { rung: well === -1 ? any : well } });
+        else
+          expect(outcome).toMatchObject({
+            kind: "fits",
+            offer: { rung: well === -1 ? any : well },
+          });
       }),
     );
   });
 
   it("still fits when every limit has more room", () => {
     fc.assert(
-      fc.property(aLadder, rooms, requests, fc.integer({ min: 0, max: 100_000 }), (offers, limits, count, more) => {
-        if (fit(offers, limits, count).kind === "refused") return;
-        const wider = limits.map((each) => ({ ...each, remaining: each.remaining + more }));
-        expect(fit(offers, wider, count).kind).toBe("fits");
-      }),
+      fc.property(
+        aLadder,
+        rooms,
+        requests,
+        fc.integer({ min: 0, max: 100_000 }),
+        (offers, limits, count, more) => {
+          if (fit(offers, limits, count).kind === "refused") return;
+          const wider = limits.map((each) => ({ ...each, remaining: each.remaining + more }));
+          expect(fit(offers, wider, count).kind).toBe("fits");
+        },
+      ),
     );
   });
 
@@ -222,34 +275,57 @@ describe("costOf", () => {
   });
 
   it("rounds up once for the whole call, not once a kind", () => {
-    const thirds = { inputNanosPerMtok: 400_000, cachedInputNanosPerMtok: 300_000, outputNanosPerMtok: 300_000 };
+    const thirds = {
+      inputNanosPerMtok: 400_000,
+      cachedInputNanosPerMtok: 300_000,
+      outputNanosPerMtok: 300_000,
+    };
     expect(costOf(usage(2, 1, 1), thirds)).toBe(1);
     expect(costOf(usage(2, 1, 2), thirds)).toBe(2);
     expect(costOf(usage(0, 0, 0), thirds)).toBe(0);
   });
 
   it("stays exact where tokens times price pass 2^53", () => {
-    const dear = { inputNanosPerMtok: 8_999_999_999_999, cachedInputNanosPerMtok: 0, outputNanosPerMtok: 0 };
+    const dear = {
+      inputNanosPerMtok: 8_999_999_999_999,
+      cachedInputNanosPerMtok: 0,
+      outputNanosPerMtok: 0,
+    };
     expect(costOf(usage(16_000_001, 0, 0), dear)).toBe(144_000_008_999_984);
-    expect(costOf(usage(CALL_TOKENS_MAX, 0, CALL_TOKENS_MAX), { ...dear, outputNanosPerMtok: 9e12 })).toBeLessThan(
-      Number.MAX_SAFE_INTEGER,
-    );
+    expect(
+      costOf(usage(CALL_TOKENS_MAX, 0, CALL_TOKENS_MAX), { ...dear, outputNanosPerMtok: 9e12 }),
+    ).toBeLessThan(Number.MAX_SAFE_INTEGER);
   });
 
   it("never costs more than was held for at least as many tokens", () => {
     fc.assert(
-      fc.property(anOffer, fc.nat(3_000), fc.nat(3_000), fc.nat(5_000), (one, input, cached, output) => {
-        const inputTokens = Math.min(input, one.inputTokens);
-        const spent = usage(inputTokens, Math.min(cached, inputTokens), Math.min(output, one.outputTokens));
-        expect(costOf(spent, one)).toBeLessThanOrEqual(needsOf(one, one.outputTokens, 1).nanos);
-      }),
+      fc.property(
+        anOffer,
+        fc.nat(3_000),
+        fc.nat(3_000),
+        fc.nat(5_000),
+        (one, input, cached, output) => {
+          const inputTokens = Math.min(input, one.inputTokens);
+          const spent = usage(
+            inputTokens,
+            Math.min(cached, inputTokens),
+            Math.min(output, one.outputTokens),
+          );
+          expect(costOf(spent, one)).toBeLessThanOrEqual(needsOf(one, one.outputTokens, 1).nanos);
+        },
+      ),
     );
   });
 });
 
 describe("chargeFor", () => {
   const call: HeldCall = { requests: 1, inputTokens: 100, outputTokens: 2_000, ...PRICES };
-  const seen: Usage = { inputTokens: 90, cachedTokens: 40, outputTokens: 300, reasoningTokens: 200 };
+  const seen: Usage = {
+    inputTokens: 90,
+    cachedTokens: 40,
+    outputTokens: 300,
+    reasoningTokens: 200,
+  };
   const nothing: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
   it("charges an exact usage as it is, also when it is nothing", () => {
@@ -259,20 +335,29 @@ describe("chargeFor", () => {
       certainty: "exact",
       anomaly: null,
     });
-    expect(chargeFor(call, nothing, "exact", 5_000).amounts).toEqual({ requests: 1, tokens: 0, nanos: 0 });
+    expect(chargeFor(call, nothing, "exact", 5_000).amounts).toEqual({
+      requests: 1,
+      tokens: 0,
+      nanos: 0,
+    });
   });
 
   it("charges an exact usage above the hold in full", () => {
-    expect(chargeFor(call, { ...seen, outputTokens: 9_000 }, "exact", 0).amounts.tokens).toBe(9_090);
+    expect(chargeFor(call, { ...seen, outputTokens: 9_000 }, "exact", 0).amounts.tokens).toBe(
+      9_090,
+    );
   });
 
   it("charges what was seen of a broken stream, with the held input when the engine had not named it", () => {
     expect(chargeFor(call, seen, "at_least", 60_000).usage).toEqual(seen);
-    expect(chargeFor(call, { ...nothing, outputTokens: 7 }, "at_least", 60_000).amounts.tokens).toBe(107);
+    expect(
+      chargeFor(call, { ...nothing, outputTokens: 7 }, "at_least", 60_000).amounts.tokens,
+    ).toBe(107);
   });
 
   it("charges an unseen answer by the time it had, at most what was held and never nothing", () => {
-    const tokens = (elapsedMs: number): number => chargeFor(call, nothing, "unknown", elapsedMs).amounts.tokens;
+    const tokens = (elapsedMs: number): number =>
+      chargeFor(call, nothing, "unknown", elapsedMs).amounts.tokens;
     expect(tokens(0)).toBe(101);
     expect(tokens(5_000)).toBe(100 + 5 * UNSEEN_TOKENS_PER_SECOND);
     expect(tokens(3_600_000)).toBe(2_100);
@@ -280,7 +365,9 @@ describe("chargeFor", () => {
   });
 
   it("never charges an unknown less than was seen of it", () => {
-    expect(chargeFor(call, { ...seen, outputTokens: 2_500 }, "unknown", 1_000).amounts.tokens).toBe(2_590);
+    expect(chargeFor(call, { ...seen, outputTokens: 2_500 }, "unknown", 1_000).amounts.tokens).toBe(
+      2_590,
+    );
   });
 
   it.each([
@@ -300,17 +387,27 @@ describe("chargeFor", () => {
 
   it("charges whole, finite, non-negative amounts for any report whatever, and never less than the request", () => {
     const count = fc.oneof(fc.integer(), fc.double(), fc.nat(5_000));
-    const usage = fc.record({ inputTokens: count, cachedTokens: count, outputTokens: count, reasoningTokens: count });
+    const usage = fc.record({
+      inputTokens: count,
+      cachedTokens: count,
+      outputTokens: count,
+      reasoningTokens: count,
+    });
     const certainty = fc.constantFrom("exact" as const, "at_least" as const, "unknown" as const);
     fc.assert(
-      fc.property(usage, certainty, fc.integer({ min: -10, max: 1e9 }), (reported, sure, elapsedMs) => {
-        const charge = chargeFor(call, reported, sure, elapsedMs);
-        for (const dimension of DIMENSIONS) {
-          expect(Number.isSafeInteger(charge.amounts[dimension])).toBe(true);
-          expect(charge.amounts[dimension]).toBeGreaterThanOrEqual(0);
-        }
-        if (charge.certainty !== "exact") expect(charge.amounts.tokens).toBeGreaterThan(0);
-      }),
+      fc.property(
+        usage,
+        certainty,
+        fc.integer({ min: -10, max: 1e9 }),
+        (reported, sure, elapsedMs) => {
+          const charge = chargeFor(call, reported, sure, elapsedMs);
+          for (const dimension of DIMENSIONS) {
+            expect(Number.isSafeInteger(charge.amounts[dimension])).toBe(true);
+            expect(charge.amounts[dimension]).toBeGreaterThanOrEqual(0);
+          }
+          if (charge.certainty !== "exact") expect(charge.amounts.tokens).toBeGreaterThan(0);
+        },
+      ),
     );
   });
 });
