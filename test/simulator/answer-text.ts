@@ -4,6 +4,7 @@ import { drawInteger, drawOne, drawUniform } from "./chance.ts";
 import { formatNumber, type Item } from "./items/item.ts";
 import { candidateStages, type Judgement } from "./judge.ts";
 import type { Mode } from "./mode.ts";
+import { parameters } from "./parameters.ts";
 import { countTokens, takeTokens } from "./tokens.ts";
 
 export type AnswerText = { readonly reasoning: string; readonly content: string };
@@ -22,7 +23,11 @@ const thoughts = [
   "A rough estimate gives the right size, which is reassuring.",
 ] as const;
 
-const doubts = ["Wait, that does not look right.", "Hmm, let me check that again.", "Hold on, I may have slipped."] as const;
+const doubts = [
+  "Wait, that does not look right.",
+  "Hmm, let me check that again.",
+  "Hold on, I may have slipped.",
+] as const;
 
 export function markOf(prompt: string): AnswerMark {
   if (prompt.includes("\\boxed")) return "boxed";
@@ -34,7 +39,13 @@ export function writeAnswer(
   item: Item,
   mode: Mode,
   judgement: Judgement,
-  options: { readonly key: string; readonly mark: AnswerMark; readonly share: number; readonly thinks: boolean; readonly final: string },
+  options: {
+    readonly key: string;
+    readonly mark: AnswerMark;
+    readonly share: number;
+    readonly thinks: boolean;
+    readonly final: string;
+  },
 ): AnswerText {
   const { key, mark, share, thinks, final } = options;
   const closing = closeAnswer(final, mark, mode);
@@ -45,7 +56,12 @@ export function writeAnswer(
     return { reasoning: think(item, judgement, tokens, judgement.needTokens, key), content };
   }
   const tokens = Math.max(0, judgement.needTokens - countTokens(closing));
-  const body = mode === "long" ? think(item, judgement, tokens, tokens, key) : mode === "code" ? program(item, final, tokens, key) : steps(item, tokens, key);
+  const body =
+    mode === "long"
+      ? think(item, judgement, tokens, tokens, key)
+      : mode === "code"
+        ? program(item, final, tokens, key)
+        : steps(item, tokens, key);
   return { reasoning: "", content: `${body}\n\n${closing}` };
 }
 
@@ -53,20 +69,39 @@ export function writeAnswer(
 export function nearMiss(item: Item, key: string): string {
   const { value } = item;
   const unit = Number.isInteger(value) ? 1 : 0.1;
-  const slips = [value + unit, value - unit, value + 10 * unit, value * 2, value - 10 * unit, value === 0 ? 2 : -value];
-  const slip = drawUniform(`${key}|slip`) < 0.5 ? drawOne(`${item.key}|common-slip`, slips) : drawOne(`${key}|own-slip`, slips);
+  const slips = [
+    value + unit,
+    value - unit,
+    value + 10 * unit,
+    value * 2,
+    value - 10 * unit,
+    value === 0 ? 2 : -value,
+  ];
+  const slip =
+    drawUniform(`${key}|slip`) < parameters.commonSlipShare
+      ? drawOne(`${item.key}|common-slip`, slips)
+      : drawOne(`${key}|own-slip`, slips);
   const text = formatNumber(slip);
   return text === item.answer ? formatNumber(value + unit) : text;
 }
 
 /** Candidates stand at the same eighths at which a cut would take them as the answer. */
-function think(item: Item, judgement: Judgement, tokens: number, needTokens: number, key: string): string {
+function think(
+  item: Item,
+  judgement: Judgement,
+  tokens: number,
+  needTokens: number,
+  key: string,
+): string {
   let text = `First I need to ${nameSteps(item)}.\n`;
   let before: string | null = null;
   for (let stage = 1; stage <= candidateStages; stage += 1) {
     const endTokens = (needTokens * stage) / candidateStages;
-    const candidate = judgement.isRightAt(stage / candidateStages) ? item.answer : nearMiss(item, key);
-    const change = before !== null && before !== candidate ? `${drawOne(`${key}|${stage}|doubt`, doubts)} ` : "";
+    const candidate = judgement.isRightAt(stage / candidateStages)
+      ? item.answer
+      : nearMiss(item, key);
+    const change =
+      before !== null && before !== candidate ? `${drawOne(`${key}|${stage}|doubt`, doubts)} ` : "";
     const said = `${change}So the answer would be ${candidate}.\n`;
     // Short thinking has no room for eight candidates; the last one is always said.
     const fits = countTokens(text + said) <= endTokens || stage === candidateStages;
@@ -85,7 +120,9 @@ function steps(item: Item, tokens: number, key: string): string {
 }
 
 function program(item: Item, final: string, tokens: number, key: string): string {
-  const body = item.steps.map((step, index) => `    value = ${step}(value)  # step ${index + 1}`).join("\n");
+  const body = item.steps
+    .map((step, index) => `    value = ${step}(value)  # step ${index + 1}`)
+    .join("\n");
   const code = `\`\`\`python\ndef solve():\n    value = start()\n${body}\n    return value\n\`\`\`\nTrace: solve() returns ${final}.\n`;
   return takeTokens(pad(code, tokens, key), Math.max(tokens, 1)).trimEnd();
 }
@@ -93,7 +130,11 @@ function program(item: Item, final: string, tokens: number, key: string): string
 function pad(text: string, tokens: number, key: string): string {
   const toTokens = Math.floor(tokens);
   let padded = text;
-  for (let index = drawInteger(`${key}|first`, 0, thoughts.length - 1); countTokens(padded) < toTokens; index += 1) {
+  for (
+    let index = drawInteger(`${key}|first`, 0, thoughts.length - 1);
+    countTokens(padded) < toTokens;
+    index += 1
+  ) {
     const thought = `${thoughts[index % thoughts.length] ?? ""} `;
     const room = toTokens - countTokens(padded);
     padded += countTokens(thought) <= room ? thought : takeTokens(thought, room);
@@ -103,7 +144,8 @@ function pad(text: string, tokens: number, key: string): string {
 
 function closeAnswer(final: string, mark: AnswerMark, mode: Mode): string {
   if (mark === "tags") return `<ANSWER>\n${final}\n</ANSWER>`;
-  if (mark === "boxed") return mode === "direct" ? `\\boxed{${final}}` : `The answer is \\boxed{${final}}.`;
+  if (mark === "boxed")
+    return mode === "direct" ? `\\boxed{${final}}` : `The answer is \\boxed{${final}}.`;
   return mode === "direct" ? final : `Answer: ${final}`;
 }
 

@@ -20,7 +20,12 @@ export type Answer = {
 
 /** An engine that fails after it said 200. */
 export const engineError = {
-  error: { message: "The engine failed while generating.", type: "server_error", param: null, code: "engine_error" },
+  error: {
+    message: "The engine failed while generating.",
+    type: "server_error",
+    param: null,
+    code: "engine_error",
+  },
 } as const;
 
 /** Which field, or which tags, carry the reasoning. */

@@ -9,12 +9,15 @@ export function scriptBody(answer: Answer): Step[] {
   const { misbehaviours, pace, completion } = answer;
   const tokens = completion.choices.reduce((sum, choice) => sum + choice.completionTokens, 0);
   const wait: Step = { kind: "wait", waitMs: pace.beforeFirstMs + pace.perTokenMs * tokens };
-  if (misbehaviours.has("error-in-200")) return [wait, ...writes(JSON.stringify(engineError), answer)];
+  if (misbehaviours.has("error-in-200"))
+    return [wait, ...writes(JSON.stringify(engineError), answer)];
   const text = JSON.stringify(renderBody(answer));
-  if (misbehaviours.has("broken-json")) return [wait, ...writes(text.slice(0, -Math.ceil(text.length / 3)), answer)];
+  if (misbehaviours.has("broken-json"))
+    return [wait, ...writes(text.slice(0, -Math.ceil(text.length / 3)), answer)];
   const half = writes(text.slice(0, Math.ceil(text.length / 2)), answer);
   // There is no event to put an error into: the body breaks off, as it does behind a dying engine.
-  if (misbehaviours.has("cut") || misbehaviours.has("error-mid-stream")) return [wait, ...half, { kind: "wait", waitMs: cutDelayMs }, { kind: "cut" }];
+  if (misbehaviours.has("cut") || misbehaviours.has("error-mid-stream"))
+    return [wait, ...half, { kind: "wait", waitMs: cutDelayMs }, { kind: "cut" }];
   if (misbehaviours.has("stall")) return [wait, ...half, { kind: "stall" }];
   return [wait, ...writes(text, answer)];
 }
@@ -32,7 +35,8 @@ function renderBody(answer: Answer): unknown {
     choices: completion.choices.map((choice, index) => ({
       index,
       message: renderMessage(choice, answer),
-      logprobs: answer.topLogprobs === null ? null : writeLogprobs(choice.content, answer.topLogprobs),
+      logprobs:
+        answer.topLogprobs === null ? null : writeLogprobs(choice.content, answer.topLogprobs),
       finish_reason: choice.finishReason,
     })),
     ...(misbehaviours.has("no-usage") ? {} : { usage }),
@@ -42,10 +46,26 @@ function renderBody(answer: Answer): unknown {
 function renderMessage(choice: Choice, answer: Answer): unknown {
   const dialect = dialectOf(answer.misbehaviours);
   const tagged = dialect === "tags" && choice.reasoning !== "";
-  const calls = choice.toolCall === null ? {} : { tool_calls: [{ id: choice.toolCall.id, type: "function", function: { name: choice.toolCall.name, arguments: choice.toolCall.argumentsJson } }] };
+  const calls =
+    choice.toolCall === null
+      ? {}
+      : {
+          tool_calls: [
+            {
+              id: choice.toolCall.id,
+              type: "function",
+              function: { name: choice.toolCall.name, arguments: choice.toolCall.argumentsJson },
+            },
+          ],
+        };
   return {
     role: "assistant",
-    content: choice.toolCall !== null ? null : tagged ? `${openTag}${choice.reasoning}${closeTag}${choice.content}` : choice.content,
+    content:
+      choice.toolCall !== null
+        ? null
+        : tagged
+          ? `${openTag}${choice.reasoning}${closeTag}${choice.content}`
+          : choice.content,
     ...(dialect === "tags" || choice.reasoning === "" ? {} : { [dialect]: choice.reasoning }),
     ...calls,
   };

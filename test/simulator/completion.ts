@@ -34,7 +34,12 @@ export type CompletionOptions = {
   readonly preface: string;
 };
 
-export type Completion = { readonly mode: Mode; readonly promptTokens: number; readonly prompt: string; readonly choices: readonly Choice[] };
+export type Completion = {
+  readonly mode: Mode;
+  readonly promptTokens: number;
+  readonly prompt: string;
+  readonly choices: readonly Choice[];
+};
 
 /** Enough of a question to draw by; its end is what differs between prompts. */
 const questionCharacters = 2_000;
@@ -47,53 +52,94 @@ export function complete(request: ChatRequest, options: CompletionOptions): Comp
   const prompt = renderPrompt(request);
   const mode = chooseMode(request, profileOf(request.model), options.ignoresKnobs);
   // At temperature 0 the model has one answer, whatever seed or choice is asked for.
-  const sampleOf = (index: number): string => (request.temperature === 0 ? "" : `${request.sampleSeed}${index === 0 ? "" : `#${index}`}`);
-  const choices = Array.from({ length: request.choices }, (_, index) => completeChoice(request, mode, sampleOf(index), options));
+  const sampleOf = (index: number): string =>
+    request.temperature === 0 ? "" : `${request.sampleSeed}${index === 0 ? "" : `#${index}`}`;
+  const choices = Array.from({ length: request.choices }, (_, index) =>
+    completeChoice(request, mode, sampleOf(index), options),
+  );
   return { mode: mode.mode, prompt, promptTokens: countTokens(prompt), choices };
 }
 
 /** The chat template: what the tokenizer counts and the prefix cache sees. */
 export function renderPrompt(request: ChatRequest): string {
   const tools = request.tools.length === 0 ? "" : `<|tools|>${JSON.stringify(request.tools)}\n`;
-  const turns = request.messages.map((message) => `<|${message.role}|>\n${message.content}\n`).join("");
+  const turns = request.messages
+    .map((message) => `<|${message.role}|>\n${message.content}\n`)
+    .join("");
   return `${tools}${turns}${request.continues ? "" : "<|assistant|>\n"}`;
 }
 
-type Draft = { readonly reasoning: string; readonly content: string; readonly needTokens: number; readonly toolCall: ToolCall | null };
+type Draft = {
+  readonly reasoning: string;
+  readonly content: string;
+  readonly needTokens: number;
+  readonly toolCall: ToolCall | null;
+};
 
-function completeChoice(request: ChatRequest, mode: ModeChoice, sample: string, options: CompletionOptions): Choice {
+function completeChoice(
+  request: ChatRequest,
+  mode: ModeChoice,
+  sample: string,
+  options: CompletionOptions,
+): Choice {
   const drafted = draftAnswer(request, mode, sample, options);
   const { preface } = options;
   const draft =
     preface === "" || drafted.toolCall !== null
       ? drafted
-      : { ...drafted, content: preface + drafted.content, reasoning: drafted.reasoning === "" ? "" : preface + drafted.reasoning };
+      : {
+          ...drafted,
+          content: preface + drafted.content,
+          reasoning: drafted.reasoning === "" ? "" : preface + drafted.reasoning,
+        };
   return cutDraft(draft, options.ignoresKnobs ? { capTokens: null, stop: [] } : request);
 }
 
-function draftAnswer(request: ChatRequest, mode: ModeChoice, sample: string, options: CompletionOptions): Draft {
+function draftAnswer(
+  request: ChatRequest,
+  mode: ModeChoice,
+  sample: string,
+  options: CompletionOptions,
+): Draft {
   const question = questionOf(request.messages);
   const key = `${options.seed}|${request.model}|${mode.mode}|${question.slice(-questionCharacters)}|${sample}`;
   const toolCall = chooseToolCall(request, question, key);
   if (toolCall !== null) return { reasoning: "", content: "", needTokens: 0, toolCall };
   const last = request.messages.at(-1);
   const item = last?.role === "tool" ? null : itemOf(request.messages);
-  if (item !== null) return draftItem(request, mode, item, { ...options, sample, key: `${options.seed}|${request.model}|${mode.mode}|${item.key}|${sample}` });
+  if (item !== null)
+    return draftItem(request, mode, item, {
+      ...options,
+      sample,
+      key: `${options.seed}|${request.model}|${mode.mode}|${item.key}|${sample}`,
+    });
 
-  const prose = last?.role === "tool" ? { reasoning: "", content: `According to the result, ${last.content.trim()}` } : writeProse(question, mode.mode, mode.thinks, key);
-  const content = request.format.kind === "text" ? prose.content : formatJson(request, prose.content, []);
+  const prose =
+    last?.role === "tool"
+      ? { reasoning: "", content: `According to the result, ${last.content.trim()}` }
+      : writeProse(question, mode.mode, mode.thinks, key);
+  const content =
+    request.format.kind === "text" ? prose.content : formatJson(request, prose.content, []);
   return { reasoning: prose.reasoning, content, needTokens: 0, toolCall: null };
 }
 
 type ItemOptions = CompletionOptions & { readonly sample: string; readonly key: string };
 
-function draftItem(request: ChatRequest, choice: ModeChoice, item: Item, options: ItemOptions): Draft {
+function draftItem(
+  request: ChatRequest,
+  choice: ModeChoice,
+  item: Item,
+  options: ItemOptions,
+): Draft {
   const { mode, thinks } = choice;
   const { key, ignoresKnobs } = options;
   const judgement = judgeAs(mode, request, choice, item, options);
   if (asksForPlan(request)) {
     const steps = planSteps(item, judgement.isRightAt(1), key);
-    const content = request.format.kind === "text" ? writePlan(steps, request) : formatJson(request, steps.join("; "), steps);
+    const content =
+      request.format.kind === "text"
+        ? writePlan(steps, request)
+        : formatJson(request, steps.join("; "), steps);
     return { reasoning: "", content, needTokens: 0, toolCall: null };
   }
 
@@ -102,15 +148,34 @@ function draftItem(request: ChatRequest, choice: ModeChoice, item: Item, options
   const share = allowed === null ? 1 : Math.min(1, (allowed + thought) / judgement.needTokens);
   // A turn that only has to conclude from thinking in its prompt knows what that thinking knew.
   const long = thought > 0 && !thinks ? judgeAs("long", request, choice, item, options) : null;
-  const right = long === null ? judgement.isRightAt(share) : long.isRightAt(thought / long.needTokens);
+  const right =
+    long === null ? judgement.isRightAt(share) : long.isRightAt(thought / long.needTokens);
   const final = right ? item.answer : nearMiss(item, key);
-  const text = writeAnswer(item, mode, judgement, { key, mark: markOf(promptOf(request)), share, thinks, final });
+  const text = writeAnswer(item, mode, judgement, {
+    key,
+    mark: markOf(promptOf(request)),
+    share,
+    thinks,
+    final,
+  });
   const reasoning = allowed === null ? text.reasoning : takeTokens(text.reasoning, allowed);
-  const content = request.format.kind === "text" ? text.content : formatJson(request, final, item.steps);
-  return { reasoning, content, needTokens: Math.round(judgement.needTokens * share), toolCall: null };
+  const content =
+    request.format.kind === "text" ? text.content : formatJson(request, final, item.steps);
+  return {
+    reasoning,
+    content,
+    needTokens: Math.round(judgement.needTokens * share),
+    toolCall: null,
+  };
 }
 
-function judgeAs(mode: Mode, request: ChatRequest, choice: ModeChoice, item: Item, options: ItemOptions): Judgement {
+function judgeAs(
+  mode: Mode,
+  request: ChatRequest,
+  choice: ModeChoice,
+  item: Item,
+  options: ItemOptions,
+): Judgement {
   const { seed, sample, ignoresKnobs } = options;
   const effort = choice.thinks && !ignoresKnobs ? request.effort : null;
   const effects: Effect[] = [
@@ -121,7 +186,19 @@ function judgeAs(mode: Mode, request: ChatRequest, choice: ModeChoice, item: Ite
   const { itemShare, capLogitDrop, candidateNoise } = parameters;
   const curve = parameters.curves[profileOf(request.model)][mode];
   const limitTokens = ignoresKnobs ? null : choice.limitTokens;
-  return judge({ seed, model: request.model, mode, item, sample, effects, limitTokens, curve, itemShare, capLogitDrop, candidateNoise });
+  return judge({
+    seed,
+    model: request.model,
+    mode,
+    item,
+    sample,
+    effects,
+    limitTokens,
+    curve,
+    itemShare,
+    capLogitDrop,
+    candidateNoise,
+  });
 }
 
 function promptOf(request: ChatRequest): string {
@@ -129,11 +206,15 @@ function promptOf(request: ChatRequest): string {
 }
 
 /** Where a cap or a stop sequence ends the answer, and what is then counted. */
-function cutDraft(draft: Draft, limits: { readonly capTokens: number | null; readonly stop: readonly string[] }): Choice {
+function cutDraft(
+  draft: Draft,
+  limits: { readonly capTokens: number | null; readonly stop: readonly string[] },
+): Choice {
   const cap = limits.capTokens ?? Infinity;
   const stops = limits.stop.map((stop) => draft.content.indexOf(stop)).filter((at) => at >= 0);
   const stopped = stops.length === 0 ? draft.content : draft.content.slice(0, Math.min(...stops));
-  const toolTokens = draft.toolCall === null ? 0 : countTokens(draft.toolCall.name + draft.toolCall.argumentsJson);
+  const toolTokens =
+    draft.toolCall === null ? 0 : countTokens(draft.toolCall.name + draft.toolCall.argumentsJson);
 
   const reasoningTokens = Math.min(countTokens(draft.reasoning), cap);
   const room = cap - reasoningTokens;
@@ -162,12 +243,16 @@ function itemOf(messages: readonly ChatMessage[]): Item | null {
 }
 
 function questionOf(messages: readonly ChatMessage[]): string {
-  return withoutMarkers(messages.findLast((message) => message.role === "user")?.content ?? "").trim();
+  return withoutMarkers(
+    messages.findLast((message) => message.role === "user")?.content ?? "",
+  ).trim();
 }
 
 /** Thinking of ours anywhere in the prompt, known by how `answer-text.ts` begins it. */
 function thoughtTokens(messages: readonly ChatMessage[]): number {
-  const spans = messages.flatMap((message) => `${message.reasoning}\n\n${message.content}`.match(thoughtSpan) ?? []);
+  const spans = messages.flatMap(
+    (message) => `${message.reasoning}\n\n${message.content}`.match(thoughtSpan) ?? [],
+  );
   return countTokens(spans.join(""));
 }
 
@@ -175,5 +260,9 @@ const thoughtSpan = /First I need to [\s\S]*?(?=<\/think>|\n\s*\n|$)/g;
 
 function formatJson(request: ChatRequest, answer: string, steps: readonly string[]): string {
   const words = questionOf(request.messages).match(/\p{L}{3,}/gu) ?? ["text"];
-  return writeJson(request.format.kind === "schema" ? request.format.schema : null, { answer, words, steps });
+  return writeJson(request.format.kind === "schema" ? request.format.schema : null, {
+    answer,
+    words,
+    steps,
+  });
 }

@@ -7,7 +7,8 @@ import type { Effect, Parameters } from "./parameters.ts";
 type ElementKind = "outline" | "skill";
 type Element = { readonly kind: ElementKind; readonly text: string };
 
-const heading = /^[#*\s]*(outline|plan|sub-?questions|skills?|behaviou?rs?|hints?)\b[^:\n]{0,60}:(.*)$/i;
+const heading =
+  /^[#*\s]*(outline|plan|sub-?questions|skills?|behaviou?rs?|hints?)\b[^:\n]{0,60}:(.*)$/i;
 const citedSkill = /^[-*\s]*behaviou?r_[a-z0-9_]+\s*:/i;
 
 /** A handbook shows some tens of skills; what stands beyond is not read. */
@@ -40,12 +41,19 @@ const familyWords: Readonly<Record<Family, RegExp>> = {
   chain: /\b(?:running total|chain(?:ed)?|one change at a time)\b/i,
 };
 
-export function effectsOfElements(prompt: string, item: Item, table: Parameters["elements"]): Effect[] {
+export function effectsOfElements(
+  prompt: string,
+  item: Item,
+  table: Parameters["elements"],
+): Effect[] {
   const elements = findElements(prompt);
   return (["outline", "skill"] as const).flatMap((kind) => {
-    const judged = elements.filter((element) => element.kind === kind).map((element) => judgeFit(element.text, item));
+    const judged = elements
+      .filter((element) => element.kind === kind)
+      .map((element) => judgeFit(element.text, item));
     if (judged.includes("fits")) return [table[kind === "outline" ? "outlineFits" : "skillFits"]];
-    if (judged.includes("misleads")) return [table[kind === "outline" ? "outlineMisleads" : "skillMisleads"]];
+    if (judged.includes("misleads"))
+      return [table[kind === "outline" ? "outlineMisleads" : "skillMisleads"]];
     return [];
   });
 }
@@ -54,7 +62,9 @@ export function effectsOfElements(prompt: string, item: Item, table: Parameters[
 export function judgeFit(text: string, item: Item): "fits" | "misleads" | "says nothing" {
   const own = new Set(item.steps);
   const named = (Object.keys(stepWords) as StepName[]).filter((step) => stepWords[step].test(text));
-  const namedFamilies = (Object.keys(familyWords) as Family[]).filter((family) => familyWords[family].test(text));
+  const namedFamilies = (Object.keys(familyWords) as Family[]).filter((family) =>
+    familyWords[family].test(text),
+  );
   const hits = named.filter((step) => own.has(step)).length;
   if (namedFamilies.includes(item.family) || (hits > 0 && hits * 2 >= own.size)) return "fits";
   return hits === 0 && named.length + namedFamilies.length > 0 ? "misleads" : "says nothing";

@@ -36,42 +36,90 @@ const retryAfterSeconds = 2;
 const widePreface = "Voilà ✓ 数学 😀\n";
 
 export function createEngine(settings: SimulatorSettings): Engine {
-  return { settings, control: createControl(), caches: Array.from({ length: settings.replicas }, () => createPrefixCache()) };
+  return {
+    settings,
+    control: createControl(),
+    caches: Array.from({ length: settings.replicas }, () => createPrefixCache()),
+  };
 }
 
-export function answerChat(engine: Engine, replica: number, body: unknown, header: string): Exchange {
+export function answerChat(
+  engine: Engine,
+  replica: number,
+  body: unknown,
+  header: string,
+): Exchange {
   const parsed = parseChat(body);
-  if (!parsed.ok) return refuse(400, parsed.message, "invalid_request_error", parsed.parameter, null);
+  if (!parsed.ok)
+    return refuse(400, parsed.message, "invalid_request_error", parsed.parameter, null);
   const misbehaviours = engine.control.collect({
     model: parsed.request.model,
     header,
-    lastUserText: parsed.request.messages.findLast((message) => message.role === "user")?.content ?? "",
+    lastUserText:
+      parsed.request.messages.findLast((message) => message.role === "user")?.content ?? "",
   });
-  const waitMs = misbehaviours.has("slow-first-byte") ? (misbehaviours.get("slow-first-byte")?.waitMs ?? slowFirstByteMs) : 0;
+  const waitMs = misbehaviours.has("slow-first-byte")
+    ? (misbehaviours.get("slow-first-byte")?.waitMs ?? slowFirstByteMs)
+    : 0;
   const request = { ...parsed.request, model: splitModel(parsed.request.model).model };
-  const exchange = refuseOnRequest(misbehaviours) ?? answerRequest(engine, replica, request, misbehaviours);
+  const exchange =
+    refuseOnRequest(misbehaviours) ?? answerRequest(engine, replica, request, misbehaviours);
   return { ...exchange, beforeHeadersMs: exchange.beforeHeadersMs + waitMs };
 }
 
 function refuseOnRequest(misbehaviours: Misbehaviours): Exchange | null {
-  if (misbehaviours.has("silent")) return { status: null, headers: {}, beforeHeadersMs: 0, steps: [{ kind: "stall" }] };
+  if (misbehaviours.has("silent"))
+    return { status: null, headers: {}, beforeHeadersMs: 0, steps: [{ kind: "stall" }] };
   if (misbehaviours.has("rate-limit")) {
-    const refusal = refuse(429, "Rate limit reached. Try again later.", "rate_limit_error", null, "rate_limit_exceeded");
-    return { ...refusal, headers: { ...refusal.headers, "retry-after": String(retryAfterSeconds) } };
+    const refusal = refuse(
+      429,
+      "Rate limit reached. Try again later.",
+      "rate_limit_error",
+      null,
+      "rate_limit_exceeded",
+    );
+    return {
+      ...refusal,
+      headers: { ...refusal.headers, "retry-after": String(retryAfterSeconds) },
+    };
   }
-  if (misbehaviours.has("error-400")) return refuse(400, "The request is not valid for this engine.", "invalid_request_error", null, null);
-  if (misbehaviours.has("error-500")) return refuse(500, "The engine failed.", "server_error", null, "engine_error");
-  if (misbehaviours.has("error-503")) return refuse(503, "The engine is overloaded.", "server_error", null, "overloaded");
+  if (misbehaviours.has("error-400"))
+    return refuse(
+      400,
+      "The request is not valid for this engine.",
+      "invalid_request_error",
+      null,
+      null,
+    );
+  if (misbehaviours.has("error-500"))
+    return refuse(500, "The engine failed.", "server_error", null, "engine_error");
+  if (misbehaviours.has("error-503"))
+    return refuse(503, "The engine is overloaded.", "server_error", null, "overloaded");
   return null;
 }
 
-function answerRequest(engine: Engine, replica: number, request: ChatRequest, misbehaviours: Misbehaviours): Exchange {
+function answerRequest(
+  engine: Engine,
+  replica: number,
+  request: ChatRequest,
+  misbehaviours: Misbehaviours,
+): Exchange {
   const { settings } = engine;
   const preface = misbehaviours.has("split-utf8") ? widePreface : "";
-  const completion = complete(request, { seed: settings.seed, ignoresKnobs: misbehaviours.has("ignored-knobs"), preface });
+  const completion = complete(request, {
+    seed: settings.seed,
+    ignoresKnobs: misbehaviours.has("ignored-knobs"),
+    preface,
+  });
   const { prompt, promptTokens, choices } = completion;
   if (promptTokens > contextTokensMax) {
-    return refuse(400, `This model's maximum context length is ${contextTokensMax} tokens; the prompt has ${promptTokens}.`, "invalid_request_error", "messages", "context_length_exceeded");
+    return refuse(
+      400,
+      `This model's maximum context length is ${contextTokensMax} tokens; the prompt has ${promptTokens}.`,
+      "invalid_request_error",
+      "messages",
+      "context_length_exceeded",
+    );
   }
 
   const scope = { model: request.model, salt: request.cacheSalt };
@@ -79,7 +127,8 @@ function answerRequest(engine: Engine, replica: number, request: ChatRequest, mi
   const cachedTokens = cache?.admit(prompt, scope) ?? 0;
   // The next turn repeats what was said but not what was thought, so only that can be reused.
   const [said] = choices;
-  if (said !== undefined && said.reasoning === "") cache?.admit(`${prompt}${said.content}\n`, scope);
+  if (said !== undefined && said.reasoning === "")
+    cache?.admit(`${prompt}${said.content}\n`, scope);
 
   const usage = sumUsage(promptTokens, cachedTokens, choices);
   const answer: Answer = {
@@ -99,16 +148,32 @@ function answerRequest(engine: Engine, replica: number, request: ChatRequest, mi
     "cache-control": "no-cache",
     "x-sim-mode": completion.mode,
   };
-  return { status: 200, headers, beforeHeadersMs: 0, steps: request.stream ? scriptStream(answer) : scriptBody(answer) };
+  return {
+    status: 200,
+    headers,
+    beforeHeadersMs: 0,
+    steps: request.stream ? scriptStream(answer) : scriptBody(answer),
+  };
 }
 
-export function refuse(status: number, message: string, type: string, param: string | null, code: string | null): Exchange {
+export function refuse(
+  status: number,
+  message: string,
+  type: string,
+  param: string | null,
+  code: string | null,
+): Exchange {
   return sendJson(status, { error: { message, type, param, code } });
 }
 
 export function sendJson(status: number, value: unknown): Exchange {
   const bytes = Buffer.from(JSON.stringify(value));
-  return { status, headers: { "content-type": "application/json", "content-length": String(bytes.length) }, beforeHeadersMs: 0, steps: [{ kind: "write", bytes }] };
+  return {
+    status,
+    headers: { "content-type": "application/json", "content-length": String(bytes.length) },
+    beforeHeadersMs: 0,
+    steps: [{ kind: "write", bytes }],
+  };
 }
 
 export function startResponse(response: ServerResponse, exchange: Exchange, replica: number): void {

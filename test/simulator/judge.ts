@@ -50,10 +50,16 @@ export function judge(input: JudgeInput): Judgement {
     Math.sqrt(input.itemShare) * drawNormal(`${itemKey}|item`) +
     Math.sqrt(1 - input.itemShare) * drawNormal(`${armKey}|arm`);
   const spread = curve.tokensSigma * drawNormal(`${armKey}|tokens`);
-  const wanted = Math.exp(curve.tokensMu + curve.tokensGrowth * item.difficulty + spread) * tokensFactor;
-  const limitShare = input.limitTokens === null ? 1 : Math.min(1, Math.max(limitShareMin, Math.sqrt(input.limitTokens / wanted)));
+  const wanted =
+    Math.exp(curve.tokensMu + curve.tokensGrowth * item.difficulty + spread) * tokensFactor;
+  const limitShare =
+    input.limitTokens === null
+      ? 1
+      : Math.min(1, Math.max(limitShareMin, Math.sqrt(input.limitTokens / wanted)));
   const tokens = wanted * limitShare;
-  const logitAdded = input.effects.reduce((sum, effect) => sum + effect.logit, 0) - limitLogitDrop * (1 - limitShare);
+  const logitAdded =
+    input.effects.reduce((sum, effect) => sum + effect.logit, 0) -
+    limitLogitDrop * (1 - limitShare);
 
   return {
     needTokens: Math.min(needTokensMax, Math.max(1, Math.round(tokens))),
@@ -62,8 +68,10 @@ export function judge(input: JudgeInput): Judgement {
       const stage = Math.floor(Math.min(1, Math.max(0, share)) * candidateStages);
       const missing = 1 - stage / candidateStages;
       const noise = input.candidateNoise * (missing > 0 ? 1 : 0);
-      const luckNow = Math.sqrt(1 - noise) * luck + Math.sqrt(noise) * drawNormal(`${armKey}|stage${stage}`);
-      const logit = curve.intercept - curve.slope * item.difficulty + logitAdded - input.capLogitDrop * missing;
+      const luckNow =
+        Math.sqrt(1 - noise) * luck + Math.sqrt(noise) * drawNormal(`${armKey}|stage${stage}`);
+      const logit =
+        curve.intercept - curve.slope * item.difficulty + logitAdded - input.capLogitDrop * missing;
       return normalCdf(luckNow) < logistic(logit);
     },
   };

@@ -2,8 +2,15 @@
 import { drawUniform } from "./chance.ts";
 import { pieces } from "./tokens.ts";
 
-type TokenLogprob = { readonly token: string; readonly logprob: number; readonly bytes: readonly number[] };
-export type Logprobs = { readonly content: readonly (TokenLogprob & { readonly top_logprobs: readonly TokenLogprob[] })[]; readonly refusal: null };
+type TokenLogprob = {
+  readonly token: string;
+  readonly logprob: number;
+  readonly bytes: readonly number[];
+};
+export type Logprobs = {
+  readonly content: readonly (TokenLogprob & { readonly top_logprobs: readonly TokenLogprob[] })[];
+  readonly refusal: null;
+};
 
 /** The top token takes most of the mass; each further one a fraction of what is left. */
 const nextShare = 0.6;
@@ -25,5 +32,9 @@ export function writeLogprobs(text: string, topCount: number): Logprobs {
 
 function describe(latin: string, probability: number): TokenLogprob {
   const bytes = Buffer.from(latin, "latin1");
-  return { token: bytes.toString(), logprob: Math.round(Math.log(probability) * 1e6) / 1e6, bytes: [...bytes] };
+  return {
+    token: bytes.toString(),
+    logprob: Math.round(Math.log(probability) * 1e6) / 1e6,
+    bytes: [...bytes],
+  };
 }

@@ -47,7 +47,11 @@ export type Control = {
   /** Orders a misbehaviour for coming requests; false when the name is unknown. */
   order(model: string, spec: string, times: number | null): boolean;
   /** Collects what applies to this request, counting down what is limited. */
-  collect(request: { readonly model: string; readonly header: string; readonly lastUserText: string }): Misbehaviours;
+  collect(request: {
+    readonly model: string;
+    readonly header: string;
+    readonly lastUserText: string;
+  }): Misbehaviours;
   reset(): void;
 };
 
@@ -65,7 +69,10 @@ export function createControl(): Control {
     order(model, spec, times) {
       const what = parseMisbehaviour(spec);
       if (what === null) return false;
-      ordered.push({ what: { ...what, model: model === "*" ? null : model }, left: times ?? what.times });
+      ordered.push({
+        what: { ...what, model: model === "*" ? null : model },
+        left: times ?? what.times,
+      });
       return true;
     },
     collect({ model, header, lastUserText }) {
@@ -100,7 +107,10 @@ export function createControl(): Control {
 }
 
 /** `sim-mid!stall!crlf` asks sim-mid for two misbehaviours. */
-export function splitModel(model: string): { readonly model: string; readonly specs: readonly string[] } {
+export function splitModel(model: string): {
+  readonly model: string;
+  readonly specs: readonly string[];
+} {
   const [name = "", ...specs] = model.split("!");
   return { model: name, specs };
 }

@@ -4,7 +4,11 @@ import type { SimulatorSettings } from "./settings.ts";
 
 export type Pace = { readonly beforeFirstMs: number; readonly perTokenMs: number };
 
-export function paceAnswer(settings: SimulatorSettings, uncachedTokens: number, answerTokens: number): Pace {
+export function paceAnswer(
+  settings: SimulatorSettings,
+  uncachedTokens: number,
+  answerTokens: number,
+): Pace {
   const beforeFirstMs = settings.firstByteMs + settings.prefillMsPerToken * uncachedTokens;
   const totalMs = beforeFirstMs + settings.decodeMsPerToken * answerTokens;
   const scale = totalMs > settings.answerMsMax ? settings.answerMsMax / totalMs : 1;

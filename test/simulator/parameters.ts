@@ -29,8 +29,12 @@ export type Parameters = {
   readonly capLogitDrop: number;
   /** Share of the luck's variance that a half-thought answer draws anew: candidates change by it. */
   readonly candidateNoise: number;
+  /** How often a wrong answer is the slip that all models share, so that wrong answers can agree. */
+  readonly commonSlipShare: number;
   readonly efforts: Readonly<Record<Effort, Effect>>;
-  readonly elements: Readonly<Record<"outlineFits" | "outlineMisleads" | "skillFits" | "skillMisleads" | "concise", Effect>>;
+  readonly elements: Readonly<
+    Record<"outlineFits" | "outlineMisleads" | "skillFits" | "skillMisleads" | "concise", Effect>
+  >;
 };
 
 export const parameters: Parameters = parametersJson;

@@ -3,10 +3,16 @@ import { drawInteger, drawNormal, drawOne, drawUniform } from "./chance.ts";
 import type { Mode } from "./mode.ts";
 import { countTokens, takeTokens } from "./tokens.ts";
 
-const smallTalk = /^\W*(?:hi|hello|hey|good (?:morning|evening|afternoon)|thanks?(?: you)?|thank you(?: \w+)?|bye|goodbye|ok(?:ay)?|great|how are you)\b[^?]{0,30}\??\W*$/i;
+const smallTalk =
+  /^\W*(?:hi|hello|hey|good (?:morning|evening|afternoon)|thanks?(?: you)?|thank you(?: \w+)?|bye|goodbye|ok(?:ay)?|great|how are you)\b[^?]{0,30}\??\W*$/i;
 const option = /(?:^|[\s(])\(?([A-E])[).:]\s*\S/gm;
 
-const openings = ["In short,", "Broadly speaking,", "It helps to begin with the basics:", "There are a few things to say about this:"] as const;
+const openings = [
+  "In short,",
+  "Broadly speaking,",
+  "It helps to begin with the basics:",
+  "There are a few things to say about this:",
+] as const;
 const sentences = [
   "the matter depends on what it is compared with",
   "most people meet it first in a simpler form",
@@ -28,19 +34,33 @@ const topicLettersMin = 5;
 export type Prose = { readonly reasoning: string; readonly content: string };
 
 export function writeProse(question: string, mode: Mode, thinks: boolean, key: string): Prose {
-  if (smallTalk.test(question.trim())) return { reasoning: "", content: "Hello! How can I help you today?" };
+  if (smallTalk.test(question.trim()))
+    return { reasoning: "", content: "Hello! How can I help you today?" };
   const letters = [...new Set([...question.matchAll(option)].map((match) => match[1] ?? ""))];
-  const need = Math.round(medianTokens[mode] * Math.exp(lengthSpread * drawNormal(`${key}|length`)));
+  const need = Math.round(
+    medianTokens[mode] * Math.exp(lengthSpread * drawNormal(`${key}|length`)),
+  );
   const topics = question.match(new RegExp(`\\p{L}{${topicLettersMin},24}`, "gu")) ?? ["this"];
 
   if (letters.length >= 2) {
     const letter = drawOne(`${key}|option`, letters);
     if (mode === "direct") return { reasoning: "", content: letter };
     const body = ramble(topics, need, key);
-    return thinks ? { reasoning: body, content: `Answer: ${letter}` } : { reasoning: "", content: `${body}\n\nAnswer: ${letter}` };
+    return thinks
+      ? { reasoning: body, content: `Answer: ${letter}` }
+      : { reasoning: "", content: `${body}\n\nAnswer: ${letter}` };
   }
-  if (mode === "direct") return { reasoning: "", content: drawUniform(`${key}|yes`) < 0.5 ? `It is ${drawOne(`${key}|topic`, topics)}.` : "Yes." };
-  if (thinks) return { reasoning: ramble(topics, need, `${key}|thinking`), content: ramble(topics, need / 2, key) };
+  if (mode === "direct")
+    return {
+      reasoning: "",
+      content:
+        drawUniform(`${key}|yes`) < 0.5 ? `It is ${drawOne(`${key}|topic`, topics)}.` : "Yes.",
+    };
+  if (thinks)
+    return {
+      reasoning: ramble(topics, need, `${key}|thinking`),
+      content: ramble(topics, need / 2, key),
+    };
   return { reasoning: "", content: ramble(topics, need, key) };
 }
 

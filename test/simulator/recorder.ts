@@ -22,7 +22,11 @@ export type Entry = { -readonly [Field in keyof RecordedRequest]: RecordedReques
 const requestsKeptMax = 1_024;
 const charactersKeptMax = 32 * 1024 * 1024;
 
-export type Recorder = { readonly requests: readonly RecordedRequest[]; add(entry: Entry): void; clear(): void };
+export type Recorder = {
+  readonly requests: readonly RecordedRequest[];
+  add(entry: Entry): void;
+  clear(): void;
+};
 
 export function createRecorder(): Recorder {
   const requests: Entry[] = [];
@@ -32,7 +36,10 @@ export function createRecorder(): Recorder {
     add(entry) {
       requests.push(entry);
       characters += entry.body.length;
-      while (requests.length > requestsKeptMax || (characters > charactersKeptMax && requests.length > 1)) {
+      while (
+        requests.length > requestsKeptMax ||
+        (characters > charactersKeptMax && requests.length > 1)
+      ) {
         characters -= requests.shift()?.body.length ?? 0;
       }
     },

@@ -15,7 +15,11 @@ export type Incoming = {
   readonly misbehaveHeader: string;
 };
 
-export type Desk = { readonly engine: Engine; readonly requests: readonly RecordedRequest[]; reset(): void };
+export type Desk = {
+  readonly engine: Engine;
+  readonly requests: readonly RecordedRequest[];
+  reset(): void;
+};
 
 /** Any date does; this one is the same for all, so that listings compare. */
 const modelsCreatedSeconds = 1_760_000_000;
@@ -24,12 +28,19 @@ export function route(incoming: Incoming, desk: Desk): Exchange {
   const { engine } = desk;
   switch (`${incoming.method} ${incoming.path}`) {
     case "POST /v1/chat/completions":
-      if (incoming.body === undefined) return refuse(400, "The body is not valid JSON.", "invalid_request_error", null, null);
+      if (incoming.body === undefined)
+        return refuse(400, "The body is not valid JSON.", "invalid_request_error", null, null);
       return answerChat(engine, incoming.replica, incoming.body, incoming.misbehaveHeader);
     case "GET /v1/models":
       return sendJson(200, {
         object: "list",
-        data: modelNames.map((id) => ({ id, object: "model", created: modelsCreatedSeconds, owned_by: "simulator", max_model_len: contextTokensMax })),
+        data: modelNames.map((id) => ({
+          id,
+          object: "model",
+          created: modelsCreatedSeconds,
+          owned_by: "simulator",
+          max_model_len: contextTokensMax,
+        })),
       });
     case "POST /tokenize":
       return tokenize(incoming.body);
@@ -43,7 +54,13 @@ export function route(incoming: Incoming, desk: Desk): Exchange {
     case "GET /sim/requests":
       return sendJson(200, desk.requests);
     default:
-      return refuse(404, `There is nothing at ${incoming.method} ${incoming.path}.`, "invalid_request_error", null, "not_found");
+      return refuse(
+        404,
+        `There is nothing at ${incoming.method} ${incoming.path}.`,
+        "invalid_request_error",
+        null,
+        "not_found",
+      );
   }
 }
 
@@ -53,7 +70,14 @@ function tokenize(body: unknown): Exchange {
   let prompt = typeof given === "string" ? given : null;
   if (prompt === null) {
     const parsed = parseChat(body);
-    if (!parsed.ok) return refuse(400, "Give a prompt, or a model and messages.", "invalid_request_error", "prompt", null);
+    if (!parsed.ok)
+      return refuse(
+        400,
+        "Give a prompt, or a model and messages.",
+        "invalid_request_error",
+        "prompt",
+        null,
+      );
     prompt = renderPrompt(parsed.request);
   }
   const tokens = tokenIds(prompt);
@@ -62,9 +86,21 @@ function tokenize(body: unknown): Exchange {
 
 function order(engine: Engine, body: unknown): Exchange {
   const { model = "*", name, times = null } = isFields(body) ? body : {};
-  const timesFit = times === null || (typeof times === "number" && Number.isInteger(times) && times > 0);
-  if (typeof model !== "string" || typeof name !== "string" || !timesFit || !engine.control.order(model, name, times)) {
-    return refuse(400, "Give {model, name, times}: a model or *, a known misbehaviour, and how often.", "invalid_request_error", null, null);
+  const timesFit =
+    times === null || (typeof times === "number" && Number.isInteger(times) && times > 0);
+  if (
+    typeof model !== "string" ||
+    typeof name !== "string" ||
+    !timesFit ||
+    !engine.control.order(model, name, times)
+  ) {
+    return refuse(
+      400,
+      "Give {model, name, times}: a model or *, a known misbehaviour, and how often.",
+      "invalid_request_error",
+      null,
+      null,
+    );
   }
   return sendJson(200, { status: "ordered" });
 }

@@ -45,11 +45,13 @@ const replicasMax = 64;
 export function completeSettings(given: Partial<SimulatorSettings>): SimulatorSettings {
   const settings = { ...defaultSettings, ...given };
   for (const [name, value] of Object.entries(settings)) {
-    if (!Number.isFinite(value) || value < 0) throw new RangeError(`${name} must be a number from 0, got ${value}`);
+    if (!Number.isFinite(value) || value < 0)
+      throw new RangeError(`${name} must be a number from 0, got ${value}`);
   }
   if (settings.replicas < 1 || settings.replicas > replicasMax) {
     throw new RangeError(`replicas must be 1 to ${replicasMax}, got ${settings.replicas}`);
   }
-  if (settings.chunkTokens < 1) throw new RangeError(`chunkTokens must be at least 1, got ${settings.chunkTokens}`);
+  if (settings.chunkTokens < 1)
+    throw new RangeError(`chunkTokens must be at least 1, got ${settings.chunkTokens}`);
   return settings;
 }

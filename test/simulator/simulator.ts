@@ -4,7 +4,12 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createEngine, refuse, startResponse, type Exchange } from "./engine.ts";
-import { createRecorder, type Entry, type RecordedEnding, type RecordedRequest } from "./recorder.ts";
+import {
+  createRecorder,
+  type Entry,
+  type RecordedEnding,
+  type RecordedRequest,
+} from "./recorder.ts";
 import { route, type Desk } from "./routes.ts";
 import { completeSettings, type SimulatorSettings } from "./settings.ts";
 import { perform, untilAborted } from "./step.ts";
@@ -38,24 +43,27 @@ export async function startSimulator(given: Partial<SimulatorSettings> = {}): Pr
   };
 
   const server = createServer((request, response) => {
-    serve(request, response, desk, recorder.add, closing.signal).catch((failure: unknown) => {
-      // A bug of the simulator: loud here, and an honest 500 or a cut for the client.
-      console.error("simulator:", failure);
-      response.destroy();
-    });
+    serve(request, response, desk, (entry) => recorder.add(entry), closing.signal).catch(
+      (failure: unknown) => {
+        // A bug of the simulator: loud here, and an honest 500 or a cut for the client.
+        console.error("simulator:", failure);
+        response.destroy();
+      },
+    );
   });
   // A test that closes the simulator while it is silent must not wait for a keep-alive.
   server.keepAliveTimeout = 5_000;
   server.listen(settings.port, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server listens on no port");
+  if (address === null || typeof address === "string")
+    throw new Error("the server listens on no port");
 
   return {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
     requests: recorder.requests,
-    reset: desk.reset,
+    reset: () => desk.reset(),
     async close() {
       closing.abort();
       const closed = new Promise((resolve) => server.close(resolve));
@@ -65,17 +73,31 @@ export async function startSimulator(given: Partial<SimulatorSettings> = {}): Pr
   };
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, desk: Desk, record: (entry: Entry) => void, closing: AbortSignal): Promise<void> {
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  desk: Desk,
+  record: (entry: Entry) => void,
+  closing: AbortSignal,
+): Promise<void> {
   const gone = new AbortController();
   response.on("close", () => gone.abort());
   // A socket that breaks under a write also closes, and that is where it is handled.
   response.on("error", () => gone.abort());
   request.socket.setNoDelay(true);
 
-  const [path = "/", replica] = splitReplica(request.url ?? "/");
+  const [path, replica] = splitReplica(request.url ?? "/");
   const { text, fits } = await readBody(request);
   const json = parseJson(text);
-  const entry: Entry = { method: request.method ?? "GET", path: request.url ?? "/", headers: request.headers, body: text, json, replica, ended: "open" };
+  const entry: Entry = {
+    method: request.method ?? "GET",
+    path: request.url ?? "/",
+    headers: request.headers,
+    body: text,
+    json,
+    replica,
+    ended: "open",
+  };
   record(entry);
   if (fits && !request.complete) {
     entry.ended = "client-left";
@@ -87,14 +109,41 @@ async function serve(request: IncomingMessage, response: ServerResponse, desk: D
 
   function decide(): Exchange {
     if (!fits) {
-      const refusal = refuse(413, `The body is larger than ${bodyBytesMax} bytes.`, "invalid_request_error", null, "body_too_large");
+      const refusal = refuse(
+        413,
+        `The body is larger than ${bodyBytesMax} bytes.`,
+        "invalid_request_error",
+        null,
+        "body_too_large",
+      );
       return { ...refusal, headers: { ...refusal.headers, connection: "close" } };
     }
-    if (desk.engine.caches[replica] === undefined) return refuse(404, `There is no replica ${replica}.`, "invalid_request_error", null, "not_found");
-    return route({ method: entry.method, path, replica, body: json, misbehaveHeader: String(request.headers["x-sim-misbehave"] ?? "") }, desk);
+    if (desk.engine.caches[replica] === undefined)
+      return refuse(
+        404,
+        `There is no replica ${replica}.`,
+        "invalid_request_error",
+        null,
+        "not_found",
+      );
+    return route(
+      {
+        method: entry.method,
+        path,
+        replica,
+        body: json,
+        misbehaveHeader: String(request.headers["x-sim-misbehave"] ?? ""),
+      },
+      desk,
+    );
   }
 
-  async function play({ status, beforeHeadersMs, steps, ...rest }: Exchange): Promise<RecordedEnding> {
+  async function play({
+    status,
+    beforeHeadersMs,
+    steps,
+    ...rest
+  }: Exchange): Promise<RecordedEnding> {
     if (beforeHeadersMs > 0) {
       // Given up when the client leaves; `perform` then sees the same signal.
       await sleep(beforeHeadersMs, undefined, { signal: gone.signal }).catch(() => undefined);
@@ -116,12 +165,16 @@ function splitReplica(url: string): [path: string, replica: number] {
   return match === null ? [path, 0] : [match[2] ?? "/", Number(match[1])];
 }
 
-async function readBody(request: IncomingMessage): Promise<{ readonly text: string; readonly fits: boolean }> {
+async function readBody(
+  request: IncomingMessage,
+): Promise<{ readonly text: string; readonly fits: boolean }> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     // The request outlives the loop, since its socket still has to carry the refusal.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    for await (const chunk of request.iterator({
+      destroyOnReturn: false,
+    }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > bodyBytesMax) return { text: "", fits: false };
       chunks.push(chunk);

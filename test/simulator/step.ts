@@ -21,7 +21,11 @@ const waitMsMin = 1;
 const writesPerTurn = 64;
 
 /** Plays the script to its end or to the client's; `gone` aborts when the client leaves. */
-export async function perform(steps: readonly Step[], response: ServerResponse, gone: AbortSignal): Promise<Ending> {
+export async function perform(
+  steps: readonly Step[],
+  response: ServerResponse,
+  gone: AbortSignal,
+): Promise<Ending> {
   let dueAt = performance.now();
   let writes = 0;
   try {

@@ -1,5 +1,12 @@
 // An answer as server-sent events, as a script of steps with its misbehaviours worked in.
-import { closeTag, dialectOf, engineError, openTag, type Answer, type ReasoningDialect } from "./answer.ts";
+import {
+  closeTag,
+  dialectOf,
+  engineError,
+  openTag,
+  type Answer,
+  type ReasoningDialect,
+} from "./answer.ts";
 import type { Choice } from "./completion.ts";
 import { writeLogprobs } from "./logprobs.ts";
 import type { Step } from "./step.ts";
@@ -15,9 +22,14 @@ const cutDelayMs = 20;
 export function scriptStream(answer: Answer): Step[] {
   const { misbehaviours, pace } = answer;
   const first: Step = { kind: "wait", waitMs: pace.beforeFirstMs };
-  if (misbehaviours.has("cut-early")) return [first, { kind: "wait", waitMs: cutDelayMs }, { kind: "cut" }];
+  if (misbehaviours.has("cut-early"))
+    return [first, { kind: "wait", waitMs: cutDelayMs }, { kind: "cut" }];
   if (misbehaviours.has("error-in-200")) {
-    return [first, ...events([{ data: JSON.stringify(engineError), tokens: 0 }], answer), ...done(answer)];
+    return [
+      first,
+      ...events([{ data: JSON.stringify(engineError), tokens: 0 }], answer),
+      ...done(answer),
+    ];
   }
 
   const body = renderEvents(answer);
@@ -25,26 +37,57 @@ export function scriptStream(answer: Answer): Step[] {
   const middle = Math.min(body.length - 1, Math.max(2, Math.floor(body.length / 2)));
   const before = (): Step[] => [first, ...events(body.slice(0, middle), answer)];
   if (misbehaviours.has("stall")) return [...before(), { kind: "stall" }];
-  if (misbehaviours.has("cut")) return [...before(), { kind: "wait", waitMs: cutDelayMs }, { kind: "cut" }];
+  if (misbehaviours.has("cut"))
+    return [...before(), { kind: "wait", waitMs: cutDelayMs }, { kind: "cut" }];
   if (misbehaviours.has("error-mid-stream")) {
-    return [...before(), ...events([{ data: JSON.stringify(engineError), tokens: 0 }], answer), ...done(answer)];
+    return [
+      ...before(),
+      ...events([{ data: JSON.stringify(engineError), tokens: 0 }], answer),
+      ...done(answer),
+    ];
   }
-  const whole = misbehaviours.has("broken-json") ? body.with(middle, breakJson(body[middle])) : body;
-  const usage = answer.includeUsage && !misbehaviours.has("no-usage") ? [{ data: JSON.stringify({ ...frame(answer), choices: [], usage: answer.usage }), tokens: 0 }] : [];
+  const whole = misbehaviours.has("broken-json")
+    ? body.with(middle, breakJson(body[middle]))
+    : body;
+  const usage =
+    answer.includeUsage && !misbehaviours.has("no-usage")
+      ? [
+          {
+            data: JSON.stringify({ ...frame(answer), choices: [], usage: answer.usage }),
+            tokens: 0,
+          },
+        ]
+      : [];
   return [first, ...events([...whole, ...usage], answer), ...done(answer)];
 }
 
 function renderEvents(answer: Answer): StreamEvent[] {
-  const perChoice = answer.completion.choices.map((choice, index) => renderChoice(choice, index, answer));
+  const perChoice = answer.completion.choices.map((choice, index) =>
+    renderChoice(choice, index, answer),
+  );
   const longest = Math.max(...perChoice.map((list) => list.length));
   // Choices are decoded side by side, so their events take turns.
-  return Array.from({ length: longest }, (_, at) => perChoice.flatMap((list) => list.slice(at, at + 1))).flat();
+  return Array.from({ length: longest }, (_, at) =>
+    perChoice.flatMap((list) => list.slice(at, at + 1)),
+  ).flat();
 }
 
 function renderChoice(choice: Choice, index: number, answer: Answer): StreamEvent[] {
-  const event = (delta: unknown, text: string, finishReason: string | null = null, withLogprobs = false): StreamEvent => {
-    const logprobs = answer.topLogprobs === null || !withLogprobs ? null : writeLogprobs(text, answer.topLogprobs);
-    return { data: JSON.stringify({ ...frame(answer), choices: [{ index, delta, logprobs, finish_reason: finishReason }] }), tokens: countTokens(text) };
+  const event = (
+    delta: unknown,
+    text: string,
+    finishReason: string | null = null,
+    withLogprobs = false,
+  ): StreamEvent => {
+    const logprobs =
+      answer.topLogprobs === null || !withLogprobs ? null : writeLogprobs(text, answer.topLogprobs);
+    return {
+      data: JSON.stringify({
+        ...frame(answer),
+        choices: [{ index, delta, logprobs, finish_reason: finishReason }],
+      }),
+      tokens: countTokens(text),
+    };
   };
   const { reasoning, content } = textParts(choice, answer, dialectOf(answer.misbehaviours));
   return [
@@ -56,25 +99,57 @@ function renderChoice(choice: Choice, index: number, answer: Answer): StreamEven
   ];
 }
 
-function textParts(choice: Choice, answer: Answer, dialect: ReasoningDialect): { readonly reasoning: readonly (readonly [field: string, text: string])[]; readonly content: readonly string[] } {
+function textParts(
+  choice: Choice,
+  answer: Answer,
+  dialect: ReasoningDialect,
+): {
+  readonly reasoning: readonly (readonly [field: string, text: string])[];
+  readonly content: readonly string[];
+} {
   const content = splitText(choice.content, answer.chunkTokens);
   const thoughts = splitText(choice.reasoning, answer.chunkTokens);
-  if (choice.reasoning === "" || dialect !== "tags") return { reasoning: thoughts.map((text) => [dialect, text] as const), content };
+  if (choice.reasoning === "" || dialect !== "tags")
+    return { reasoning: thoughts.map((text) => [dialect, text] as const), content };
   // Three letters into the tag, so that neither half can be taken for one.
-  const split = (tag: string): string[] => (answer.misbehaviours.has("split-tags") ? [tag.slice(0, 4), tag.slice(4, 6), tag.slice(6)] : [tag]);
-  return { reasoning: [], content: [...split(openTag), ...thoughts, ...split(closeTag), ...content] };
+  const split = (tag: string): string[] =>
+    answer.misbehaviours.has("split-tags")
+      ? [tag.slice(0, 4), tag.slice(4, 6), tag.slice(6)]
+      : [tag];
+  return {
+    reasoning: [],
+    content: [...split(openTag), ...thoughts, ...split(closeTag), ...content],
+  };
 }
 
-function toolDeltas(choice: Choice, chunkTokens: number): { readonly delta: unknown; readonly text: string }[] {
+function toolDeltas(
+  choice: Choice,
+  chunkTokens: number,
+): { readonly delta: unknown; readonly text: string }[] {
   const call = choice.toolCall;
   if (call === null) return [];
-  const opening = { tool_calls: [{ index: 0, id: call.id, type: "function", function: { name: call.name, arguments: "" } }] };
+  const opening = {
+    tool_calls: [
+      { index: 0, id: call.id, type: "function", function: { name: call.name, arguments: "" } },
+    ],
+  };
   const parts = splitText(call.argumentsJson, chunkTokens);
-  return [{ delta: opening, text: call.name }, ...parts.map((text) => ({ delta: { tool_calls: [{ index: 0, function: { arguments: text } }] }, text }))];
+  return [
+    { delta: opening, text: call.name },
+    ...parts.map((text) => ({
+      delta: { tool_calls: [{ index: 0, function: { arguments: text } }] },
+      text,
+    })),
+  ];
 }
 
 function frame(answer: Answer): Record<string, unknown> {
-  return { id: answer.id, object: "chat.completion.chunk", created: answer.createdSeconds, model: answer.model };
+  return {
+    id: answer.id,
+    object: "chat.completion.chunk",
+    created: answer.createdSeconds,
+    model: answer.model,
+  };
 }
 
 function breakJson(event: StreamEvent | undefined): StreamEvent {
@@ -84,8 +159,12 @@ function breakJson(event: StreamEvent | undefined): StreamEvent {
 
 function events(list: readonly StreamEvent[], answer: Answer): Step[] {
   return list.flatMap(({ data, tokens }, index): Step[] => {
-    const comment = answer.misbehaviours.has("comments") && index > 0 ? writeLines(": still here", answer) : [];
-    const wait: Step[] = tokens === 0 || answer.pace.perTokenMs === 0 ? [] : [{ kind: "wait", waitMs: tokens * answer.pace.perTokenMs }];
+    const comment =
+      answer.misbehaviours.has("comments") && index > 0 ? writeLines(": still here", answer) : [];
+    const wait: Step[] =
+      tokens === 0 || answer.pace.perTokenMs === 0
+        ? []
+        : [{ kind: "wait", waitMs: tokens * answer.pace.perTokenMs }];
     return [...wait, ...comment, ...writeLines(`data: ${data}`, answer)];
   });
 }

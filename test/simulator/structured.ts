@@ -21,10 +21,17 @@ export function writeJson(schema: unknown, filling: Filling): string {
   return JSON.stringify(fill(schema, schema, filling, "", 0));
 }
 
-function fill(schema: unknown, root: unknown, filling: Filling, name: string, depth: number): unknown {
+function fill(
+  schema: unknown,
+  root: unknown,
+  filling: Filling,
+  name: string,
+  depth: number,
+): unknown {
   if (!isFields(schema) || depth > depthMax) return null;
   const reference = schema["$ref"];
-  if (typeof reference === "string") return fill(resolve(reference, root), root, filling, name, depth + 1);
+  if (typeof reference === "string")
+    return fill(resolve(reference, root), root, filling, name, depth + 1);
   if ("const" in schema) return schema["const"];
   const choices = schema["enum"];
   if (Array.isArray(choices)) return choices.includes(filling.answer) ? filling.answer : choices[0];
@@ -33,14 +40,19 @@ function fill(schema: unknown, root: unknown, filling: Filling, name: string, de
     if (Array.isArray(branches)) return fill(branches[0], root, filling, name, depth + 1);
   }
   const declared = schema["type"];
-  const type: unknown = Array.isArray(declared) ? declared.find((kind) => kind !== "null") : (declared ?? (schema["properties"] ? "object" : "string"));
+  const type: unknown = Array.isArray(declared)
+    ? declared.find((kind) => kind !== "null")
+    : (declared ?? (schema["properties"] ? "object" : "string"));
   switch (type) {
     case "object":
       return fillObject(schema, root, filling, depth);
     case "array":
       return fillArray(schema, root, filling, name, depth);
     case "integer":
-      return withinBounds(schema, Math.round(answerName.test(name) ? numberAtLeast(filling.answer) : 1));
+      return withinBounds(
+        schema,
+        Math.round(answerName.test(name) ? numberAtLeast(filling.answer) : 1),
+      );
     case "number":
       return withinBounds(schema, answerName.test(name) ? numberAtLeast(filling.answer) : 1);
     case "boolean":
@@ -52,23 +64,55 @@ function fill(schema: unknown, root: unknown, filling: Filling, name: string, de
   }
 }
 
-function fillObject(schema: Readonly<Record<string, unknown>>, root: unknown, filling: Filling, depth: number): unknown {
+function fillObject(
+  schema: Readonly<Record<string, unknown>>,
+  root: unknown,
+  filling: Filling,
+  depth: number,
+): unknown {
   const properties = isFields(schema["properties"]) ? schema["properties"] : {};
   const required: unknown[] = Array.isArray(schema["required"]) ? schema["required"] : [];
-  const wanted = Object.entries(properties).filter(([key]) => depth < depthMax / 2 || required.includes(key));
-  return Object.fromEntries(wanted.map(([key, inner]) => [key, fill(inner, root, filling, key, depth + 1)]));
+  const wanted = Object.entries(properties).filter(
+    ([key]) => depth < depthMax / 2 || required.includes(key),
+  );
+  return Object.fromEntries(
+    wanted.map(([key, inner]) => [key, fill(inner, root, filling, key, depth + 1)]),
+  );
 }
 
-function fillArray(schema: Readonly<Record<string, unknown>>, root: unknown, filling: Filling, name: string, depth: number): unknown {
+function fillArray(
+  schema: Readonly<Record<string, unknown>>,
+  root: unknown,
+  filling: Filling,
+  name: string,
+  depth: number,
+): unknown {
   const least = typeof schema["minItems"] === "number" ? schema["minItems"] : 1;
   const most = typeof schema["maxItems"] === "number" ? schema["maxItems"] : elementsMax;
   const length = Math.min(Math.max(least, Math.max(1, filling.steps.length)), most, elementsMax);
   return Array.from({ length }, (_, index) =>
-    fill(schema["items"] ?? { type: "string" }, root, { ...filling, words: [filling.steps[index] ?? filling.words[index % Math.max(1, filling.words.length)] ?? "text"] }, name, depth + 1),
+    fill(
+      schema["items"] ?? { type: "string" },
+      root,
+      {
+        ...filling,
+        words: [
+          filling.steps[index] ??
+            filling.words[index % Math.max(1, filling.words.length)] ??
+            "text",
+        ],
+      },
+      name,
+      depth + 1,
+    ),
   );
 }
 
-function fillText(schema: Readonly<Record<string, unknown>>, filling: Filling, name: string): string {
+function fillText(
+  schema: Readonly<Record<string, unknown>>,
+  filling: Filling,
+  name: string,
+): string {
   const least = typeof schema["minLength"] === "number" ? Math.min(schema["minLength"], 4_096) : 0;
   const most = typeof schema["maxLength"] === "number" ? schema["maxLength"] : 4_096;
   if (schema["format"] === "date") return "2026-01-15";

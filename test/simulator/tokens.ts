@@ -23,7 +23,8 @@ export function tokenIds(text: string): number[] {
 export function pieces(text: string): string[] {
   const latin = Buffer.from(text).toString("latin1");
   const found: string[] = [];
-  for (let at = 0; at < latin.length; at += bytesPerToken) found.push(latin.slice(at, at + bytesPerToken));
+  for (let at = 0; at < latin.length; at += bytesPerToken)
+    found.push(latin.slice(at, at + bytesPerToken));
   return found;
 }
 

@@ -4,17 +4,53 @@ import { hash } from "./chance.ts";
 import type { ChatRequest, Tool } from "./chat-request.ts";
 import { writeJson } from "./structured.ts";
 
-export type ToolCall = { readonly id: string; readonly name: string; readonly argumentsJson: string };
+export type ToolCall = {
+  readonly id: string;
+  readonly name: string;
+  readonly argumentsJson: string;
+};
 
 const tellingWord = /\p{L}{4,}/gu;
-const commonWords = new Set(["what", "which", "that", "this", "with", "from", "about", "given", "function", "tool", "returns", "return", "please", "have", "does", "will", "the", "into", "current"]);
+const commonWords = new Set([
+  "what",
+  "which",
+  "that",
+  "this",
+  "with",
+  "from",
+  "about",
+  "given",
+  "function",
+  "tool",
+  "returns",
+  "return",
+  "please",
+  "have",
+  "does",
+  "will",
+  "the",
+  "into",
+  "current",
+]);
 
-export function chooseToolCall(request: ChatRequest, question: string, key: string): ToolCall | null {
+export function chooseToolCall(
+  request: ChatRequest,
+  question: string,
+  key: string,
+): ToolCall | null {
   const tool = chooseTool(request, question);
   if (tool === null) return null;
   const words = question.match(/\p{L}[\p{L}\d-]{2,}/gu) ?? ["text"];
-  const argumentsJson = writeJson(tool.parameters, { answer: words.at(-1) ?? "text", words, steps: [] });
-  return { id: `call_${hash(`${key}|${tool.name}`).toString(36)}`, name: tool.name, argumentsJson: argumentsJson === "null" ? "{}" : argumentsJson };
+  const argumentsJson = writeJson(tool.parameters, {
+    answer: words.at(-1) ?? "text",
+    words,
+    steps: [],
+  });
+  return {
+    id: `call_${hash(`${key}|${tool.name}`).toString(36)}`,
+    name: tool.name,
+    argumentsJson: argumentsJson === "null" ? "{}" : argumentsJson,
+  };
 }
 
 function chooseTool(request: ChatRequest, question: string): Tool | null {
@@ -38,10 +74,15 @@ function bestMatch(tools: readonly Tool[], question: string): Tool | null {
     const own = tellingWords(`${tool.name.replaceAll(/[_-]/g, " ")} ${tool.description}`);
     return { tool, score: [...own].filter((word) => asked.has(word)).length };
   });
-  const best = scored.reduce<(typeof scored)[number] | null>((top, next) => (next.score > (top?.score ?? 0) ? next : top), null);
+  const best = scored.reduce<(typeof scored)[number] | null>(
+    (top, next) => (next.score > (top?.score ?? 0) ? next : top),
+    null,
+  );
   return best?.tool ?? null;
 }
 
 function tellingWords(text: string): Set<string> {
-  return new Set((text.toLowerCase().match(tellingWord) ?? []).filter((word) => !commonWords.has(word)));
+  return new Set(
+    (text.toLowerCase().match(tellingWord) ?? []).filter((word) => !commonWords.has(word)),
+  );
 }

@@ -14,7 +14,11 @@ export type Usage = {
 const lieFactor = 10;
 const lieTokens = 1_000;
 
-export function sumUsage(promptTokens: number, cachedTokens: number, choices: readonly Choice[]): Usage {
+export function sumUsage(
+  promptTokens: number,
+  cachedTokens: number,
+  choices: readonly Choice[],
+): Usage {
   const completionTokens = choices.reduce((sum, choice) => sum + choice.completionTokens, 0);
   const reasoningTokens = choices.reduce((sum, choice) => sum + choice.reasoningTokens, 0);
   return shape(promptTokens, cachedTokens, completionTokens, reasoningTokens);
@@ -22,11 +26,22 @@ export function sumUsage(promptTokens: number, cachedTokens: number, choices: re
 
 /** Far above what was sent, and above any cap that was given. */
 export function lieAbout(usage: Usage, capTokens: number | null): Usage {
-  const completionTokens = Math.max(usage.completion_tokens, capTokens ?? 0) * lieFactor + lieTokens;
-  return shape(usage.prompt_tokens * lieFactor + lieTokens, 0, completionTokens, usage.completion_tokens_details.reasoning_tokens * lieFactor);
+  const completionTokens =
+    Math.max(usage.completion_tokens, capTokens ?? 0) * lieFactor + lieTokens;
+  return shape(
+    usage.prompt_tokens * lieFactor + lieTokens,
+    0,
+    completionTokens,
+    usage.completion_tokens_details.reasoning_tokens * lieFactor,
+  );
 }
 
-function shape(promptTokens: number, cachedTokens: number, completionTokens: number, reasoningTokens: number): Usage {
+function shape(
+  promptTokens: number,
+  cachedTokens: number,
+  completionTokens: number,
+  reasoningTokens: number,
+): Usage {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,

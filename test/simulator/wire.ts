@@ -12,8 +12,12 @@ const wideCutsMax = 24;
 
 export function oneByOne(bytes: Uint8Array): Step[] {
   const single = bytes.subarray(0, oneByteWritesMax);
-  const steps: Step[] = Array.from(single, (_, index) => ({ kind: "write", bytes: single.subarray(index, index + 1) }));
-  if (bytes.length > oneByteWritesMax) steps.push({ kind: "write", bytes: bytes.subarray(oneByteWritesMax) });
+  const steps: Step[] = Array.from(single, (_, index) => ({
+    kind: "write",
+    bytes: single.subarray(index, index + 1),
+  }));
+  if (bytes.length > oneByteWritesMax)
+    steps.push({ kind: "write", bytes: bytes.subarray(oneByteWritesMax) });
   return steps;
 }
 
@@ -23,7 +27,10 @@ export function cutWide(bytes: Uint8Array): Step[] {
   let from = 0;
   for (let at = 0; at < bytes.length && steps.length < wideCutsMax * 2; at += 1) {
     if ((bytes[at] ?? 0) < 0xc0) continue;
-    steps.push({ kind: "write", bytes: bytes.subarray(from, at + 1) }, { kind: "wait", waitMs: separateMs });
+    steps.push(
+      { kind: "write", bytes: bytes.subarray(from, at + 1) },
+      { kind: "wait", waitMs: separateMs },
+    );
     from = at + 1;
   }
   steps.push({ kind: "write", bytes: bytes.subarray(from) });

@@ -8,7 +8,9 @@ const newtonStepsMax = 100;
 /** Smallest slope: a curve that rose with difficulty would be noise, not a model. */
 const slopeMin = 0.5;
 
-export function fitLogistic(sets: readonly { readonly difficulty: number; readonly accuracy: number }[]): { intercept: number; slope: number } {
+export function fitLogistic(
+  sets: readonly { readonly difficulty: number; readonly accuracy: number }[],
+): { intercept: number; slope: number } {
   let intercept = 0;
   let slope = 1;
   for (let step = 0; step < newtonStepsMax; step += 1) {
@@ -33,7 +35,10 @@ export function fitLogistic(sets: readonly { readonly difficulty: number; readon
   return { intercept, slope: Math.max(slopeMin, slope) };
 }
 
-export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): { intercept: number; slope: number } {
+export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): {
+  intercept: number;
+  slope: number;
+} {
   const count = points.length;
   const meanX = points.reduce((sum, point) => sum + point.x, 0) / count;
   const meanY = points.reduce((sum, point) => sum + point.y, 0) / count;
@@ -43,12 +48,25 @@ export function fitLine(points: readonly { readonly x: number; readonly y: numbe
   return { intercept: meanY - slope * meanX, slope };
 }
 
-export function accuracyOf(curve: { readonly intercept: number; readonly slope: number }, difficulties: readonly number[]): number {
-  return difficulties.reduce((sum, difficulty) => sum + logistic(curve.intercept - curve.slope * difficulty), 0) / difficulties.length;
+export function accuracyOf(
+  curve: { readonly intercept: number; readonly slope: number },
+  difficulties: readonly number[],
+): number {
+  return (
+    difficulties.reduce(
+      (sum, difficulty) => sum + logistic(curve.intercept - curve.slope * difficulty),
+      0,
+    ) / difficulties.length
+  );
 }
 
 /** Where an increasing function reaches `target`; 40 halvings leave less than 1e-10 of the range. */
-export function solveIncreasing(value: (x: number) => number, target: number, low = -30, high = 30): number {
+export function solveIncreasing(
+  value: (x: number) => number,
+  target: number,
+  low = -30,
+  high = 30,
+): number {
   for (let halving = 0; halving < 40; halving += 1) {
     const middle = (low + high) / 2;
     if (value(middle) < target) low = middle;

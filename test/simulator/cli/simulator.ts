@@ -26,4 +26,5 @@ const settings: SimulatorSettings = {
 const simulator = await startSimulator(settings);
 console.log(simulator.url);
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void simulator.close());
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void simulator.close());

@@ -5,7 +5,8 @@ import { makeItem, type Item } from "./item.ts";
 /** Longer runs of digits and signs are data, not a sum that somebody asks for. */
 const expressionCharactersMax = 400;
 
-const cue = /\b(?:what(?:'s| is)|how much is|calculate|compute|evaluate|work out|find the value of|solve|simplify)\b/i;
+const cue =
+  /\b(?:what(?:'s| is)|how much is|calculate|compute|evaluate|work out|find the value of|solve|simplify)\b/i;
 
 export function readArithmetic(text: string): Item | null {
   const plain = text
@@ -24,7 +25,13 @@ export function readArithmetic(text: string): Item | null {
     if (expression.length > expressionCharactersMax || !/\d\s*[-+*/(]/.test(expression)) continue;
     const reading = readExpression(expression, null);
     if (reading === null || reading.steps.length === 0) continue;
-    return makeItem("arithmetic", expression.replaceAll(/\s/g, ""), reading.form.constant, reading.steps, reading.operands);
+    return makeItem(
+      "arithmetic",
+      expression.replaceAll(/\s/g, ""),
+      reading.form.constant,
+      reading.steps,
+      reading.operands,
+    );
   }
   return null;
 }

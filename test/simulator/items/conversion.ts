@@ -24,14 +24,34 @@ const units: readonly (readonly [names: string, dimension: string, factor: numbe
 ];
 
 const unitByName = new Map<string, Unit>(
-  units.flatMap(([names, dimension, factor]) => names.split(" ").map((name) => [name, { dimension, factor }] as const)),
+  units.flatMap(([names, dimension, factor]) =>
+    names.split(" ").map((name) => [name, { dimension, factor }] as const),
+  ),
 );
 
 const quantity = String.raw`(?:\d+(?:\.\d+)?|\b(?:an?|one)\b)\s*[a-z]+`;
 const quantities = String.raw`(${quantity}(?:\s*(?:,|and|plus)\s*${quantity})*)`;
-const forms: readonly { readonly pattern: RegExp; readonly amount: number; readonly target: number }[] = [
-  { pattern: new RegExp(String.raw`how many ([a-z]+) (?:are(?: there)?|is|make(?: up)?|does|do)(?: in| equal)? ${quantities}`, "i"), target: 1, amount: 2 },
-  { pattern: new RegExp(String.raw`(?:convert|express|change|write) ${quantities} (?:to|into|in|as) ([a-z]+)`, "i"), amount: 1, target: 2 },
+const forms: readonly {
+  readonly pattern: RegExp;
+  readonly amount: number;
+  readonly target: number;
+}[] = [
+  {
+    pattern: new RegExp(
+      String.raw`how many ([a-z]+) (?:are(?: there)?|is|make(?: up)?|does|do)(?: in| equal)? ${quantities}`,
+      "i",
+    ),
+    target: 1,
+    amount: 2,
+  },
+  {
+    pattern: new RegExp(
+      String.raw`(?:convert|express|change|write) ${quantities} (?:to|into|in|as) ([a-z]+)`,
+      "i",
+    ),
+    amount: 1,
+    target: 2,
+  },
   { pattern: new RegExp(String.raw`what is ${quantities} in ([a-z]+)`, "i"), amount: 1, target: 2 },
 ];
 
@@ -64,5 +84,11 @@ function convert(amounts: string, targetName: string): Item | null {
     base += value * unit.factor;
   }
   if (operands.length === 0) return null;
-  return makeItem("conversion", `${amounts.toLowerCase().replaceAll(/\s+/g, " ")}>${targetName}`, base / target.factor, steps, operands);
+  return makeItem(
+    "conversion",
+    `${amounts.toLowerCase().replaceAll(/\s+/g, " ")}>${targetName}`,
+    base / target.factor,
+    steps,
+    operands,
+  );
 }

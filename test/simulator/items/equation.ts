@@ -15,7 +15,11 @@ export function readEquation(text: string): Item | null {
   const plain = text.replaceAll(/[−–]/g, "-").replaceAll(/[×·]/g, "*");
   let at = plain.indexOf("=");
   for (let tried = 0; at >= 0 && tried < equationsTriedMax; tried += 1) {
-    const left = plain.slice(Math.max(0, at - sideCharactersMax), at).split(sideEnd).at(-1) ?? "";
+    const left =
+      plain
+        .slice(Math.max(0, at - sideCharactersMax), at)
+        .split(sideEnd)
+        .at(-1) ?? "";
     const right = plain.slice(at + 1, at + 1 + sideCharactersMax).split(sideEnd)[0] ?? "";
     const item = solve(left.trim().toLowerCase(), right.trim().toLowerCase());
     if (item !== null) return item;

@@ -32,7 +32,10 @@ export function readExpression(text: string, unknown: string | null): Reading | 
       const right = readProduct();
       if (right === null) return null;
       steps.push(sign === 1 ? "add" : "subtract");
-      left = { slope: left.slope + sign * right.slope, constant: left.constant + sign * right.constant };
+      left = {
+        slope: left.slope + sign * right.slope,
+        constant: left.constant + sign * right.constant,
+      };
     }
     return left;
   }

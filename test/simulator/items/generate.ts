@@ -19,12 +19,14 @@ export function generateItem(seed: number, family: Family, steps: number): Gener
   }
   const text = write(`${seed}|${family}|${steps}`, family, steps);
   const item = recogniseItem(text);
-  if (item === null || item.family !== family) throw new Error(`the reader missed a generated item: ${text}`);
+  if (item === null || item.family !== family)
+    throw new Error(`the reader missed a generated item: ${text}`);
   return { ...item, text };
 }
 
 function write(key: string, family: Family, steps: number): string {
-  const draw = (name: string, low: number, high: number): number => drawInteger(`${key}|${name}`, low, high);
+  const draw = (name: string, low: number, high: number): number =>
+    drawInteger(`${key}|${name}`, low, high);
   const plain = steps === 0;
   const name = drawOne(`${key}|name`, names);
   const thing = drawOne(`${key}|thing`, goods);
@@ -36,11 +38,15 @@ function write(key: string, family: Family, steps: number): string {
     case "conversion":
       return writeConversion(key, steps);
     case "shopping": {
-      const [count, price] = plain ? [draw("a", 2, 9), draw("b", 2, 9)] : [draw("a", 13, 48), draw("b", 13, 39)];
+      const [count, price] = plain
+        ? [draw("a", 2, 9), draw("b", 2, 9)]
+        : [draw("a", 13, 48), draw("b", 13, 39)];
       return `${name} buys ${count} ${thing} at ${price} euros each. ${writeChanges(key, count * price, steps - 1)}How much is the total now, in euros?`;
     }
     case "travel": {
-      const [speed, hours] = plain ? [draw("a", 3, 12), draw("b", 2, 6)] : [draw("a", 35, 95), draw("b", 3, 14)];
+      const [speed, hours] = plain
+        ? [draw("a", 3, 12), draw("b", 2, 6)]
+        : [draw("a", 35, 95), draw("b", 3, 14)];
       return `A van drives at ${speed} km per hour for ${hours} hours. Call that distance the total. ${writeChanges(key, speed * hours, steps - 1)}How many km is the total now?`;
     }
     case "sharing": {
@@ -60,7 +66,9 @@ function write(key: string, family: Family, steps: number): string {
     }
     case "chain": {
       const start = plain ? draw("a", 5, 12) : draw("a", 40, 95);
-      const first = plain ? `Then ${draw("b", 2, 9)} more are added. ` : writeChanges(key, start, Math.max(1, steps));
+      const first = plain
+        ? `Then ${draw("b", 2, 9)} more are added. `
+        : writeChanges(key, start, Math.max(1, steps));
       return `A store room holds ${start} crates. ${first}How many crates is the total now?`;
     }
   }
@@ -71,8 +79,11 @@ function writeChanges(key: string, start: number, count: number): string {
   let total = start;
   let text = "";
   for (let index = 0; index < count; index += 1) {
-    const draw = (name: string, low: number, high: number): number => drawInteger(`${key}|${index}|${name}`, low, high);
-    const divisor = [2, 3, 4, 5].find((candidate) => Number.isInteger(total / candidate) && total / candidate > 20);
+    const draw = (name: string, low: number, high: number): number =>
+      drawInteger(`${key}|${index}|${name}`, low, high);
+    const divisor = [2, 3, 4, 5].find(
+      (candidate) => Number.isInteger(total / candidate) && total / candidate > 20,
+    );
     const kind = drawInteger(`${key}|${index}|kind`, 0, 5);
     if (kind === 0 && divisor !== undefined) {
       total /= divisor;
@@ -106,7 +117,8 @@ function writeSum(key: string, steps: number): string {
   for (let index = 0; index < steps; index += 1) {
     const operator = drawOne(`${key}|${index}|operator`, ["+", "-", "*"] as const);
     const operand = drawInteger(`${key}|${index}|operand`, 13, operator === "*" ? 19 : 97);
-    const grouped = index > 0 && operator === "*" && drawInteger(`${key}|${index}|group`, 0, 2) === 0;
+    const grouped =
+      index > 0 && operator === "*" && drawInteger(`${key}|${index}|group`, 0, 2) === 0;
     text = grouped ? `(${text}) * ${operand}` : `${text} ${operator} ${operand}`;
   }
   return text;
@@ -114,7 +126,8 @@ function writeSum(key: string, steps: number): string {
 
 /** Steps: divide, isolate, then a collect (and an expand) for each further occurrence of x. */
 function writeEquation(key: string, steps: number): string {
-  const draw = (name: string, low: number, high: number): number => drawInteger(`${key}|${name}`, low, high);
+  const draw = (name: string, low: number, high: number): number =>
+    drawInteger(`${key}|${name}`, low, high);
   const x = draw("x", 3, 40);
   if (steps === 0) return `x + ${draw("b", 1, 6)} = ${draw("c", 7, 12)}`;
   const b = draw("b", 13, 60);
@@ -126,7 +139,7 @@ function writeEquation(key: string, steps: number): string {
   let right = "";
   let rightSlope = 0;
   let rightConstant = 0;
-  for (let spent = 2; spent < steps; ) {
+  for (let spent = 2; spent < steps;) {
     a = draw(`a${spent}`, 2, 3);
     if (steps - spent >= 2) {
       const inner = draw(`b${spent}`, 2, 9);
@@ -153,7 +166,7 @@ function writeConversion(key: string, steps: number): string {
     { target: "seconds", unit: "seconds", others: ["hours", "minutes", "days"] },
   ] as const);
   const parts: string[] = [];
-  for (let spent = 0; spent < steps; ) {
+  for (let spent = 0; spent < steps;) {
     const amount = drawInteger(`${key}|${spent}`, 13, 95);
     const last = parts.length > 0 && steps - spent === 1;
     parts.push(`${amount} ${last ? ladder.unit : drawOne(`${key}|${spent}|unit`, ladder.others)}`);

@@ -65,7 +65,9 @@ export function makeItem(
   steps: readonly StepName[],
   operands: readonly number[],
 ): Item {
-  const trivial = steps.length <= 1 && operands.every((operand) => Number.isInteger(operand) && Math.abs(operand) <= byHeartMax);
+  const trivial =
+    steps.length <= 1 &&
+    operands.every((operand) => Number.isInteger(operand) && Math.abs(operand) <= byHeartMax);
   return {
     family,
     key: `${family}:${key}`,

@@ -10,6 +10,11 @@ import { readWordProblem } from "./word-problem.ts";
 const endCharacters = 2_000;
 
 export function recogniseItem(text: string): Item | null {
-  const ends = text.length <= 2 * endCharacters ? text : `${text.slice(0, endCharacters)}\n\n${text.slice(-endCharacters)}`;
-  return readConversion(ends) ?? readEquation(ends) ?? readWordProblem(ends) ?? readArithmetic(ends);
+  const ends =
+    text.length <= 2 * endCharacters
+      ? text
+      : `${text.slice(0, endCharacters)}\n\n${text.slice(-endCharacters)}`;
+  return (
+    readConversion(ends) ?? readEquation(ends) ?? readWordProblem(ends) ?? readArithmetic(ends)
+  );
 }

@@ -8,29 +8,106 @@ type Opening = {
   readonly step: StepName | null;
   readonly start: (first: number, second: number) => number;
 };
-type Change = { readonly pattern: RegExp; readonly step: StepName; readonly apply: (total: number, amount: number) => number };
+type Change = {
+  readonly pattern: RegExp;
+  readonly step: StepName;
+  readonly apply: (total: number, amount: number) => number;
+};
 
 const number = String.raw`(?:[$€£]\s*)?(\d+(?:\.\d+)?)`;
 const gap = String.raw`[^.?!\d]{0,60}?`;
 
 /** Ordered: the first opening that matches names the family. */
 const openings: readonly Opening[] = [
-  { family: "percentage", pattern: pattern(`${number}\\s*(?:percent|%) off ${gap}${number}`), step: "percentage", start: (rate, price) => price * (1 - rate / 100) },
-  { family: "percentage", pattern: pattern(`${number}\\s*(?:percent|%) of ${gap}${number}`), step: "percentage", start: (rate, whole) => (whole * rate) / 100 },
-  { family: "travel", pattern: pattern(`${number}\\s*(?:km|kilomet(?:re|er)s|miles)(?: per hour| an hour|\\/h| each hour)${gap}for ${number}\\s*hours?`), step: "rate", start: (speed, hours) => speed * hours },
-  { family: "sharing", pattern: pattern(`${number}${gap}(?:shared|divided|split|shares|splits) (?:\\w+ ){0,3}?(?:equally|evenly|fairly)${gap}(?:among|between|into|with) ${gap}${number}`), step: "share", start: (whole, parts) => whole / parts },
-  { family: "shopping", pattern: pattern(`(?:buys?|bought|sells?|sold|orders?|needs?)${gap}${number}${gap}(?:at|for|cost(?:s|ing)?|priced at|worth) ${number}[^.?!\\d]{0,20}?(?:each|apiece|per|a piece)`), step: "multiply", start: (count, price) => count * price },
-  { family: "ages", pattern: pattern(`is ${number} years old${gap}[.,;]${gap}(?:is|are) ${number} times as old`), step: "multiply", start: (age, times) => age * times },
-  { family: "chain", pattern: pattern(`(?:holds?|has|have|had|starts? with|contains?|there are) ${number}`), step: null, start: (first) => first },
+  {
+    family: "percentage",
+    pattern: pattern(`${number}\\s*(?:percent|%) off ${gap}${number}`),
+    step: "percentage",
+    start: (rate, price) => price * (1 - rate / 100),
+  },
+  {
+    family: "percentage",
+    pattern: pattern(`${number}\\s*(?:percent|%) of ${gap}${number}`),
+    step: "percentage",
+    start: (rate, whole) => (whole * rate) / 100,
+  },
+  {
+    family: "travel",
+    pattern: pattern(
+      `${number}\\s*(?:km|kilomet(?:re|er)s|miles)(?: per hour| an hour|\\/h| each hour)${gap}for ${number}\\s*hours?`,
+    ),
+    step: "rate",
+    start: (speed, hours) => speed * hours,
+  },
+  {
+    family: "sharing",
+    pattern: pattern(
+      `${number}${gap}(?:shared|divided|split|shares|splits) (?:\\w+ ){0,3}?(?:equally|evenly|fairly)${gap}(?:among|between|into|with) ${gap}${number}`,
+    ),
+    step: "share",
+    start: (whole, parts) => whole / parts,
+  },
+  {
+    family: "shopping",
+    pattern: pattern(
+      `(?:buys?|bought|sells?|sold|orders?|needs?)${gap}${number}${gap}(?:at|for|cost(?:s|ing)?|priced at|worth) ${number}[^.?!\\d]{0,20}?(?:each|apiece|per|a piece)`,
+    ),
+    step: "multiply",
+    start: (count, price) => count * price,
+  },
+  {
+    family: "ages",
+    pattern: pattern(`is ${number} years old${gap}[.,;]${gap}(?:is|are) ${number} times as old`),
+    step: "multiply",
+    start: (age, times) => age * times,
+  },
+  {
+    family: "chain",
+    pattern: pattern(`(?:holds?|has|have|had|starts? with|contains?|there are) ${number}`),
+    step: null,
+    start: (first) => first,
+  },
 ];
 
 const changes: readonly Change[] = [
-  { pattern: pattern(`${number}\\s*(?:percent|%) of the (?:total|amount|rest) is (?:removed|taken off|lost)`), step: "percentage", apply: (total, rate) => total * (1 - rate / 100) },
-  { pattern: pattern(`the (?:total|amount) doubles()`), step: "multiply", apply: (total) => total * 2 },
-  { pattern: pattern(`the (?:total|amount) is multiplied by ${number}`), step: "multiply", apply: (total, by) => total * by },
-  { pattern: pattern(`the (?:total|amount) is split (?:equally )?into ${number} (?:equal )?parts and one (?:part )?is kept`), step: "divide", apply: (total, parts) => total / parts },
-  { pattern: pattern(`(?:pays|costs|paid)${gap}${number} (?:euros |dollars |pounds )?(?:more|extra|in addition|for delivery)|${number} more${gap}(?:are added|arrive|come in|is added)|(?:finds?|gets?|gains?|receives?|buys?) ${number} more|in ${number} years`), step: "add", apply: (total, amount) => total + amount },
-  { pattern: pattern(`${number}${gap}(?:are|is) (?:given away|taken away|taken out|used up|lost|eaten|removed|saved with a coupon)|(?:gives? away|loses?|uses|eats?|sells|spends) ${number}|${number} years ago`), step: "subtract", apply: (total, amount) => total - amount },
+  {
+    pattern: pattern(
+      `${number}\\s*(?:percent|%) of the (?:total|amount|rest) is (?:removed|taken off|lost)`,
+    ),
+    step: "percentage",
+    apply: (total, rate) => total * (1 - rate / 100),
+  },
+  {
+    pattern: pattern(`the (?:total|amount) doubles()`),
+    step: "multiply",
+    apply: (total) => total * 2,
+  },
+  {
+    pattern: pattern(`the (?:total|amount) is multiplied by ${number}`),
+    step: "multiply",
+    apply: (total, by) => total * by,
+  },
+  {
+    pattern: pattern(
+      `the (?:total|amount) is split (?:equally )?into ${number} (?:equal )?parts and one (?:part )?is kept`,
+    ),
+    step: "divide",
+    apply: (total, parts) => total / parts,
+  },
+  {
+    pattern: pattern(
+      `(?:pays|costs|paid)${gap}${number} (?:euros |dollars |pounds )?(?:more|extra|in addition|for delivery)|${number} more${gap}(?:are added|arrive|come in|is added)|(?:finds?|gets?|gains?|receives?|buys?) ${number} more|in ${number} years`,
+    ),
+    step: "add",
+    apply: (total, amount) => total + amount,
+  },
+  {
+    pattern: pattern(
+      `${number}${gap}(?:are|is) (?:given away|taken away|taken out|used up|lost|eaten|removed|saved with a coupon)|(?:gives? away|loses?|uses|eats?|sells|spends) ${number}|${number} years ago`,
+    ),
+    step: "subtract",
+    apply: (total, amount) => total - amount,
+  },
 ];
 
 const question = /\bhow (?:many|much|far|old|long)\b|\bwhat (?:is|are|does|will)\b|\?/i;
@@ -71,7 +148,9 @@ function follow(opening: Opening, match: RegExpExecArray, text: string): Item | 
 }
 
 function numbersOf(match: RegExpExecArray): number[] {
-  return match.slice(1).flatMap((group) => (group === undefined || group === "" ? [] : [Number(group)]));
+  return match
+    .slice(1)
+    .flatMap((group) => (group === undefined || group === "" ? [] : [Number(group)]));
 }
 
 function pattern(source: string): RegExp {

@@ -40,26 +40,40 @@ test("a mode instruction after the question changes nothing about the item", () 
 
 test("generated items are read back with the steps they were written with", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 1_000_000 }), fc.constantFrom(...families), fc.integer({ min: 0, max: generatedStepsMax }), (seed, family, steps) => {
-      const item = generateItem(seed, family, steps);
-      expect(item.steps.length).toBe(Math.max(1, steps));
-      expect(item.trivial).toBe(steps === 0);
-      expect(item.difficulty).toBeGreaterThanOrEqual(0);
-      expect(item.difficulty).toBeLessThanOrEqual(1);
-      expect(generateItem(seed, family, steps)).toEqual(item);
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: 1_000_000 }),
+      fc.constantFrom(...families),
+      fc.integer({ min: 0, max: generatedStepsMax }),
+      (seed, family, steps) => {
+        const item = generateItem(seed, family, steps);
+        expect(item.steps.length).toBe(Math.max(1, steps));
+        expect(item.trivial).toBe(steps === 0);
+        expect(item.difficulty).toBeGreaterThanOrEqual(0);
+        expect(item.difficulty).toBeLessThanOrEqual(1);
+        expect(generateItem(seed, family, steps)).toEqual(item);
+      },
+    ),
     { seed: 20_261, numRuns: 400 },
   );
 });
 
 test("further steps make an item harder", () => {
   for (const family of families) {
-    expect(generateItem(5, family, 6).difficulty).toBeGreaterThan(generateItem(5, family, 2).difficulty);
+    expect(generateItem(5, family, 6).difficulty).toBeGreaterThan(
+      generateItem(5, family, 2).difficulty,
+    );
   }
 });
 
 test("no text exhausts the readers", () => {
-  for (const text of ["(".repeat(50_000), "1+".repeat(50_000), "x".repeat(50_000), "= ".repeat(20_000), `${"3 km and ".repeat(10_000)}?`, "buys ".repeat(20_000)]) {
+  for (const text of [
+    "(".repeat(50_000),
+    "1+".repeat(50_000),
+    "x".repeat(50_000),
+    "= ".repeat(20_000),
+    `${"3 km and ".repeat(10_000)}?`,
+    "buys ".repeat(20_000),
+  ]) {
     expect(() => recogniseItem(`What is ${text}`)).not.toThrow();
   }
 });

@@ -1,6 +1,4 @@
 // Every misbehaviour, observed on the wire where a gateway would meet it.
-import { once } from "node:events";
-import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { answerChat, createEngine } from "../../simulator/engine.ts";
 import { completeSettings, noLatency } from "../../simulator/settings.ts";
@@ -39,7 +37,8 @@ async function readToTheEnd(response: Response): Promise<{ text: string; broke: 
 
 /** Until the simulator has noticed how its newest exchange ended. */
 async function ending(): Promise<string | undefined> {
-  while (simulator.requests.at(-1)?.ended === "open") await new Promise((resolve) => setImmediate(resolve));
+  while (simulator.requests.at(-1)?.ended === "open")
+    await new Promise((resolve) => setImmediate(resolve));
   return simulator.requests.at(-1)?.ended;
 }
 
@@ -52,7 +51,14 @@ test.each([
   const response = await misbehave(name);
   expect(response.status).toBe(status);
   expect(response.headers.get("retry-after")).toBe(status === 429 ? "2" : null);
-  expect(await response.json()).toEqual({ error: { message: expect.any(String), type: expect.any(String), param: null, code: status === 400 ? null : expect.any(String) } });
+  expect(await response.json()).toEqual({
+    error: {
+      message: expect.any(String),
+      type: expect.any(String),
+      param: null,
+      code: status === 400 ? null : expect.any(String),
+    },
+  });
 });
 
 test("a marker, a header, a model's suffix and an order ask for the same", async () => {
@@ -60,8 +66,13 @@ test("a marker, a header, a model's suffix and an order ask for the same", async
   expect((await post(simulator.url, plain)).status).toBe(200);
   expect((await post(simulator.url, chatBody(`[[sim:error-500]] ${question}`))).status).toBe(500);
   expect((await post(simulator.url, plain, { "x-sim-misbehave": "error-500" })).status).toBe(500);
-  expect((await post(simulator.url, chatBody(question, { model: "sim-mid!error-500" }))).status).toBe(500);
-  const order = await fetch(`${simulator.url}/sim/misbehave`, { method: "POST", body: JSON.stringify({ model: "sim-mid", name: "error-500", times: 1 }) });
+  expect(
+    (await post(simulator.url, chatBody(question, { model: "sim-mid!error-500" }))).status,
+  ).toBe(500);
+  const order = await fetch(`${simulator.url}/sim/misbehave`, {
+    method: "POST",
+    body: JSON.stringify({ model: "sim-mid", name: "error-500", times: 1 }),
+  });
   expect(order.status).toBe(200);
   expect((await post(simulator.url, chatBody(question, { model: "sim-small" }))).status).toBe(200);
   expect((await post(simulator.url, plain)).status).toBe(500);
@@ -69,19 +80,30 @@ test("a marker, a header, a model's suffix and an order ask for the same", async
 });
 
 test("a suffix does not change which model answers", async () => {
-  const response = await post(simulator.url, chatBody(question, { model: "sim-large!crlf", stream: true }));
+  const response = await post(
+    simulator.url,
+    chatBody(question, { model: "sim-large!crlf", stream: true }),
+  );
   expect(eventsOf(await response.text()).events[0]).toMatchObject({ model: "sim-large" });
 });
 
 test("`*1` fails once for each model and then behaves, until a reset", async () => {
-  const statuses = async (model: string): Promise<number> => (await post(simulator.url, chatBody(`${question} [[sim:error-500*1]]`, { model }))).status;
-  expect([await statuses("sim-mid"), await statuses("sim-mid"), await statuses("sim-small"), await statuses("sim-small")]).toEqual([500, 200, 500, 200]);
+  const statuses = async (model: string): Promise<number> =>
+    (await post(simulator.url, chatBody(`${question} [[sim:error-500*1]]`, { model }))).status;
+  expect([
+    await statuses("sim-mid"),
+    await statuses("sim-mid"),
+    await statuses("sim-small"),
+    await statuses("sim-small"),
+  ]).toEqual([500, 200, 500, 200]);
   simulator.reset();
   expect(await statuses("sim-mid")).toBe(500);
 });
 
 test("a marker scoped to a model spares the others", async () => {
-  const statuses = async (model: string): Promise<number> => (await post(simulator.url, chatBody(`${question} [[sim:sim-small=error-500]]`, { model }))).status;
+  const statuses = async (model: string): Promise<number> =>
+    (await post(simulator.url, chatBody(`${question} [[sim:sim-small=error-500]]`, { model })))
+      .status;
   expect([await statuses("sim-small"), await statuses("sim-mid")]).toEqual([500, 200]);
 });
 
@@ -93,14 +115,21 @@ test("a marker leaves the answer as it was", async () => {
 
 test("slow-first-byte waits before its headers, as long as it is told", async () => {
   const engine = createEngine(completeSettings(noLatency));
-  const waitOf = (name: string): number => answerChat(engine, 0, chatBody(`${question} [[sim:${name}]]`), "").beforeHeadersMs;
-  expect([waitOf("slow-first-byte(1500)"), waitOf("slow-first-byte"), waitOf("crlf")]).toEqual([1_500, 5_000, 0]);
+  const waitOf = (name: string): number =>
+    answerChat(engine, 0, chatBody(`${question} [[sim:${name}]]`), "").beforeHeadersMs;
+  expect([waitOf("slow-first-byte(1500)"), waitOf("slow-first-byte"), waitOf("crlf")]).toEqual([
+    1_500, 5_000, 0,
+  ]);
   expect((await misbehave("slow-first-byte(20)")).status).toBe(200);
 });
 
 test("silent never sends headers, and notices when the client leaves", async () => {
   const leaving = new AbortController();
-  const asked = fetch(`${simulator.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(chatBody(`${question} [[sim:silent]]`)), signal: leaving.signal });
+  const asked = fetch(`${simulator.url}/v1/chat/completions`, {
+    method: "POST",
+    body: JSON.stringify(chatBody(`${question} [[sim:silent]]`)),
+    signal: leaving.signal,
+  });
   while (simulator.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
   leaving.abort();
   await expect(asked).rejects.toThrow();
@@ -109,10 +138,15 @@ test("silent never sends headers, and notices when the client leaves", async () 
 
 test("stall sends some content and then nothing, until the client leaves", async () => {
   const leaving = new AbortController();
-  const response = await fetch(`${simulator.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(chatBody(`${question} [[sim:stall]]`, streaming)), signal: leaving.signal });
+  const response = await fetch(`${simulator.url}/v1/chat/completions`, {
+    method: "POST",
+    body: JSON.stringify(chatBody(`${question} [[sim:stall]]`, streaming)),
+    signal: leaving.signal,
+  });
   const reader = response.body?.getReader();
   let text = "";
-  while (!/"content":"[^"]/.test(text)) text += new TextDecoder().decode((await reader?.read())?.value);
+  while (!/"content":"[^"]/.test(text))
+    text += new TextDecoder().decode((await reader?.read())?.value);
   expect(text).not.toContain("[DONE]");
   expect(simulator.requests.at(-1)?.ended).toBe("open");
   leaving.abort();
@@ -133,14 +167,19 @@ test("cut-early destroys it after the headers, before any content", async () => 
   expect(await readToTheEnd(response)).toEqual({ text: "", broke: true });
 });
 
-test.each(["cut", "error-mid-stream"])("%s breaks a body that is not streamed off in the middle", async (name) => {
-  const { text, broke } = await readToTheEnd(await misbehave(name, {}));
-  expect(broke).toBe(true);
-  expect(text.startsWith('{"id"')).toBe(true);
-});
+test.each(["cut", "error-mid-stream"])(
+  "%s breaks a body that is not streamed off in the middle",
+  async (name) => {
+    const { text, broke } = await readToTheEnd(await misbehave(name, {}));
+    expect(broke).toBe(true);
+    expect(text.startsWith('{"id"')).toBe(true);
+  },
+);
 
 test("broken-json breaks one line and only one", async () => {
-  const lines = (await (await misbehave("broken-json")).text()).split("\n\n").filter((line) => line.startsWith("data: {"));
+  const lines = (await (await misbehave("broken-json")).text())
+    .split("\n\n")
+    .filter((line) => line.startsWith("data: {"));
   const broken = lines.filter((line) => {
     try {
       JSON.parse(line.slice(6));
@@ -157,7 +196,9 @@ test("broken-json breaks one line and only one", async () => {
 test("error-in-200 says 200 and then an error, streamed or not", async () => {
   const streamed = await misbehave("error-in-200");
   expect(streamed.status).toBe(200);
-  expect(eventsOf(await streamed.text()).events).toEqual([{ error: expect.objectContaining({ type: "server_error" }) }]);
+  expect(eventsOf(await streamed.text()).events).toEqual([
+    { error: expect.objectContaining({ type: "server_error" }) },
+  ]);
   const whole = await misbehave("error-in-200", {});
   expect(whole.status).toBe(200);
   expect(await whole.json()).toHaveProperty("error.code", "engine_error");
@@ -167,7 +208,9 @@ test("error-mid-stream comes after content and replaces the end", async () => {
   const { events } = await streamOf("error-mid-stream");
   expect(joinField(events, "content")).not.toBe("");
   expect(events.at(-1)).toHaveProperty("error");
-  expect(events.some((event) => event.choices?.some((choice) => choice.finish_reason !== null))).toBe(false);
+  expect(
+    events.some((event) => event.choices?.some((choice) => choice.finish_reason !== null)),
+  ).toBe(false);
 });
 
 test("no-usage leaves the usage out, streamed or not", async () => {
@@ -177,7 +220,9 @@ test("no-usage leaves the usage out, streamed or not", async () => {
 });
 
 test("lying-usage claims far more than was sent and than was allowed", async () => {
-  const told = (await (await misbehave("lying-usage", { max_completion_tokens: 50 })).json()) as { usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number } };
+  const told = (await (await misbehave("lying-usage", { max_completion_tokens: 50 })).json()) as {
+    usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
+  };
   expect(told.usage.prompt_tokens).toBeGreaterThan(1_000);
   expect(told.usage.completion_tokens).toBeGreaterThan(1_000);
   expect(told.usage.total_tokens).toBe(told.usage.prompt_tokens + told.usage.completion_tokens);
@@ -190,10 +235,13 @@ test("no-done ends cleanly without its mark", async () => {
 });
 
 test("ignored-knobs thinks and runs on whatever it was told", async () => {
-  const { events } = await streamOf("ignored-knobs", { chat_template_kwargs: { enable_thinking: false }, max_completion_tokens: 8 });
+  const { events } = await streamOf("ignored-knobs", {
+    chat_template_kwargs: { enable_thinking: false },
+    max_completion_tokens: 8,
+  });
   expect(joinField(events, "reasoning_content").length).toBeGreaterThan(100);
-  expect(events.at(-1)).toHaveProperty("usage.completion_tokens");
-  expect((events.at(-1)?.usage as { completion_tokens: number }).completion_tokens).toBeGreaterThan(8);
+  const usage = events.at(-1)?.usage as { completion_tokens: number };
+  expect(usage.completion_tokens).toBeGreaterThan(8);
 });
 
 test.each([
@@ -201,65 +249,39 @@ test.each([
   ["reasoning", "reasoning"],
 ] as const)("%s puts the thinking into %s, streamed or not", async (name, field) => {
   const { events } = await streamOf(name, { reasoning_effort: "medium" });
-  const body = (await (await misbehave(name, { reasoning_effort: "medium" })).json()) as { choices: { message: Record<string, string> }[] };
+  const body = (await (await misbehave(name, { reasoning_effort: "medium" })).json()) as {
+    choices: { message: Record<string, string> }[];
+  };
   expect(joinField(events, field)).toMatch(/^First I need to/);
   expect(body.choices[0]?.message[field]).toBe(joinField(events, field));
   expect(body.choices[0]?.message["content"]).toBe(joinField(events, "content"));
 });
 
-test.each(["think-tags", "split-tags"])("%s puts the thinking into the content, between tags", async (name) => {
-  const { events } = await streamOf(name, { reasoning_effort: "medium" });
-  expect(joinField(events, "content")).toMatch(/^<think>\nFirst I need to [\s\S]+\n<\/think>\n\n[\s\S]*Answer: /);
-  expect(joinField(events, "reasoning_content")).toBe("");
-  const parts = events.flatMap((event) => event.choices ?? []).map((choice) => choice.delta["content"]);
-  expect(parts.some((part) => typeof part === "string" && part.includes("<think>"))).toBe(name === "think-tags");
-});
+test.each(["think-tags", "split-tags"])(
+  "%s puts the thinking into the content, between tags",
+  async (name) => {
+    const { events } = await streamOf(name, { reasoning_effort: "medium" });
+    expect(joinField(events, "content")).toMatch(
+      /^<think>\nFirst I need to [\s\S]+\n<\/think>\n\n[\s\S]*Answer: /,
+    );
+    expect(joinField(events, "reasoning_content")).toBe("");
+    const parts = events
+      .flatMap((event) => event.choices ?? [])
+      .map((choice) => choice.delta["content"]);
+    expect(parts.some((part) => typeof part === "string" && part.includes("<think>"))).toBe(
+      name === "think-tags",
+    );
+  },
+);
 
 test("crlf ends lines with both characters, and the events are the same", async () => {
   const text = await (await misbehave("crlf")).text();
   expect(text.replaceAll("\r\n", "").includes("\n")).toBe(false);
-  expect(joinField(eventsOf(text).events, "content")).toBe(joinField((await streamOf("comments")).events, "content"));
+  expect(joinField(eventsOf(text).events, "content")).toBe(
+    joinField((await streamOf("comments")).events, "content"),
+  );
 });
 
 test("comments stand between events", async () => {
   expect(await (await misbehave("comments")).text()).toMatch(/\n\n: still here\n\ndata: /);
-});
-
-/** The sizes of HTTP chunks and their bytes: what was one write stays one chunk. */
-async function rawChunks(name: string): Promise<Buffer[]> {
-  const body = JSON.stringify(chatBody(`${question} Answer with only the final answer. [[sim:${name}]]`, { stream: true }));
-  const socket = connect(simulator.port, "127.0.0.1");
-  socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: sim\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-  const received: Buffer[] = [];
-  socket.on("data", (data: Buffer) => received.push(data));
-  await once(socket, "close");
-  let rest = Buffer.concat(received);
-  rest = rest.subarray(rest.indexOf("\r\n\r\n") + 4);
-  const chunks: Buffer[] = [];
-  for (;;) {
-    const lineEnd = rest.indexOf("\r\n");
-    const size = Number.parseInt(rest.subarray(0, lineEnd).toString(), 16);
-    if (!(size > 0)) return chunks;
-    chunks.push(rest.subarray(lineEnd + 2, lineEnd + 2 + size));
-    rest = rest.subarray(lineEnd + 2 + size + 2);
-  }
-}
-
-function endsInsideCharacter(bytes: Buffer): boolean {
-  return bytes.toString().endsWith("\ufffd");
-}
-
-test("split-utf8 really ends writes inside characters, and the whole is sound", async () => {
-  const chunks = await rawChunks("split-utf8");
-  expect(chunks.filter(endsInsideCharacter).length).toBeGreaterThanOrEqual(5);
-  const whole = Buffer.concat(chunks).toString();
-  expect(whole).not.toContain("\ufffd");
-  expect(joinField(eventsOf(whole).events, "content")).toMatch(/^Voilà ✓ 数学 😀\n/);
-  expect((await rawChunks("comments")).some(endsInsideCharacter)).toBe(false);
-});
-
-test("one-byte writes each byte alone, up to its bound", async () => {
-  const chunks = await rawChunks("one-byte");
-  expect(chunks.every((chunk) => chunk.length === 1)).toBe(true);
-  expect(eventsOf(Buffer.concat(chunks).toString()).done).toBe(true);
 });
