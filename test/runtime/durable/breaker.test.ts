@@ -1,5 +1,5 @@
 // The breaker's object inside workerd: its state outlives eviction, and one upstream's is not another's.
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { breakerOf } from "../../../durable/reach.ts";
@@ -90,6 +90,20 @@ describe("a breaker", () => {
     await breaker.permit(SETTINGS);
     expect(await breaker.report(false, SETTINGS)).toEqual({ state: "open" });
     expect(await breaker.permit(SETTINGS)).toMatchObject({ permitted: false, retryInMs: 10_000 });
+  });
+
+  it("writes nothing while its circuit stays closed, and writes when it changes", async () => {
+    const stored = (): Promise<unknown> =>
+      runInDurableObject<DurableObject, unknown>(
+        env.BREAKER.getByName("upstream:quiet"),
+        (_, { storage }) => storage.get("data"),
+      );
+    const breaker = breakerOf(env.BREAKER, "quiet");
+    await breaker.permit(SETTINGS);
+    await breaker.report(true, SETTINGS);
+    expect(await stored()).toBeUndefined();
+    await breaker.report(false, SETTINGS);
+    expect(await stored()).toEqual({ circuit: { kind: "closed", failedAtMs: [clock.nowMs] } });
   });
 
   it("is found by an id that looks like an object's own", async () => {

@@ -2,7 +2,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Balance } from "../../../durable/ledger.ts";
-import type { HoldAnswer } from "../../../policies/account.ts";
+import type { HoldAnswer, HoldRequest } from "../../../policies/account.ts";
 import {
   dump,
   holdRequest,
@@ -156,17 +156,43 @@ describe("hold", () => {
     const ledger = openLedger("hold-mismatch");
     await ledger.hold(holdRequest("a"));
     const before = await dump(ledger);
-    for (const changes of [
-      { ttlMs: 1_000 },
+    const changes: Partial<HoldRequest>[] = [
       { requestId: "other" },
-      { offers: [offer({ inputTokens: 101 })] },
-    ]) {
-      expect(await ledger.hold(holdRequest("a", changes))).toEqual({
-        kind: "mismatch",
-        callId: "a",
-      });
+      { keyId: "other" },
+      { policyVersion: "other" },
+      { variant: "other" },
+      { requests: 0 },
+      { ttlMs: 1_000 },
+      { limits: [tokenLimit(1_000)] },
+      { offers: [offer(), offer()] },
+      ...[
+        { rung: 1 },
+        { arm: "other" },
+        { strategies: [] },
+        { inputTokens: 101 },
+        { outputTokens: 401 },
+        { outputTokensMin: 65 },
+        { priceVersion: null },
+        { inputNanosPerMtok: 1 },
+        { outputNanosPerMtok: 1 },
+        { cachedInputNanosPerMtok: 1 },
+      ].map((change) => ({ offers: [offer(change)] })),
+    ];
+    for (const change of changes) {
+      const answer = await ledger.hold(holdRequest("a", change));
+      expect(answer, JSON.stringify(change)).toEqual({ kind: "mismatch", callId: "a" });
     }
     expect(await dump(ledger)).toBe(before);
+  });
+
+  it("does not mind in which order the same arguments are written", async () => {
+    const ledger = openLedger("hold-order");
+    const request = holdRequest("a");
+    const first = await ledger.hold(request);
+    const turned = Object.fromEntries(
+      Object.entries(request).toReversed(),
+    ) as unknown as HoldRequest;
+    expect(await ledger.hold(turned)).toEqual(first);
   });
 
   it("admits exactly ten of a hundred parallel holds when there is room for ten", async () => {
