@@ -6,6 +6,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { noLatency } from "../simulator/settings.ts";
+import { startSimulator } from "../simulator/simulator.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
 /** A build, a simulator and workerd, beside other tests on two cores. */
@@ -67,6 +69,23 @@ it("keeps its key and what was spent across a restart", async () => {
   const file = join(stateFolder, "demo-key");
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(await readFile(file, "utf8")).toBe(`${key}\n`);
+});
+
+it("fronts the engine that it is told, with its key", async () => {
+  const engine = await startSimulator(noLatency);
+  const run = start({
+    UPSTREAM_BASE_URL: engine.url,
+    UPSTREAM_MODEL: "sim-mid",
+    UPSTREAM_API_KEY: "sk-upstream",
+  });
+  await untilGreeted(run);
+  await ask(readKey(run));
+  await end(run, "SIGTERM");
+  await engine.close();
+  expect(run.output()).toContain(`in front of sim-mid at ${engine.url}/v1`);
+  expect(engine.requests.map(({ headers }) => headers["authorization"])).toContain(
+    "Bearer sk-upstream",
+  );
 });
 
 it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
