@@ -14,14 +14,17 @@ const LF = 10;
 const CR = 13;
 
 export class SseSplitter {
+  /** What no blank line has closed yet. */
   #held: Uint8Array = new Uint8Array(0);
+  /** Where `#held` lies when it was gathered from several chunks; it has room behind, so that a chunk is copied once. */
+  #store: Uint8Array | null = null;
   /** How far `#held` was searched already, so that many small chunks do not cost a search each of the whole. */
   #searched = 0;
   readonly #decoder = new TextDecoder();
 
   /** The events that are complete now. Throws never; `isOverfull` says when an event outgrew its bound. */
   push(chunk: Uint8Array): SseEvent[] {
-    this.#held = this.#held.length === 0 ? chunk : join(this.#held, chunk);
+    this.#append(chunk);
     const events: SseEvent[] = [];
     let start = 0;
     for (;;) {
@@ -45,8 +48,29 @@ export class SseSplitter {
   rest(): SseEvent | null {
     const rest = this.#held;
     this.#held = new Uint8Array(0);
+    this.#store = null;
     this.#searched = 0;
     return rest.length === 0 ? null : this.#event(rest);
+  }
+
+  #append(chunk: Uint8Array): void {
+    if (this.#held.length === 0) {
+      this.#held = chunk;
+      this.#store = null;
+      return;
+    }
+    const start = this.#held.byteOffset;
+    const length = this.#held.length + chunk.length;
+    if (this.#store === null || start + length > this.#store.length) {
+      // Twice the need, so that tiny chunks cost no copy of the whole each. Events given out keep the old bytes.
+      this.#store = new Uint8Array(length * 2);
+      this.#store.set(this.#held, 0);
+      this.#store.set(chunk, this.#held.length);
+      this.#held = this.#store.subarray(0, length);
+      return;
+    }
+    this.#store.set(chunk, start + this.#held.length);
+    this.#held = this.#store.subarray(start, start + length);
   }
 
   #event(bytes: Uint8Array): SseEvent {
@@ -81,13 +105,6 @@ function dataOf(text: string): string | null {
     data = data === null ? value : `${data}\n${value}`;
   }
   return data;
-}
-
-function join(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(left.length + right.length);
-  joined.set(left, 0);
-  joined.set(right, left.length);
-  return joined;
 }
 
 const encoder = new TextEncoder();

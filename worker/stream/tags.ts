@@ -5,6 +5,9 @@ export interface Piece {
   readonly text: string;
 }
 
+/** White space that is awaited before a tag: models write a line break or two, never a page. */
+const LEADING_SPACE_MAX = 64;
+
 /**
  * Splits text at `open` ... `close`. Only a tag at the very start opens (white space before it is allowed): later in
  * an answer the same characters are the answer's own, say in an essay about markup.
@@ -24,7 +27,9 @@ export class TagSplitter {
     this.#held += text;
     if (this.#state === "start") {
       const trimmed = this.#held.trimStart();
-      if (trimmed.startsWith(this.#open)) {
+      if (this.#held.length - trimmed.length > LEADING_SPACE_MAX) {
+        this.#state = "outside";
+      } else if (trimmed.startsWith(this.#open)) {
         this.#state = "inside";
         this.#held = trimmed.slice(this.#open.length);
       } else if (this.#open.startsWith(trimmed)) {
