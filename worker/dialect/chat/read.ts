@@ -1,4 +1,5 @@
 // Reads a chat-completions body by hand: only the fields that a decision needs, each fault naming its field and its mend.
+import { faultPosition } from "../../stream/json-fault.ts";
 import { members } from "../../stream/json-text.ts";
 import type { Ask, ReadAsk } from "../dialect.ts";
 
@@ -10,12 +11,23 @@ const ANSWERS_MAX = 128;
 /** Far above any model's output; catches milliseconds or bytes sent by mistake. */
 const OUTPUT_TOKENS_MAX = 10_000_000;
 
+/** Fields that templates write into the prompt. One that is missing here would be read by a model and held by nobody. */
+const READ_BY_MODELS: ReadonlySet<string> = new Set([
+  "messages",
+  "tools",
+  "functions",
+  "response_format",
+  "documents",
+  "chat_template",
+  "chat_template_kwargs",
+]);
+
 export function readChat(body: string): ReadAsk {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
-  } catch (error) {
-    return malformed(body, error);
+  } catch {
+    return malformed(body);
   }
   if (!isFields(parsed)) return fault("body", "must be a JSON object with `model` and `messages`");
   const spans = members(body);
@@ -41,10 +53,11 @@ export function readChat(body: string): ReadAsk {
   if (effort !== null && typeof effort !== "string")
     return fault("reasoning_effort", "must be a string such as `low`");
 
-  const sized = (key: string): number => {
-    const span = spans.find((member) => member.key === key);
-    return span === undefined ? 0 : byteLength(body.slice(span.valueStart, span.valueEnd));
-  };
+  const readable = spans.filter(({ key }) => READ_BY_MODELS.has(key));
+  const readableBytes = readable.reduce(
+    (sum, { valueStart, valueEnd }) => sum + byteLength(body.slice(valueStart, valueEnd)),
+    0,
+  );
   const ask: Ask = {
     model,
     isStream: stream,
@@ -69,11 +82,7 @@ export function readChat(body: string): ReadAsk {
     isToolResult: conversation.isToolResult,
     conversationSeed: conversation.conversationSeed,
     unseenParts: conversation.unseenParts,
-    inputBytes:
-      Math.max(0, sized("messages") - conversation.encodedChars) +
-      sized("tools") +
-      sized("functions") +
-      sized("response_format"),
+    inputBytes: readableBytes - conversation.encodedChars,
     wire: body,
   };
   return { kind: "read", ask };
@@ -153,22 +162,26 @@ function readContent(content: unknown): Content | null {
       texts.push(text);
     } else if (type !== "text" && type !== "refusal") {
       unseenParts += 1;
-      encodedChars += longStrings(part);
+      encodedChars += encodedLength(part);
     }
   }
   return { text: texts.join("\n"), unseenParts, encodedChars };
 }
 
-/** Characters of the strings in a part: its picture, sound or file stands one level down, or at the top. */
-function longStrings(part: Fields): number {
+/** Characters of a part's encoded strings: its picture, sound or file stands one level down, or at the top. */
+function encodedLength(part: Fields): number {
   let chars = 0;
   for (const value of Object.values(part)) {
-    if (typeof value === "string") chars += value.length;
-    else if (isFields(value))
-      for (const inner of Object.values(value))
-        if (typeof inner === "string") chars += inner.length;
+    for (const inner of isFields(value) ? Object.values(value) : [value]) {
+      if (typeof inner === "string" && isEncoded(inner)) chars += inner.length;
+    }
   }
   return chars;
+}
+
+/** Base64 and URLs hold neither spaces nor letters beyond ASCII. Other text in a part, such as thinking, is read as text. */
+function isEncoded(text: string): boolean {
+  return !/[^\x21-\x7e]/.test(text);
 }
 
 function readNumbers(
@@ -232,17 +245,15 @@ function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
 
-function malformed(body: string, error: unknown): ReadAsk {
-  const detail = error instanceof Error ? error.message : "";
-  // V8 writes the place into its message; where it does not, the text ended too early.
-  const place = /position (\d+)/.exec(detail)?.[1];
-  const position = place === undefined ? body.length : Number(place);
+function malformed(body: string): ReadAsk {
   if (body.trim() === "") return { kind: "malformed-json", position: 0, detail: "it is empty" };
-  const found =
-    position >= body.length
+  const position = faultPosition(body);
+  const found = body.codePointAt(position);
+  const detail =
+    found === undefined
       ? "it ends too early"
-      : `unexpected ${JSON.stringify(body.charAt(position))}`;
-  return { kind: "malformed-json", position, detail: found };
+      : `unexpected ${JSON.stringify(String.fromCodePoint(found))}`;
+  return { kind: "malformed-json", position, detail };
 }
 
 function fault(field: string, problem: string): Fault {
