@@ -10,6 +10,11 @@ const PRIVILEGED = [
   "bootstrap_host",
   "bootstrap_port",
   "bootstrap_room",
+  "extra_key",
+  "session_params",
+  "data_parallel_rank",
+  "routed_dp_rank",
+  "disagg_prefill_dp_rank",
 ];
 
 export interface WireOrder {
@@ -82,10 +87,11 @@ function noteEdits(body: string, notes: readonly string[]): Edit[] {
   if (messages === undefined) return [];
   for (const { start } of elements(body, messages.valueStart).toReversed()) {
     const fields = members(body, start);
-    const role = fields.find(({ key }) => key === "role");
+    // Of a key that stands twice, engines take the last, as JSON.parse does.
+    const role = fields.findLast(({ key }) => key === "role");
     if (role === undefined || JSON.parse(body.slice(role.valueStart, role.valueEnd)) !== "user")
       continue;
-    const content = fields.find(({ key }) => key === "content");
+    const content = fields.findLast(({ key }) => key === "content");
     if (content === undefined) return [];
     if (body[content.valueStart] === '"') {
       // Inside the string, before its closing quote.

@@ -1,0 +1,392 @@
+// Bodies as nobody should send them, and what the gateway promises of each: it is refused in words, or it goes out
+// changed only where it must. The promises are checked with a splitter of their own, not with the code under test.
+import { isDeepStrictEqual } from "node:util";
+import { chat } from "../../../worker/dialect/chat.ts";
+import { writeWire, type WireOrder } from "../../../worker/upstream/wire/write.ts";
+import type { Chance } from "./fuzz-chance.ts";
+
+export const PRIVILEGED = [
+  "cache_salt",
+  "priority",
+  "kv_transfer_params",
+  "bootstrap_host",
+  "bootstrap_port",
+  "bootstrap_room",
+  "extra_key",
+  "session_params",
+  "data_parallel_rank",
+  "routed_dp_rank",
+  "disagg_prefill_dp_rank",
+];
+
+const CAPS = ["max_tokens", "max_completion_tokens"];
+const NUMBERS = [
+  "0",
+  "-0",
+  "1.0",
+  "1e-7",
+  "1E+2",
+  "12345678901234567890",
+  "0.1000",
+  "-3.5e10",
+  "7",
+];
+const STRINGS = [
+  '""',
+  '"x"',
+  String.raw`"\\"`,
+  String.raw`"\\\\\""`,
+  String.raw`"a\"b\"]}{["`,
+  String.raw`"\ud83d\ude00 \u0000 \/"`,
+  '"caf\u00e9 \u2028 \u{1f600} {\\"model\\":1}"',
+  JSON.stringify("\\".repeat(50)),
+  JSON.stringify('"\\'.repeat(40)),
+];
+const SPACES = ["", "", "", " ", "\n", "\t", "\r\n  "];
+const KEYS = [
+  "temperature",
+  "stop",
+  "logit_bias",
+  "user",
+  "seed",
+  "tool_choice",
+  "x",
+  "",
+  "__proto__",
+  "constructor",
+  "toString",
+  'a"b',
+  "\\",
+  "n",
+  "stream",
+  "stream_options",
+  "response_format",
+  "tools",
+  "reasoning_effort",
+  ...CAPS,
+  ...PRIVILEGED,
+];
+
+/** A body: most are JSON and nearly right, some are torn. */
+export function fuzzBody(chance: Chance): string {
+  const space = (): string => chance.pick(SPACES);
+  const entries: string[] = [];
+  const put = (key: string, value: string): void => {
+    entries.push(`${space()}${spell(key, chance)}${space()}:${space()}${value}${space()}`);
+  };
+  const used = new Set(["model", "messages"]);
+  for (let left = chance.whole(8); left > 0; left -= 1) {
+    const key = chance.pick(KEYS);
+    if (used.has(key) && !chance.once(30)) continue;
+    used.add(key);
+    put(key, fieldValue(key, chance));
+  }
+  const messages = `[${Array.from({ length: 1 + chance.whole(4) }, () => space() + message(chance) + space()).join(",")}]`;
+  entries.splice(
+    chance.whole(entries.length + 1),
+    0,
+    `${space()}${spell("model", chance)}:${space()}"auto"`,
+  );
+  entries.splice(
+    chance.whole(entries.length + 1),
+    0,
+    `${spell("messages", chance)}${space()}:${messages}`,
+  );
+  const body = `${space()}{${entries.join(",")}${space()}}${space()}`;
+  return chance.once(4) ? tear(body, chance) : body;
+}
+
+function fieldValue(key: string, chance: Chance): string {
+  if (chance.once(12)) return "null";
+  if (chance.once(12)) return json(chance, 2);
+  if (CAPS.includes(key)) return chance.pick(["1", "64", "100.0", "1e3", "4096", "999999"]);
+  if (key === "n") return chance.pick(["1", "2", "128"]);
+  if (key === "stream") return chance.pick(["true", "false"]);
+  if (key === "stream_options")
+    return chance.pick([
+      '{"include_usage":true}',
+      '{ "include_usage" : false , "x":1.0 }',
+      "{}",
+      '{"a":[]}',
+    ]);
+  if (key === "reasoning_effort") return chance.pick(['"none"', '"xhigh"', '"low"']);
+  return json(chance, 3);
+}
+
+function message(chance: Chance): string {
+  const role = chance.pick(["user", "user", "assistant", "system", "tool"]);
+  const fields = [`${spell("role", chance)}:${chance.pick(SPACES)}"${role}"`];
+  if (!chance.once(15)) fields.push(`"content":${chance.pick(SPACES)}${content(chance)}`);
+  if (chance.once(8)) fields.push(`"name":${json(chance, 1)}`);
+  if (chance.once(25)) fields.push(`"role":"user"`);
+  if (chance.once(25)) fields.push(`"content":${content(chance)}`);
+  if (chance.once(2)) fields.reverse();
+  return `{${fields.join(`${chance.pick(SPACES)},${chance.pick(SPACES)}`)}}`;
+}
+
+function content(chance: Chance): string {
+  if (chance.once(10)) return "null";
+  if (!chance.once(3)) return chance.pick(STRINGS);
+  const parts = Array.from({ length: chance.whole(4) }, () =>
+    chance.pick([
+      `{"type":"text","text":${chance.pick(STRINGS)}}`,
+      `{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}`,
+      `{"type":"thinking","thinking":${chance.pick(STRINGS)}}`,
+    ]),
+  );
+  return `[${chance.pick(SPACES)}${parts.join(",")}${chance.pick(SPACES)}]`;
+}
+
+function json(chance: Chance, depth: number): string {
+  const kind = depth === 0 ? chance.whole(3) : chance.whole(5);
+  if (kind === 0) return chance.pick(NUMBERS);
+  if (kind === 1) return chance.pick(STRINGS);
+  if (kind === 2) return chance.pick(["true", "false", "null"]);
+  const inner = Array.from(
+    { length: chance.whole(4) },
+    () => chance.pick(SPACES) + json(chance, depth - 1),
+  );
+  if (kind === 3) return `[${inner.join(",")}${chance.pick(SPACES)}]`;
+  // Keys are drawn from two, so that they often stand twice.
+  return `{${inner.map((value) => `${chance.pick(['"k"', '"\\u006b"', '"model"'])}:${value}`).join(",")}}`;
+}
+
+/** A key, now and then with an escape that means the same. */
+function spell(key: string, chance: Chance): string {
+  const plain = JSON.stringify(key);
+  if (key === "" || !/^[a-z_]+$/.test(key) || !chance.once(5)) return plain;
+  const at = chance.whole(key.length);
+  return `"${key.slice(0, at)}\\u${key.charCodeAt(at).toString(16).padStart(4, "0")}${key.slice(at + 1)}"`;
+}
+
+function tear(body: string, chance: Chance): string {
+  const at = chance.whole(body.length + 1);
+  switch (chance.whole(4)) {
+    case 0:
+      return body.slice(0, at);
+    case 1:
+      return body.slice(0, at) + body.slice(at + 1);
+    case 2:
+      return (
+        body.slice(0, at) +
+        chance.pick(['"', "\\", "}", "]", ",", "\0", "1", "nul", "\ud83d"]) +
+        body.slice(at)
+      );
+    default:
+      return body.slice(at);
+  }
+}
+
+export function fuzzOrder(chance: Chance): WireOrder {
+  return {
+    model: chance.pick(["small", 'odd "name"\\', "org/model"]),
+    isStream: chance.once(2),
+    asksUsage: chance.once(2),
+    outputTokens: chance.pick([1, 64, 1000, 100_000]),
+    capField: chance.pick(["max_tokens", "max_completion_tokens"] as const),
+    fields: chance.pick<Record<string, string>>([
+      {},
+      { temperature: "0.5" },
+      { cache_salt: '"ours"', chat_template_kwargs: '{"enable_thinking":false}' },
+    ]),
+    notes: chance.pick([[], [], ["Answer directly."], ['One "quoted" \\ line\n', "Two \u{1f600}"]]),
+  };
+}
+
+/** What is wrong with how a body was read and written; null when every promise is kept. */
+export function bodyProblem(body: string, order: WireOrder): string | null {
+  const read = chat.read(body);
+  const isJson = parses(body);
+  if (read.kind === "malformed-json") {
+    if (isJson) return "JSON was called malformed";
+    return read.position >= 0 && read.position <= body.length
+      ? null
+      : "its position is outside the body";
+  }
+  if (!isJson) return "what is not JSON was read";
+  if (read.kind === "invalid-field")
+    return read.field === "" && !body.includes('""') ? "a fault names no field" : null;
+  return wireProblem(body, writeWire(read.ask.wire, order), order);
+}
+
+/** What `out` changed in `body` that it should not have, or did not change that it should have. */
+export function wireProblem(body: string, out: string, order: WireOrder): string | null {
+  if (!parses(out)) return `what went out is not JSON: ${out}`;
+  const before = rawMembers(body);
+  const after = rawMembers(out);
+  const value = (key: string): string | undefined =>
+    after.find((member) => member.key === key)?.value;
+  const stood = (key: string): string | undefined =>
+    before.find((member) => member.key === key)?.value;
+
+  const forced: Readonly<Record<string, string>> = {
+    ...order.fields,
+    model: JSON.stringify(order.model),
+  };
+  for (const [key, text] of Object.entries(forced))
+    if (value(key) !== text) return `${key} is not as ordered`;
+  for (const key of PRIVILEGED) {
+    if (!(key in order.fields) && value(key) !== undefined) return `${key} got through`;
+  }
+  if (
+    String(order.isStream) !== (value("stream") ?? "false") &&
+    !(value("stream") === "null" && !order.isStream)
+  )
+    return "stream is not as ordered";
+  const usage = fieldsOf(value("stream_options"))["include_usage"];
+  if (order.isStream && order.asksUsage && usage !== true) return "usage was not asked for";
+  const wasBounded = CAPS.some((key) => stood(key) !== undefined && stood(key) !== "null");
+  for (const key of CAPS) {
+    const old = stood(key);
+    const now = value(key);
+    if (old !== undefined && old !== "null") {
+      const isFine =
+        Number(old) <= order.outputTokens ? now === old : Number(now) === order.outputTokens;
+      if (!isFine) return `${key} went from ${old} to ${now}`;
+    } else if (!wasBounded && key === order.capField && Number(now) !== order.outputTokens) {
+      return "no bound was set";
+    }
+  }
+
+  const touched = new Set([
+    ...Object.keys(forced),
+    ...PRIVILEGED,
+    ...CAPS,
+    "stream",
+    "stream_options",
+    "messages",
+  ]);
+  const untouched = (list: readonly RawMember[]): string[] =>
+    list
+      .filter(({ key }) => !touched.has(key))
+      .map(({ keyText, value: text }) => `${keyText}:${text}`);
+  if (!isDeepStrictEqual(untouched(before), untouched(after)))
+    return "a field that nobody had a reason to touch was changed";
+  const kept = before.filter(({ key }) => after.some((member) => member.key === key));
+  if (
+    !isDeepStrictEqual(
+      kept.map(({ key }) => key),
+      after.slice(0, kept.length).map(({ key }) => key),
+    )
+  )
+    return "the order of the fields was changed";
+  if (
+    kept.length === before.length &&
+    !masked(out, after, touched).startsWith(withoutClose(masked(body, before, touched)))
+  )
+    return "white space between the fields was changed";
+  return notesProblem(stood("messages") ?? "", value("messages") ?? "", order.notes);
+}
+
+/** Nothing but the notes may be added to the messages, and those only to the end of the last user turn. */
+function notesProblem(before: string, after: string, notes: readonly string[]): string | null {
+  const old = JSON.parse(before) as { role?: unknown; content?: unknown }[];
+  const index = old.findLastIndex(({ role }) => role === "user");
+  const content = old[index]?.content;
+  const isNoted = notes.length > 0 && (typeof content === "string" || Array.isArray(content));
+  if (!isNoted) return before === after ? null : "the messages were changed without a reason";
+  const text = notes.map((note) => `\n\n${note}`).join("");
+  const noted = Array.isArray(content)
+    ? [...(content as unknown[]), { type: "text", text: text.trimStart() }]
+    : `${content}${text}`;
+  const expected = old.map((message, at) =>
+    at === index ? { ...message, content: noted } : message,
+  );
+  if (!isDeepStrictEqual(JSON.parse(after), expected))
+    return "the notes do not stand at the end of the last user turn";
+  const added = after.length - before.length;
+  let start = 0;
+  while (start < before.length && before[start] === after[start]) start += 1;
+  return after.slice(0, start) + after.slice(start + added) === before ||
+    insertsOnce(before, after, added)
+    ? null
+    : "the messages differ by more than the notes";
+}
+
+/** The common prefix may run into the insertion, so every place before its end is tried. */
+function insertsOnce(before: string, after: string, added: number): boolean {
+  for (let at = 0; at <= before.length; at += 1) {
+    if (after.slice(0, at) + after.slice(at + added) === before) return true;
+  }
+  return false;
+}
+
+export interface RawMember {
+  readonly key: string;
+  readonly keyText: string;
+  readonly value: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The members of the object that is the whole text, by walking it character by character. */
+export function rawMembers(text: string): RawMember[] {
+  const found: RawMember[] = [];
+  let depth = 0;
+  let isInString = false;
+  let keyText: string | null = null;
+  let start = text.indexOf("{") + 1;
+  for (let at = text.indexOf("{"); at < text.length; at += 1) {
+    const unit = text.charAt(at);
+    if (isInString) {
+      if (unit === "\\") at += 1;
+      else if (unit === '"') isInString = false;
+      continue;
+    }
+    if (unit === '"') isInString = true;
+    else if (unit === "{" || unit === "[") depth += 1;
+    if (unit === ":" && depth === 1 && keyText === null) {
+      keyText = text.slice(start, at).trim();
+      start = at + 1;
+    }
+    if (depth === 1 && (unit === "," || unit === "}")) {
+      if (keyText !== null) {
+        const raw = text.slice(start, at);
+        const from = start + raw.length - raw.trimStart().length;
+        const value = raw.trim();
+        found.push({
+          key: JSON.parse(keyText) as string,
+          keyText,
+          value,
+          start: from,
+          end: from + value.length,
+        });
+      }
+      keyText = null;
+      start = at + 1;
+    }
+    if (unit === "}" || unit === "]") depth -= 1;
+  }
+  return found;
+}
+
+/** The text with the values of touched fields blanked out. */
+function masked(text: string, fields: readonly RawMember[], touched: ReadonlySet<string>): string {
+  let out = "";
+  let position = 0;
+  for (const { key, start, end } of fields) {
+    if (!touched.has(key)) continue;
+    out += `${text.slice(position, start)}#`;
+    position = end;
+  }
+  return out + text.slice(position);
+}
+
+function withoutClose(text: string): string {
+  return text.slice(0, text.lastIndexOf("}"));
+}
+
+function fieldsOf(text: string | undefined): Readonly<Record<string, unknown>> {
+  const value: unknown = text === undefined ? {} : JSON.parse(text);
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function parses(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    // That it does not parse is the answer.
+    return false;
+  }
+}
