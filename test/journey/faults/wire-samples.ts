@@ -1,0 +1,41 @@
+// Events of a chat-completions stream as an engine writes them, for scripts.
+
+/** An event in the usual framing. */
+export function sse(data: string): Buffer {
+  return Buffer.from(`data: ${data}\n\n`);
+}
+
+export function role(): string {
+  return choice({ role: "assistant", content: "" }, null);
+}
+
+export function chunk(text: string): string {
+  return choice({ content: text }, null);
+}
+
+export function finish(reason = "stop"): string {
+  return choice({}, reason);
+}
+
+/** The extra chunk of `include_usage`. */
+export function usageChunk(inputTokens: number, outputTokens: number): string {
+  return JSON.stringify({
+    ...HEAD,
+    choices: [],
+    usage: {
+      prompt_tokens: inputTokens,
+      completion_tokens: outputTokens,
+      total_tokens: inputTokens + outputTokens,
+    },
+  });
+}
+
+export function done(): string {
+  return "[DONE]";
+}
+
+const HEAD = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "scripted" };
+
+function choice(delta: object, finishReason: string | null): string {
+  return JSON.stringify({ ...HEAD, choices: [{ index: 0, delta, finish_reason: finishReason }] });
+}
