@@ -16,7 +16,11 @@ export function withoutClaims(text: string): string {
   let from = 0;
   let found = 0;
   CLAIM_WORD.lastIndex = 0;
-  for (let match = CLAIM_WORD.exec(text); match !== null && found < CLAIMS_MAX; match = CLAIM_WORD.exec(text)) {
+  for (
+    let match = CLAIM_WORD.exec(text);
+    match !== null && found < CLAIMS_MAX;
+    match = CLAIM_WORD.exec(text)
+  ) {
     found += 1;
     const start = startOfSentence(text, match.index, from);
     const end = endOfSentence(text, match.index);

@@ -3,7 +3,8 @@
 import { expectTokens } from "./expected-tokens.ts";
 import { KINDS, type Features, type Kind } from "./features.ts";
 import { readSignals } from "./signals.ts";
-import { cueHits, looksLikeCode, readSurface, shapeOf, type Surface } from "./surface.ts";
+import { looksLikeCode, shapeOf } from "./shape.ts";
+import { cueHits, readSurface, type Surface } from "./surface.ts";
 import { weigh, type Weighed } from "./weigh.ts";
 
 /** The fit saw no text beyond this, in UTF-16 units. */
@@ -27,7 +28,11 @@ export function classify(text: string): Features {
     difficulty: round(logistic(weighed.demands)),
     hard: round(logistic(weighed.fails)),
     kind: weighed.kind,
-    expectedTokens: expectTokens(weighed.kind, Math.exp(weighed.logTokens), answersWithText(weighed.kind, surface)),
+    expectedTokens: expectTokens(
+      weighed.kind,
+      Math.exp(weighed.logTokens),
+      answersWithText(weighed.kind, surface),
+    ),
     confidence: round(trust(surface, weighed, foreign)),
     shape: { ...shapeOf(surface), chars: text.length },
   };
@@ -36,7 +41,15 @@ export function classify(text: string): Features {
 /** In log-odds: a rule of `shiftKinds` outweighs a doubtful fit, and a certain one outweighs the rule. */
 const RULE_SHIFT = 4;
 const CERTAIN_SHIFT = 20;
-const MATH_ORDERS = new Set(["prove", "solve", "integrate", "differentiate", "factor", "simplify", "evaluate"]);
+const MATH_ORDERS = new Set([
+  "prove",
+  "solve",
+  "integrate",
+  "differentiate",
+  "factor",
+  "simplify",
+  "evaluate",
+]);
 const CODE_ORDERS = new Set(["debug", "refactor", "implement"]);
 const TRACED_CUES_MIN = 3;
 
@@ -56,13 +69,20 @@ function shiftKinds(surface: Surface, foreign: boolean): readonly number[] {
   if (MATH_ORDERS.has(surface.firstWord)) add("math", RULE_SHIFT);
   if (surface.taggedFences > 0) add("code", CERTAIN_SHIFT);
   else if (CODE_ORDERS.has(surface.firstWord)) add("code", RULE_SHIFT);
-  if (surface.choices >= 2 && surface.latexCommands === 0 && cueHits(surface, "procedure") + cueHits(surface, "dates") >= TRACED_CUES_MIN) add("logic", RULE_SHIFT);
+  if (
+    surface.choices >= 2 &&
+    surface.latexCommands === 0 &&
+    cueHits(surface, "procedure") + cueHits(surface, "dates") >= TRACED_CUES_MIN
+  )
+    add("logic", RULE_SHIFT);
   return shifts;
 }
 
 function isForeign(surface: Surface): boolean {
-  if (surface.foreignLetters > FOREIGN_SHARE_MAX * (surface.letters + surface.foreignLetters)) return true;
-  if (surface.words < ENGLISH_WORDS_MIN || surface.latexCommands > 0 || looksLikeCode(surface)) return false;
+  if (surface.foreignLetters > FOREIGN_SHARE_MAX * (surface.letters + surface.foreignLetters))
+    return true;
+  if (surface.words < ENGLISH_WORDS_MIN || surface.latexCommands > 0 || looksLikeCode(surface))
+    return false;
   let hits = 0;
   for (const group of surface.cues) hits += group;
   return hits < ENGLISH_CUES_MIN * surface.words;
@@ -70,7 +90,8 @@ function isForeign(surface: Surface): boolean {
 
 /** A program or a free text is asked for, so that the answer itself is long in every mode. */
 function answersWithText(kind: Kind, surface: Surface): boolean {
-  if (kind === "chat") return cueHits(surface, "making") + cueHits(surface, "prose") > 0 || surface.words > 40;
+  if (kind === "chat")
+    return cueHits(surface, "making") + cueHits(surface, "prose") > 0 || surface.words > 40;
   return kind === "code" && !surface.endsAsQuestion && !surface.assertsOutput;
 }
 

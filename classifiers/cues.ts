@@ -47,7 +47,8 @@ const WORDS: Record<CueGroup, string> = {
     "triangle circle angle angles area perimeter radius diameter length width height volume square rectangle parallel perpendicular sphere cube polygon plane point points line segment coordinates degrees",
   higherMath:
     "polynomial function functions prove derivative integral matrix vector limit converges modulo prime primes divisor divisors real complex root roots equation equations theorem group ring field continuous differential log sin cos tan sqrt frac positive inequality maximum minimum denote expression factor let such",
-  money: "dollars dollar cents cost costs price paid pay spend money earn earns sells buy buys discount tax interest",
+  money:
+    "dollars dollar cents cost costs price paid pay spend money earn earns sells buy buys discount tax interest",
   code: "def return returns python javascript java sql code program implement script array string strings list lists class import algorithm regex assert dictionary tuple tuples int float str self elif lambda const var print boolean null api bug compile function functions input",
   wordPuzzle:
     "letter letters word words anagram palindrome vowels vowel cipher concatenate alphabet sentence spell unscramble encrypted decrypt lowercase uppercase character characters",
@@ -64,18 +65,21 @@ const WORDS: Record<CueGroup, string> = {
   medicine:
     "patient disease symptoms treatment blood examination clinical diagnosis drug therapy woman man cancer infection muscle nerve heart pain physical history",
   asking: "what which who whom whose when where how",
-  naming: "name named won born award film album song city published awarded year university founded member album title season episode",
+  naming:
+    "name named won born award film album song city published awarded year university founded member album title season episode",
   reasons: "why because explain reason cause causes effect result likely best most",
   negation: "not except never without least incorrect cannot no none",
   self: "i me my mine im we our us am",
   you: "you your yours do",
-  greeting: "hi hello hey thanks thank please bye goodbye morning night sorry welcome okay ok love happy sad joke bored",
+  greeting:
+    "hi hello hey thanks thank please bye goodbye morning night sorry welcome okay ok love happy sad joke bored",
   command:
     "set play remind call tell show turn add remove book schedule find send cancel open check track transfer order need want can could would balance account card flight reservation alarm timer reminder weather",
   making: "write create generate make compose produce draft",
   prose:
     "essay poem story stories email letter rewrite summarize summary describe suggest ideas tweet blog translate paragraph article design imagine pretend role recommend advice tips edit improve song speech post essayist novel dialogue persona tone audience",
-  following: "following statements options choices answer choose select correct describes refers called known",
+  following:
+    "following statements options choices answer choose select correct describes refers called known",
   article: "the a an of to in is and for that with on at by from as it was",
 };
 

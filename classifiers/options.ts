@@ -53,7 +53,9 @@ function findLettered(text: string): Options | null {
 function findListed(text: string): Options | null {
   const heading = LISTED.exec(text);
   if (heading === null) return null;
-  const lines = text.slice(heading.index + heading[0].length, heading.index + LISTED_CHARS_MAX).split("\n");
+  const lines = text
+    .slice(heading.index + heading[0].length, heading.index + LISTED_CHARS_MAX)
+    .split("\n");
   let choices = 0;
   for (const line of lines) {
     if (!line.startsWith("- ") || choices === OPTIONS_MAX) break;

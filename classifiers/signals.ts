@@ -1,6 +1,7 @@
 // From a surface to the numbers that the interim probe weighs: logarithms of counts, shares and cues.
 import { CUE_GROUPS } from "./cues.ts";
-import { looksLikeCode, type Surface } from "./surface.ts";
+import { looksLikeCode } from "./shape.ts";
+import type { Surface } from "./surface.ts";
 
 /**
  * Counts beyond this say nothing new to a fit whose longest text has 4,000 characters; it keeps one huge
@@ -27,17 +28,23 @@ function chars(value: number): number {
   return Math.log(1 + Math.min(value, CHARS_MAX)) - 5;
 }
 
-const FIRST_QUESTION = new Set("what which who whom whose when where how why is are do does did can if".split(" "));
+const FIRST_QUESTION = new Set(
+  "what which who whom whose when where how why is are do does did can if".split(" "),
+);
 const FIRST_ORDER = new Set(
-  "write find compute calculate evaluate simplify solve determine prove give list describe explain create complete convert take let suppose consider transform your you given create tell set".split(" "),
+  "write find compute calculate evaluate simplify solve determine prove give list describe explain create complete convert take let suppose consider transform your you given create tell set".split(
+    " ",
+  ),
 );
 
 const BASE = {
   always: () => 1,
   stemChars: (s) => chars(s.stemChars),
   stemCharsSquared: (s) => chars(s.stemChars) ** 2,
-  optionChars: (s) => Math.log1p(Math.max(0, Math.min(s.chars, CHARS_MAX) - Math.min(s.stemChars, CHARS_MAX))) / 5,
-  charsPerOption: (s) => (s.choices === 0 ? 0 : Math.log1p((s.chars - s.stemChars) / s.choices) - 3),
+  optionChars: (s) =>
+    Math.log1p(Math.max(0, Math.min(s.chars, CHARS_MAX) - Math.min(s.stemChars, CHARS_MAX))) / 5,
+  charsPerOption: (s) =>
+    s.choices === 0 ? 0 : Math.log1p((s.chars - s.stemChars) / s.choices) - 3,
   hasChoices: (s) => flag(s.choices >= 2),
   manyChoices: (s) => flag(s.choices >= 6),
   stemUnder60: (s) => flag(s.stemChars < 60),
@@ -54,6 +61,11 @@ const BASE = {
   firstAsks: (s) => flag(FIRST_QUESTION.has(s.firstWord)),
   firstOrders: (s) => flag(FIRST_ORDER.has(s.firstWord)),
   numbers: (s) => count(s.numbers),
+  stemNumbers: (s) => count(s.stemNumbers),
+  optionsAreNumbers: (s) => flag(s.choices >= 2 && s.numbers - s.stemNumbers >= s.choices),
+  commas: (s) => count(s.commas),
+  unknownShare: (s) => share(s.unknownWords, s.words),
+  wordsPerSentence: (s) => Math.min(s.words / (1 + s.sentences + s.questions), 60) / 20,
   noNumbers: (s) => flag(s.numbers === 0),
   digitShare: (s) => share(s.digits * 4, s.readChars),
   longestNumber: (s) => Math.min(s.longestNumber, 12) / 4,

@@ -1,7 +1,6 @@
 // Reads a text's surface in one pass over its characters: counts, words and cues; no meaning.
 import { CUES, CUE_GROUPS, cueIndex, type CueGroup } from "./cues.ts";
 import { excerpt } from "./excerpt.ts";
-import type { Shape } from "./features.ts";
 import { findOptions } from "./options.ts";
 import { withoutClaims } from "./claims.ts";
 
@@ -20,6 +19,11 @@ export interface Surface {
   readonly endsAsQuestion: boolean;
   readonly digits: number;
   readonly numbers: number;
+  /** Of `numbers`, those before the options. */
+  readonly stemNumbers: number;
+  readonly commas: number;
+  /** Words that are in no group of cues: names and the terms of a trade. */
+  readonly unknownWords: number;
   readonly longestNumber: number;
   readonly years: number;
   readonly operators: number;
@@ -77,10 +81,33 @@ export function readSurface(whole: string): Surface {
   const text = withoutClaims(part.text);
   const options = findOptions(text);
   const cues = new Array<number>(CUE_GROUPS.length).fill(0);
-  let words = 0, longWords = 0, capitalised = 0, lines = 1, sentences = 0, questions = 0;
-  let digits = 0, numbers = 0, longestNumber = 0, years = 0, operators = 0, codeSigns = 0;
-  let brackets = 0, quotes = 0, dollars = 0, percents = 0, latexCommands = 0, fences = 0, taggedFences = 0;
-  let uppercase = 0, letters = 0, foreignLetters = 0, indented = 0, firstWord = "";
+  let words = 0,
+    longWords = 0,
+    capitalised = 0,
+    lines = 1,
+    sentences = 0,
+    questions = 0;
+  let digits = 0,
+    numbers = 0,
+    stemNumbers = 0,
+    commas = 0,
+    unknownWords = 0,
+    longestNumber = 0,
+    years = 0,
+    operators = 0,
+    codeSigns = 0;
+  let brackets = 0,
+    quotes = 0,
+    dollars = 0,
+    percents = 0,
+    latexCommands = 0,
+    fences = 0,
+    taggedFences = 0;
+  let uppercase = 0,
+    letters = 0,
+    foreignLetters = 0,
+    indented = 0,
+    firstWord = "";
   let sentenceStarts = true;
 
   for (let index = 0; index < text.length; index += 1) {
@@ -112,7 +139,8 @@ export function readSurface(whole: string): Surface {
         const word = capitals === 0 ? slice : slice.toLowerCase();
         if (words === 1) firstWord = word;
         const groups = CUES.get(word);
-        if (groups !== undefined) for (const group of groups) cues[group]! += 1;
+        if (groups === undefined) unknownWords += 1;
+        else for (const group of groups) cues[group]! += 1;
       }
       continue;
     }
@@ -129,6 +157,7 @@ export function readSurface(whole: string): Surface {
       index -= 1;
       digits += digitsHere;
       numbers += 1;
+      if (start < options.stemChars) stemNumbers += 1;
       if (digitsHere > longestNumber) longestNumber = digitsHere;
       if (length === 4 && (text.startsWith("1", start) || text.startsWith("20", start))) years += 1;
       sentenceStarts = false;
@@ -152,7 +181,8 @@ export function readSurface(whole: string): Surface {
       sentenceStarts = true;
       const next = text.charCodeAt(index + 1);
       if (next === 9 || (next === 32 && text.charCodeAt(index + 2) === 32)) indented += 1;
-    } else if (unit === 36) dollars += 1;
+    } else if (unit === 44) commas += 1;
+    else if (unit === 36) dollars += 1;
     else if (unit === 63) {
       questions += 1;
       sentenceStarts = true;
@@ -167,37 +197,43 @@ export function readSurface(whole: string): Surface {
     stemChars: options.stemChars + part.skippedChars,
     readChars: text.length,
     choices: options.choices,
-    words, longWords, capitalised, lines, sentences, questions,
-    endsAsQuestion: /[?？][\s"')]{0,4}$/.test(text.slice(Math.max(0, options.stemChars - 8), options.stemChars)),
-    digits, numbers, longestNumber, years, operators, codeSigns, brackets, quotes, dollars, percents,
+    words,
+    longWords,
+    capitalised,
+    lines,
+    sentences,
+    questions,
+    endsAsQuestion: /[?？][\s"')]{0,4}$/.test(
+      text.slice(Math.max(0, options.stemChars - 8), options.stemChars),
+    ),
+    digits,
+    numbers,
+    stemNumbers,
+    commas,
+    unknownWords,
+    longestNumber,
+    years,
+    operators,
+    codeSigns,
+    brackets,
+    quotes,
+    dollars,
+    percents,
     assertsOutput: text.includes("== ?") || /\boutput of\b/.test(text),
-    latexCommands, fences, taggedFences, uppercase, letters, foreignLetters, indented, firstWord, cues,
+    latexCommands,
+    fences,
+    taggedFences,
+    uppercase,
+    letters,
+    foreignLetters,
+    indented,
+    firstWord,
+    cues,
   };
 }
 
 export function cueHits(surface: Surface, group: CueGroup): number {
   return surface.cues[cueIndex(group)]!;
-}
-
-/** The facts that the choice may read. */
-export function shapeOf(surface: Surface): Shape {
-  return {
-    chars: surface.chars,
-    stemChars: surface.stemChars,
-    choices: surface.choices,
-    digits: surface.digits,
-    numbers: surface.numbers,
-    operators: surface.operators,
-    latex: surface.latexCommands > 0 || (surface.dollars >= 2 && surface.operators > 0),
-    codeBlock: surface.fences >= 2 || surface.taggedFences > 0 || looksLikeCode(surface),
-    steps: cueHits(surface, "steps"),
-    procedural: cueHits(surface, "procedure") + cueHits(surface, "dates") + (cueHits(surface, "grid") > 1 ? 1 : 0),
-  };
-}
-
-/** Code without a fence: indented lines and the signs of a program, and no LaTeX that would explain them. */
-export function looksLikeCode(surface: Surface): boolean {
-  return surface.latexCommands === 0 && surface.indented >= 1 && surface.codeSigns >= 3 && cueHits(surface, "code") >= 2;
 }
 
 function isLetter(unit: number): boolean {
@@ -210,5 +246,8 @@ function isDigit(unit: number): boolean {
 
 /** Letters beyond ASCII, roughly: Latin-1 letters to the end of the alphabets and syllabaries, and CJK. */
 function isForeignLetter(unit: number): boolean {
-  return (unit >= 0xc0 && unit <= 0x1fff && unit !== 0xd7 && unit !== 0xf7) || (unit >= 0x3040 && unit <= 0xd7ff);
+  return (
+    (unit >= 0xc0 && unit <= 0x1fff && unit !== 0xd7 && unit !== 0xf7) ||
+    (unit >= 0x3040 && unit <= 0xd7ff)
+  );
 }

@@ -25,11 +25,14 @@ const COEFFICIENTS = readTable(INTERIM_TABLE);
 function readTable(table: string): Float64Array {
   const coefficients = new Float64Array(SIGNAL_NAMES.length * COLUMNS);
   const lines = table.trim().split("\n");
-  if (lines.length !== SIGNAL_NAMES.length) throw new Error(`interim table has ${lines.length} signals, not ${SIGNAL_NAMES.length}`);
+  if (lines.length !== SIGNAL_NAMES.length)
+    throw new Error(`interim table has ${lines.length} signals, not ${SIGNAL_NAMES.length}`);
   for (const [row, line] of lines.entries()) {
     const [name, ...numbers] = line.trim().split(/\s+/);
-    if (name !== SIGNAL_NAMES[row] || numbers.length !== COLUMNS) throw new Error(`interim table is wrong at "${name}"`);
-    for (const [column, number] of numbers.entries()) coefficients[row * COLUMNS + column] = Number(number);
+    if (name !== SIGNAL_NAMES[row] || numbers.length !== COLUMNS)
+      throw new Error(`interim table is wrong at "${name}"`);
+    for (const [column, number] of numbers.entries())
+      coefficients[row * COLUMNS + column] = Number(number);
   }
   return coefficients;
 }
@@ -45,7 +48,8 @@ export function weigh(signals: Float64Array, shiftKinds: readonly number[]): Wei
   }
   const kinds = softmax(Array.from(shiftKinds, (shift, index) => sums[index]! + shift));
   let likeliest = 0;
-  for (let index = 1; index < kinds.length; index += 1) if (kinds[index]! > kinds[likeliest]!) likeliest = index;
+  for (let index = 1; index < kinds.length; index += 1)
+    if (kinds[index]! > kinds[likeliest]!) likeliest = index;
   return {
     kinds,
     kind: KINDS[likeliest]!,
@@ -58,7 +62,8 @@ export function weigh(signals: Float64Array, shiftKinds: readonly number[]): Wei
 /** A head's value is the mean over kinds, each kind's own line weighed by its probability. */
 function mix(sums: Float64Array, head: number, kinds: readonly number[]): number {
   let value = 0;
-  for (let index = 0; index < kinds.length; index += 1) value += kinds[index]! * sums[head * kinds.length + index]!;
+  for (let index = 0; index < kinds.length; index += 1)
+    value += kinds[index]! * sums[head * kinds.length + index]!;
   return value;
 }
 

@@ -24,9 +24,16 @@ export function choose(question: Question): Chosen {
   if (arms.length === 0) return { kind: "no-arm", policy: question.policy.name };
 
   const stay = weighPrevious(question);
-  if (question.conversation.isToolResult && stay !== null) return decide(question, arms, stayForTool(stay));
+  if (question.conversation.isToolResult && stay !== null)
+    return decide(question, arms, stayForTool(stay));
   if (question.asked.mode !== null) return chooseMode(question, arms, question.asked.mode);
-  return decide(question, arms, followEffort(question, arms) ?? followConversation(arms, stay, question) ?? weighAlone(question, arms));
+  return decide(
+    question,
+    arms,
+    followEffort(question, arms) ??
+      followConversation(arms, stay, question) ??
+      weighAlone(question, arms),
+  );
 }
 
 /** A model by name leaves nothing to choose: one rung, in the mode that was asked for or as the body was written. */
@@ -34,8 +41,14 @@ function chooseNamed(question: Question, modelId: string): Chosen {
   const { asked, catalog, modelsAllowed } = question;
   const model = findModel(catalog, modelId);
   // A model that the tenant may not use reads as unknown, so that nobody can learn the catalog by asking.
-  if (model === undefined || (modelsAllowed !== null && !modelsAllowed.includes(modelId))) return { kind: "model-unknown", model: modelId };
-  const weighed = weighArm(question, model, asked.mode, asked.mode ?? effortModes(asked.effort)[0] ?? "short");
+  if (model === undefined || (modelsAllowed !== null && !modelsAllowed.includes(modelId)))
+    return { kind: "model-unknown", model: modelId };
+  const weighed = weighArm(
+    question,
+    model,
+    asked.mode,
+    asked.mode ?? effortModes(asked.effort)[0] ?? "short",
+  );
   const reason: Reason = { word: "asked-model", sentence: `The caller asked for ${modelId}.` };
   return {
     kind: "chosen",
@@ -49,7 +62,12 @@ function chooseNamed(question: Question, modelId: string): Chosen {
 
 function chooseMode(question: Question, arms: readonly Weighed[], mode: Mode): Chosen {
   const weighed = arms.find(({ arm }) => arm.mode === mode);
-  if (weighed === undefined) return { kind: "mode-unbound", mode, bound: MODES.filter((bound) => arms.some(({ arm }) => arm.mode === bound)) };
+  if (weighed === undefined)
+    return {
+      kind: "mode-unbound",
+      mode,
+      bound: MODES.filter((bound) => arms.some(({ arm }) => arm.mode === bound)),
+    };
   const reason: Reason = { word: "asked-mode", sentence: `The caller asked for the mode ${mode}.` };
   return decide(question, arms, { weighed, reason, keepsMode: true });
 }
@@ -70,21 +88,22 @@ function followEffort({ asked }: Question, arms: readonly Weighed[]): First | nu
   return null;
 }
 
-/** An effort's modes, nearest first; none for `medium` and for words that nobody defined, where Sluice chooses. */
+const LEAST: readonly Mode[] = ["direct", "short", "code", "long"];
+const LITTLE: readonly Mode[] = ["short", "direct", "code", "long"];
+const MOST: readonly Mode[] = ["long", "code", "short", "direct"];
+
+/** An effort's modes, nearest first. `medium`, and words that nobody defined, leave the choice to Sluice. */
+const EFFORT_MODES: ReadonlyMap<string, readonly Mode[]> = new Map([
+  ["none", LEAST],
+  ["minimal", LEAST],
+  ["low", LITTLE],
+  ["high", MOST],
+  ["xhigh", MOST],
+  ["max", MOST],
+]);
+
 function effortModes(effort: string | null): readonly Mode[] {
-  switch (effort) {
-    case "none":
-    case "minimal":
-      return ["direct", "short", "code", "long"];
-    case "low":
-      return ["short", "direct", "code", "long"];
-    case "high":
-    case "xhigh":
-    case "max":
-      return ["long", "code", "short", "direct"];
-    default:
-      return [];
-  }
+  return effort === null ? [] : (EFFORT_MODES.get(effort) ?? []);
 }
 
 /** The previous arm on this question; null when there was none or the policy, the tenant or the catalog no longer has it. */
@@ -98,17 +117,26 @@ function weighPrevious(question: Question): Weighed | null {
   }
   // It went out as written, under a model's name; only a tool's result may return there without the name.
   const model = findModel(catalog, previous.model);
-  const isOffered = policy.fallback.includes(previous.model) || MODES.some((mode) => policy.modes[mode] === previous.model);
+  const isOffered =
+    policy.fallback.includes(previous.model) ||
+    MODES.some((mode) => policy.modes[mode] === previous.model);
   const isAllowed = modelsAllowed === null || modelsAllowed.includes(previous.model);
-  return conversation.isToolResult && model !== undefined && isOffered && isAllowed ? weighArm(question, model, null) : null;
+  return conversation.isToolResult && model !== undefined && isOffered && isAllowed
+    ? weighArm(question, model, null)
+    : null;
 }
 
 /** Stays where the cache is, unless a better and dearer arm gains more than the margin, its fresh reading paid. */
-function followConversation(arms: readonly Weighed[], stay: Weighed | null, { policy, features }: Question): First | null {
+function followConversation(
+  arms: readonly Weighed[],
+  stay: Weighed | null,
+  { policy, features }: Question,
+): First | null {
   if (stay === null) return null;
   const best = bestOf(arms);
   const gain = best.estimate.utility - stay.estimate.utility;
-  const isEscalation = best.estimate.score > stay.estimate.score && best.estimate.costNanos > stay.estimate.costNanos;
+  const isEscalation =
+    best.estimate.score > stay.estimate.score && best.estimate.costNanos > stay.estimate.costNanos;
   const isSure = features.confidence >= policy.confidenceMin;
   const pays = isSure && isEscalation && gain > policy.switchMargin;
   // An arm that cannot do the question is left whatever it costs: direct for mathematics, a context too small.
@@ -123,13 +151,28 @@ function followConversation(arms: readonly Weighed[], stay: Weighed | null, { po
 function weighAlone({ features, policy, lambda }: Question, arms: readonly Weighed[]): First {
   const best = bestOf(arms);
   if (features.confidence < policy.confidenceMin) {
-    const direct = isTrivialTalk(features) ? arms.find(({ arm, ruledOut }) => arm.mode === "direct" && ruledOut === null) : undefined;
-    if (direct !== undefined) return { weighed: direct, reason: { word: "utility", sentence: "A few words of talk need no thinking." }, keepsMode: false };
-    const safe = arms.find(({ arm, ruledOut }) => arm.mode === policy.safeMode && ruledOut === null);
+    const direct = isTrivialTalk(features)
+      ? arms.find(({ arm, ruledOut }) => arm.mode === "direct" && ruledOut === null)
+      : undefined;
+    if (direct !== undefined)
+      return {
+        weighed: direct,
+        reason: { word: "utility", sentence: "A few words of talk need no thinking." },
+        keepsMode: false,
+      };
+    const safe = arms.find(
+      ({ arm, ruledOut }) => arm.mode === policy.safeMode && ruledOut === null,
+    );
     const sentence = `The probe is unsure (${features.confidence.toFixed(2)} under ${policy.confidenceMin}), so ${
-      safe === undefined ? "the best arm runs, since the safe mode is not to be had" : "the policy's safe mode runs"
+      safe === undefined
+        ? "the best arm runs, since the safe mode is not to be had"
+        : "the policy's safe mode runs"
     }.`;
-    return { weighed: safe ?? best, reason: { word: "low-confidence", sentence }, keepsMode: false };
+    return {
+      weighed: safe ?? best,
+      reason: { word: "low-confidence", sentence },
+      keepsMode: false,
+    };
   }
   const sentence = `${armName(best.arm)} has the best expected score (${best.estimate.score.toFixed(2)}) for its cost at lambda ${lambda}.`;
   return { weighed: best, reason: { word: "utility", sentence }, keepsMode: false };
@@ -142,8 +185,13 @@ const TRIVIAL_CONFIDENCE_MIN = 0.2;
 
 function isTrivialTalk({ kind, shape, confidence }: Question["features"]): boolean {
   return (
-    kind === "chat" && confidence >= TRIVIAL_CONFIDENCE_MIN && shape.chars <= TRIVIAL_CHARS_MAX &&
-    shape.numbers === 0 && shape.choices === 0 && !shape.latex && !shape.codeBlock
+    kind === "chat" &&
+    confidence >= TRIVIAL_CONFIDENCE_MIN &&
+    shape.chars <= TRIVIAL_CHARS_MAX &&
+    shape.numbers === 0 &&
+    shape.choices === 0 &&
+    !shape.latex &&
+    !shape.codeBlock
   );
 }
 

@@ -17,7 +17,9 @@ export const DIFFADAPT_FIDELITY = "proxy";
 export const EASY_MAX = 0.15;
 export const HARD_MIN = 0.5;
 
-const STRATEGIES: Readonly<Record<DifficultyClass, { readonly temperature: number; readonly budgetFraction: number }>> = {
+const STRATEGIES: Readonly<
+  Record<DifficultyClass, { readonly temperature: number; readonly budgetFraction: number }>
+> = {
   easy: { temperature: 0.5, budgetFraction: 0.4 },
   normal: { temperature: 0.8, budgetFraction: 1 },
   hard: { temperature: 0.4, budgetFraction: 0.5 },
@@ -37,7 +39,12 @@ export function classOf(features: Features, policy: Policy): DifficultyClass {
  * `off` for talk and for a body that goes out as it was written: the paper knows mathematics and science only,
  * and 0.4 of a cap would cut a long letter that was simply asked for.
  */
-export function settingsFor(features: Features, policy: Policy, model: Model, mode: Mode | null): Settings {
+export function settingsFor(
+  features: Features,
+  policy: Policy,
+  model: Model,
+  mode: Mode | null,
+): Settings {
   if (mode === null || features.kind === "chat") return UNTOUCHED;
   const difficultyClass = classOf(features, policy);
   const strategy = STRATEGIES[difficultyClass];

@@ -9,11 +9,17 @@ import { modelsFor, weighArm, type Weighed } from "./weigh-arms.ts";
  * `others` come best first and none of them ruled out. Each `cheaper` rung costs strictly less than the one
  * above it; each `fallback` rung has the first rung's mode on another model of the policy.
  */
-export function buildLadder(question: Question, first: Weighed, reason: Reason, others: readonly Weighed[]): readonly [Rung, ...Rung[]] {
+export function buildLadder(
+  question: Question,
+  first: Weighed,
+  reason: Reason,
+  others: readonly Weighed[],
+): readonly [Rung, ...Rung[]] {
   const rungs: [Rung, ...Rung[]] = [toRung(question, first, reason)];
   let costNanos = first.estimate.costNanos;
   for (const other of others) {
-    if (other.estimate.costNanos >= costNanos || armName(other.arm) === armName(first.arm)) continue;
+    if (other.estimate.costNanos >= costNanos || armName(other.arm) === armName(first.arm))
+      continue;
     costNanos = other.estimate.costNanos;
     const sentence = `${armName(other.arm)} costs less, should the budget not hold the arms above it.`;
     rungs.push(toRung(question, other, { word: "cheaper", sentence }));
@@ -22,12 +28,18 @@ export function buildLadder(question: Question, first: Weighed, reason: Reason, 
   for (const model of modelsFor(question, first.arm.mode)) {
     if (rungs.some(({ arm }) => arm.model === model.id && arm.mode === first.arm.mode)) continue;
     const sentence = `${model.id} stands in when ${first.arm.model} cannot answer.`;
-    rungs.push(toRung(question, weighArm(question, model, first.arm.mode), { word: "fallback", sentence }));
+    rungs.push(
+      toRung(question, weighArm(question, model, first.arm.mode), { word: "fallback", sentence }),
+    );
   }
   return rungs;
 }
 
-function toRung({ features, policy }: Question, { arm, model, estimate }: Weighed, reason: Reason): Rung {
+function toRung(
+  { features, policy }: Question,
+  { arm, model, estimate }: Weighed,
+  reason: Reason,
+): Rung {
   return {
     arm,
     strategies: arm.mode === null ? [] : (policy.strategies[arm.mode] ?? []),

@@ -19,7 +19,14 @@ const ENDS = "assumed: at 0 and at 1 hardly anything fails or is solved";
 export const PRIORS: Readonly<Record<Kind, readonly PriorPoint[]>> = {
   math: [
     { at: 0, direct: 0.95, short: 0.97, code: 0.97, long: 0.98, from: ENDS },
-    { at: 0.18, direct: 0.673, short: 0.853, code: 0.887, long: 0.947, from: "ARM-7B on SVAMP, 300 recorded" },
+    {
+      at: 0.18,
+      direct: 0.673,
+      short: 0.853,
+      code: 0.887,
+      long: 0.947,
+      from: "ARM-7B on SVAMP, 300 recorded",
+    },
     { at: 0.25, direct: 0.229, short: 0.85, code: 0.842, long: 0.918, from: "ARM table 2, GSM8K" },
     { at: 0.38, direct: 0.231, short: 0.709, code: 0.659, long: 0.772, from: "ARM table 2, MATH" },
     { at: 0.86, direct: 0, short: 0.1, code: 0.1, long: 0.2, from: "ARM table 2, AIME 2025" },
@@ -27,10 +34,24 @@ export const PRIORS: Readonly<Record<Kind, readonly PriorPoint[]>> = {
   ],
   knowledge: [
     { at: 0, direct: 0.97, short: 0.97, code: 0.97, long: 0.98, from: ENDS },
-    { at: 0.24, direct: 0.83, short: 0.794, code: 0.83, long: 0.857, from: "ARM table 2, mean of CSQA and OBQA" },
+    {
+      at: 0.24,
+      direct: 0.83,
+      short: 0.794,
+      code: 0.83,
+      long: 0.857,
+      from: "ARM table 2, mean of CSQA and OBQA",
+    },
     // No-think and think of Claude Sonnet 4, Gemini 2.5 Flash, Qwen3 8B and 14B; short lies between (Gemini's
     // smallest budget, efforts low of four models); code is set to direct, since a program recalls no facts.
-    { at: 0.82, direct: 0.108, short: 0.13, code: 0.108, long: 0.158, from: "SimpleQA, 800 recorded, four models" },
+    {
+      at: 0.82,
+      direct: 0.108,
+      short: 0.13,
+      code: 0.108,
+      long: 0.158,
+      from: "SimpleQA, 800 recorded, four models",
+    },
     { at: 1, direct: 0, short: 0, code: 0, long: 0.03, from: ENDS },
   ],
   logic: [
@@ -42,7 +63,14 @@ export const PRIORS: Readonly<Record<Kind, readonly PriorPoint[]>> = {
     // No set of programming questions was recorded in these modes with one model. Writing code needs no prose
     // before it; what thinking adds is set to the half of what it adds on BBH.
     { at: 0, direct: 0.97, short: 0.97, code: 0.97, long: 0.98, from: ENDS },
-    { at: 0.36, direct: 0.6, short: 0.64, code: 0.67, long: 0.73, from: "assumed; failure rate of HumanEval, MBPP, CRUXEval" },
+    {
+      at: 0.36,
+      direct: 0.6,
+      short: 0.64,
+      code: 0.67,
+      long: 0.73,
+      from: "assumed; failure rate of HumanEval, MBPP, CRUXEval",
+    },
     { at: 1, direct: 0, short: 0, code: 0, long: 0.05, from: ENDS },
   ],
   chat: [

@@ -43,27 +43,46 @@ export function modelsFor({ policy, catalog, modelsAllowed }: Question, mode: Mo
   const models: Model[] = [];
   for (const id of new Set([bound, ...policy.fallback])) {
     const model = findModel(catalog, id);
-    if (model !== undefined && (modelsAllowed === null || modelsAllowed.includes(id))) models.push(model);
+    if (model !== undefined && (modelsAllowed === null || modelsAllowed.includes(id)))
+      models.push(model);
   }
   return models;
 }
 
 /** `mode` null: the body goes out as it was written; it is weighed as `weighedAs`. */
-export function weighArm(question: Question, model: Model, mode: Mode | null, weighedAs: Mode = mode ?? "short"): Weighed {
+export function weighArm(
+  question: Question,
+  model: Model,
+  mode: Mode | null,
+  weighedAs: Mode = mode ?? "short",
+): Weighed {
   const { features, policy, lambda } = question;
   const score = expectScore(features, weighedAs, model.strength);
-  const outputTokens = Math.min(features.expectedTokens[weighedAs], policy.capTokens[weighedAs], model.outputTokensMax);
+  const outputTokens = Math.min(
+    features.expectedTokens[weighedAs],
+    policy.capTokens[weighedAs],
+    model.outputTokensMax,
+  );
   const costNanos = expectCost(question, model, outputTokens);
   return {
     arm: { model: model.id, mode },
     model,
-    estimate: { score, outputTokens, costNanos, utility: score - (lambda * costNanos) / NANOS_PER_LAMBDA_UNIT },
+    estimate: {
+      score,
+      outputTokens,
+      costNanos,
+      utility: score - (lambda * costNanos) / NANOS_PER_LAMBDA_UNIT,
+    },
     ruledOut: ruleOut(question, model, mode),
   };
 }
 
 /** What another model would have to read again is paid in full; what the previous one holds, at the cached price. */
-function expectCost({ conversation, inputTokens }: Question, model: Model, outputTokens: number): number {
+function expectCost(
+  { conversation, inputTokens }: Question,
+  model: Model,
+  outputTokens: number,
+): number {
   const prices = model.prices ?? NOMINAL_PRICES;
   const isCached = conversation.previous?.model === model.id;
   const cachedTokens = isCached ? Math.min(conversation.prefixTokens, inputTokens) : 0;
@@ -75,8 +94,13 @@ function expectCost({ conversation, inputTokens }: Question, model: Model, outpu
   );
 }
 
-function ruleOut({ features, inputTokens }: Question, model: Model, mode: Mode | null): string | null {
-  if (inputTokens >= model.contextTokens) return `the prompt does not fit the ${model.contextTokens} tokens that ${model.id} reads`;
+function ruleOut(
+  { features, inputTokens }: Question,
+  model: Model,
+  mode: Mode | null,
+): string | null {
+  if (inputTokens >= model.contextTokens)
+    return `the prompt does not fit the ${model.contextTokens} tokens that ${model.id} reads`;
   if (mode === "direct" && isMultiStep(features)) {
     return "an answer alone is never enough for mathematics in several steps (ARM-7B: 22.9 % on GSM8K)";
   }
@@ -96,10 +120,17 @@ const MULTI_STEP_NUMBERS_MIN = 3;
 
 export function isMultiStep({ kind, shape }: Features): boolean {
   if (kind !== "math") return false;
-  return shape.latex || shape.numbers >= MULTI_STEP_NUMBERS_MIN || (shape.numbers >= 2 && shape.steps >= 1);
+  return (
+    shape.latex ||
+    shape.numbers >= MULTI_STEP_NUMBERS_MIN ||
+    (shape.numbers >= 2 && shape.steps >= 1)
+  );
 }
 
 /** Best first; of equals the cheaper, which keeps the cost of the best from rising with lambda. */
 export function byUtility(left: Weighed, right: Weighed): number {
-  return right.estimate.utility - left.estimate.utility || left.estimate.costNanos - right.estimate.costNanos;
+  return (
+    right.estimate.utility - left.estimate.utility ||
+    left.estimate.costNanos - right.estimate.costNanos
+  );
 }

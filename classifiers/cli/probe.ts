@@ -5,8 +5,10 @@ import { readQueries } from "./query-lines.ts";
 
 const files: string[] = [];
 for (const argument of process.argv.slice(2)) {
-  if (argument.startsWith("--weights")) stop("--weights is not supported yet: the interim probe has no trained weights to replace");
-  if (argument.startsWith("-")) stop(`unknown option ${argument}; give files of JSON Lines, or nothing to read standard input`);
+  if (argument.startsWith("--weights"))
+    stop("--weights is not supported yet: the interim probe has no trained weights to replace");
+  if (argument.startsWith("-"))
+    stop(`unknown option ${argument}; give files of JSON Lines, or nothing to read standard input`);
   files.push(argument);
 }
 

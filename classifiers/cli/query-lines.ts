@@ -7,7 +7,9 @@ export interface Query {
   readonly text: string;
 }
 
-export type Read = { readonly kind: "read"; readonly queries: readonly Query[] } | { readonly kind: "faulty"; readonly problem: string };
+export type Read =
+  | { readonly kind: "read"; readonly queries: readonly Query[] }
+  | { readonly kind: "faulty"; readonly problem: string };
 
 /** All of the named files in their order, or standard input when none is named. The first bad line ends it. */
 export function readQueries(files: readonly string[]): Read {
@@ -19,7 +21,10 @@ export function readQueries(files: readonly string[]): Read {
       content = readFileSync(file ?? 0, "utf8");
     } catch (error) {
       // A terminal or a closed pipe as standard input, or a file that is not there; the code says which.
-      return { kind: "faulty", problem: `cannot read ${name} (${error instanceof Error && "code" in error ? String(error.code) : "unknown"})` };
+      return {
+        kind: "faulty",
+        problem: `cannot read ${name} (${error instanceof Error && "code" in error ? String(error.code) : "unknown"})`,
+      };
     }
     const read = parseQueries(content, name);
     if (read.kind === "faulty") return read;
@@ -33,7 +38,11 @@ export function parseQueries(content: string, name: string): Read {
   for (const [index, line] of content.split("\n").entries()) {
     if (line.trim() === "") continue;
     const query = parseQuery(line);
-    if (query === null) return { kind: "faulty", problem: `${name}, line ${index + 1}: not a JSON object with "id" (text or number) and "text" (text)` };
+    if (query === null)
+      return {
+        kind: "faulty",
+        problem: `${name}, line ${index + 1}: not a JSON object with "id" (text or number) and "text" (text)`,
+      };
     queries.push(query);
   }
   return { kind: "read", queries };
@@ -47,7 +56,10 @@ function parseQuery(line: string): Query | null {
     // What is wrong with it does not matter to the caller: the line's number does.
     return null;
   }
-  if (typeof value !== "object" || value === null || !("id" in value) || !("text" in value)) return null;
+  if (typeof value !== "object" || value === null || !("id" in value) || !("text" in value))
+    return null;
   const { id, text } = value;
-  return (typeof id === "string" || typeof id === "number") && typeof text === "string" ? { id, text } : null;
+  return (typeof id === "string" || typeof id === "number") && typeof text === "string"
+    ? { id, text }
+    : null;
 }

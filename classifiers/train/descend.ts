@@ -44,7 +44,13 @@ export function descend(samples: readonly Sample[], descent: Descent): Float64Ar
   return weights;
 }
 
-function slope(samples: readonly Sample[], weights: Float64Array, width: number, descent: Descent, total: number): Float64Array {
+function slope(
+  samples: readonly Sample[],
+  weights: Float64Array,
+  width: number,
+  descent: Descent,
+  total: number,
+): Float64Array {
   const gradient = new Float64Array(weights.length);
   const outputs = new Float64Array(descent.outputs);
   for (const { signals, target, weight } of samples) {
@@ -69,7 +75,9 @@ function toErrors(outputs: Float64Array, target: number, loss: Descent["loss"]):
   else {
     const highest = Math.max(...outputs);
     let sum = 0;
-    for (let at = 0; at < outputs.length; at += 1) sum += outputs[at] = Math.exp(outputs[at]! - highest);
-    for (let at = 0; at < outputs.length; at += 1) outputs[at] = outputs[at]! / sum - (at === target ? 1 : 0);
+    for (let at = 0; at < outputs.length; at += 1)
+      sum += outputs[at] = Math.exp(outputs[at]! - highest);
+    for (let at = 0; at < outputs.length; at += 1)
+      outputs[at] = outputs[at]! / sum - (at === target ? 1 : 0);
   }
 }

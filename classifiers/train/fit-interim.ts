@@ -7,7 +7,13 @@ import { KINDS } from "../features.ts";
 import { readSignals, SIGNAL_NAMES } from "../signals.ts";
 import { readSurface } from "../surface.ts";
 import { descend, type Sample } from "./descend.ts";
-import { DATA_FOLDER, hasDifficulty, hasTokens, readQueries, type RecordedQuery } from "./recorded.ts";
+import {
+  DATA_FOLDER,
+  hasDifficulty,
+  hasTokens,
+  readQueries,
+  type RecordedQuery,
+} from "./recorded.ts";
 
 interface Row {
   readonly query: RecordedQuery;
@@ -38,17 +44,29 @@ export interface Table {
 export function fitInterim(queries: readonly RecordedQuery[]): Table {
   const raw = queries.map((query) => readSignals(readSurface(query.text)));
   const scale = measureScale(raw);
-  const rows: Row[] = queries.map((query, index) => ({ query, signals: standardise(raw[index]!, scale), kinds: [] }));
+  const rows: Row[] = queries.map((query, index) => ({
+    query,
+    signals: standardise(raw[index]!, scale),
+    kinds: [],
+  }));
 
   const kindFit = descend(
-    weighed(rows, (row) => KINDS.indexOf(row.query.kind4), (row) => row.signals),
+    weighed(
+      rows,
+      (row) => KINDS.indexOf(row.query.kind4),
+      (row) => row.signals,
+    ),
     { loss: "softmax", outputs: KINDS.length, iterations: 250, ridge: 1e-3 },
   );
   for (const row of rows) row.kinds = probabilities(kindFit, row.signals);
 
   const judged = rows.filter(({ query }) => hasDifficulty(query) || query.level === "trivial");
-  const fails = (row: Row): number => (row.query.level === "trivial" ? TRIVIAL_FAILS : 1 - row.query.p_ref!);
-  const pooled = descend(weighed(judged, fails, (row) => spread(row, [])), { loss: "logistic", outputs: 1, iterations: 300, ridge: 3e-3 });
+  const fails = (row: Row): number =>
+    row.query.level === "trivial" ? TRIVIAL_FAILS : 1 - row.query.p_ref!;
+  const pooled = descend(
+    weighed(judged, fails, (row) => spread(row, [])),
+    { loss: "logistic", outputs: 1, iterations: 300, ridge: 3e-3 },
+  );
   const sources = [...new Set(judged.map(({ query }) => query.source))];
   const inside = descend(
     weighed(judged, fails, (row) => spread(row, sources)),
@@ -57,7 +75,11 @@ export function fitInterim(queries: readonly RecordedQuery[]): Table {
 
   const timed = rows.filter(({ query }) => hasTokens(query));
   const tokens = descend(
-    weighed(timed, (row) => Math.log(row.query.exp_cot_tokens!) - LOG_TOKENS_BASE, (row) => spread(row, [])),
+    weighed(
+      timed,
+      (row) => Math.log(row.query.exp_cot_tokens!) - LOG_TOKENS_BASE,
+      (row) => spread(row, []),
+    ),
     { loss: "square", outputs: 1, iterations: 300, ridge: 1e-3 },
   );
 
@@ -82,8 +104,11 @@ interface Scale {
 function measureScale(raw: readonly Float64Array[]): Scale {
   const mean = new Float64Array(WIDTH);
   const deviation = new Float64Array(WIDTH);
-  for (const signals of raw) for (let at = 0; at < WIDTH; at += 1) mean[at]! += signals[at]! / raw.length;
-  for (const signals of raw) for (let at = 0; at < WIDTH; at += 1) deviation[at]! += (signals[at]! - mean[at]!) ** 2 / raw.length;
+  for (const signals of raw)
+    for (let at = 0; at < WIDTH; at += 1) mean[at]! += signals[at]! / raw.length;
+  for (const signals of raw)
+    for (let at = 0; at < WIDTH; at += 1)
+      deviation[at]! += (signals[at]! - mean[at]!) ** 2 / raw.length;
   for (let at = 0; at < WIDTH; at += 1) deviation[at] = Math.sqrt(deviation[at]!) || 1;
   mean[0] = 0;
   deviation[0] = 1;
@@ -94,7 +119,11 @@ function standardise(signals: Float64Array, { mean, deviation }: Scale): Float64
   return signals.map((signal, at) => (signal - mean[at]!) / deviation[at]!);
 }
 
-function weighed(rows: readonly Row[], target: (row: Row) => number, signals: (row: Row) => Float64Array): Sample[] {
+function weighed(
+  rows: readonly Row[],
+  target: (row: Row) => number,
+  signals: (row: Row) => Float64Array,
+): Sample[] {
   const sizes = new Map<string, number>();
   for (const { query } of rows) sizes.set(query.source, (sizes.get(query.source) ?? 0) + 1);
   return rows.map((row) => ({
@@ -115,7 +144,8 @@ function spread(row: Row, sources: readonly string[]): Float64Array {
   const wide = new Float64Array(WIDTH * blocks + sources.length);
   wide.set(row.signals, 0);
   for (let kind = 0; kind < KINDS.length; kind += 1) {
-    for (let at = 0; at < WIDTH; at += 1) wide[(kind + 1) * WIDTH + at] = row.kinds[kind]! * row.signals[at]!;
+    for (let at = 0; at < WIDTH; at += 1)
+      wide[(kind + 1) * WIDTH + at] = row.kinds[kind]! * row.signals[at]!;
   }
   const source = sources.indexOf(row.query.source);
   if (source >= 0) wide[WIDTH * blocks + source] = SOURCE_EFFECT;
@@ -128,7 +158,9 @@ function collapse(weights: Float64Array, kind: number): Float64Array {
 }
 
 function probabilities(weights: Float64Array, signals: Float64Array): number[] {
-  const values = KINDS.map((_, kind) => dot(weights.subarray(kind * WIDTH, (kind + 1) * WIDTH), signals));
+  const values = KINDS.map((_, kind) =>
+    dot(weights.subarray(kind * WIDTH, (kind + 1) * WIDTH), signals),
+  );
   const highest = Math.max(...values);
   const powers = values.map((value) => Math.exp(value - highest));
   const total = powers.reduce((sum, power) => sum + power, 0);
@@ -158,18 +190,24 @@ type Heads = Readonly<Record<"kind" | "fails" | "demands" | "tokens", Float64Arr
 
 /** Back from standardised signals to raw ones, so that the running probe subtracts and divides nothing. */
 function tabulate(heads: readonly Heads[], { mean, deviation }: Scale): Table {
-  const columns = (["kind", "fails", "demands", "tokens"] as const).flatMap((head) => heads.map((of) => of[head]));
+  const columns = (["kind", "fails", "demands", "tokens"] as const).flatMap((head) =>
+    heads.map((of) => of[head]),
+  );
   const raw = columns.map((column) => {
     const line = column.map((value, at) => value / deviation[at]!);
     for (let at = 1; at < WIDTH; at += 1) line[0]! -= line[at]! * mean[at]!;
     return line;
   });
-  for (let column = KINDS.length * 3; column < KINDS.length * 4; column += 1) raw[column]![0]! += LOG_TOKENS_BASE;
+  for (let column = KINDS.length * 3; column < KINDS.length * 4; column += 1)
+    raw[column]![0]! += LOG_TOKENS_BASE;
   return { rows: SIGNAL_NAMES.map((_, at) => raw.map((line) => line[at]!)) };
 }
 
 function writeTable(table: Table): string {
-  const lines = table.rows.map((row, at) => `${SIGNAL_NAMES[at]!.padEnd(17)} ${row.map((value) => value.toFixed(3).padStart(7)).join(" ")}`);
+  const lines = table.rows.map(
+    (row, at) =>
+      `${SIGNAL_NAMES[at]!.padEnd(17)} ${row.map((value) => value.toFixed(3).padStart(7)).join(" ")}`,
+  );
   return `// The interim probe's coefficients, written by classifiers/train/fit-interim.ts; never edited by hand.
 // A row is a signal (signals.ts). Columns: four heads (kind, fails, demands, tokens) of five kinds each (math,
 // code, knowledge, logic, chat). Fitted on queries marked trainable only: no text, only what counts weigh.
@@ -185,9 +223,14 @@ if (import.meta.main) {
     console.error(`fit-interim: skipped, no recorded data at ${DATA_FOLDER}`);
   } else {
     const outAt = process.argv.indexOf("--out");
-    const out = outAt < 0 ? resolve(import.meta.dirname, "../interim-table.ts") : resolve(process.argv[outAt + 1] ?? "");
+    const out =
+      outAt < 0
+        ? resolve(import.meta.dirname, "../interim-table.ts")
+        : resolve(process.argv[outAt + 1] ?? "");
     const trainable = queries.filter((query) => query.trainable);
     writeFileSync(out, writeTable(fitInterim(trainable)));
-    console.error(`fit-interim: ${trainable.length} queries, ${SIGNAL_NAMES.length} signals, written to ${out}`);
+    console.error(
+      `fit-interim: ${trainable.length} queries, ${SIGNAL_NAMES.length} signals, written to ${out}`,
+    );
   }
 }

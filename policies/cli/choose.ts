@@ -19,7 +19,9 @@ const catalog: Catalog = accept(parseCatalog(readJson(catalogFile)), catalogFile
 const policy: Policy = accept(parsePolicy(pickPolicy(readJson(policyFile))), policyFile);
 const read = readQueries(files);
 if (read.kind === "faulty") stop(read.problem);
-process.stdout.write(read.queries.map(({ id, text }) => `${JSON.stringify({ id, ...chooseFor(text) })}\n`).join(""));
+process.stdout.write(
+  read.queries.map(({ id, text }) => `${JSON.stringify({ id, ...chooseFor(text) })}\n`).join(""),
+);
 
 function chooseFor(text: string): object {
   const chosen = choose({
@@ -35,12 +37,19 @@ function chooseFor(text: string): object {
   if (chosen.kind !== "chosen") stop(`the policy "${policy.name}" has no arm in this catalog`);
   const { choice } = chosen;
   const { arm } = choice.ladder[0];
-  return { arm: armName(arm), mode: arm.mode, scores: scoresOf(choice), reasons: choice.ladder.map(({ arm: of, reason }) => ({ arm: armName(of), ...reason })) };
+  return {
+    arm: armName(arm),
+    mode: arm.mode,
+    scores: scoresOf(choice),
+    reasons: choice.ladder.map(({ arm: of, reason }) => ({ arm: armName(of), ...reason })),
+  };
 }
 
 /** The expected score of every arm that was weighed, best utility first. */
 function scoresOf(choice: Choice): object {
-  return Object.fromEntries(choice.weighed.map(({ arm, estimate }) => [armName(arm), round(estimate.score)]));
+  return Object.fromEntries(
+    choice.weighed.map(({ arm, estimate }) => [armName(arm), round(estimate.score)]),
+  );
 }
 
 /** Finer than anything that the priors know. */
@@ -48,8 +57,17 @@ function round(value: number): number {
   return Math.round(value * 10_000) / 10_000;
 }
 
-function readArguments(): { catalogFile: string; policyFile: string; policyName: string | undefined; files: string[] } {
-  const options = { catalog: { type: "string" }, policy: { type: "string" }, "policy-name": { type: "string" } } as const;
+function readArguments(): {
+  catalogFile: string;
+  policyFile: string;
+  policyName: string | undefined;
+  files: string[];
+} {
+  const options = {
+    catalog: { type: "string" },
+    policy: { type: "string" },
+    "policy-name": { type: "string" },
+  } as const;
   let parsed;
   try {
     parsed = parseArgs({ options, allowPositionals: true });
@@ -58,8 +76,14 @@ function readArguments(): { catalogFile: string; policyFile: string; policyName:
     stop(error instanceof Error ? error.message : "unknown option");
   }
   const { catalog: catalogPath, policy: policyPath } = parsed.values;
-  if (catalogPath === undefined || policyPath === undefined) stop("give --catalog FILE and --policy FILE");
-  return { catalogFile: catalogPath, policyFile: policyPath, policyName: parsed.values["policy-name"], files: parsed.positionals };
+  if (catalogPath === undefined || policyPath === undefined)
+    stop("give --catalog FILE and --policy FILE");
+  return {
+    catalogFile: catalogPath,
+    policyFile: policyPath,
+    policyName: parsed.values["policy-name"],
+    files: parsed.positionals,
+  };
 }
 
 function readJson(file: string): unknown {
@@ -72,18 +96,27 @@ function readJson(file: string): unknown {
 
 /** One policy, or the seed's form {"policies": [...]} of which `--policy-name` picks one; alone it needs no name. */
 function pickPolicy(document: unknown): unknown {
-  if (typeof document !== "object" || document === null || !("policies" in document)) return document;
+  if (typeof document !== "object" || document === null || !("policies" in document))
+    return document;
   const { policies } = document;
   if (!Array.isArray(policies)) stop(`${policyFile}: "policies" must be a list`);
   const named = policies as readonly { readonly name?: unknown }[];
-  const found = policyName === undefined && named.length === 1 ? named[0] : named.find((entry) => entry?.name === policyName);
-  if (found === undefined) stop(`${policyFile} holds ${named.map((entry) => String(entry?.name)).join(", ")}; pick one with --policy-name`);
+  const found =
+    policyName === undefined && named.length === 1
+      ? named[0]
+      : named.find((entry) => entry?.name === policyName);
+  if (found === undefined)
+    stop(
+      `${policyFile} holds ${named.map((entry) => String(entry?.name)).join(", ")}; pick one with --policy-name`,
+    );
   return found;
 }
 
 function accept<T>(parsed: Parsed<T>, file: string): T {
   if (parsed.kind === "parsed") return parsed.value;
-  return stop(`${file}: ${parsed.faults.map(({ path, problem }) => `${path === "" ? "document" : path} ${problem}`).join("; ")}`);
+  return stop(
+    `${file}: ${parsed.faults.map(({ path, problem }) => `${path === "" ? "document" : path} ${problem}`).join("; ")}`,
+  );
 }
 
 function stop(problem: string): never {

@@ -6,14 +6,15 @@ import { HEAD_CHARS_MAX, TAIL_CHARS_MAX } from "../../../classifiers/excerpt.ts"
 import { KINDS } from "../../../classifiers/features.ts";
 import { MODES } from "../../../policies/mode.ts";
 
-const WORD_PROBLEM = "A baker has 24 rolls and sells 7 of them, then bakes 12 more. How many rolls are left altogether?";
+const WORD_PROBLEM =
+  "A baker has 24 rolls and sells 7 of them, then bakes 12 more. How many rolls are left altogether?";
 const ADVERSARIES: Readonly<Record<string, string>> = {
-  "nothing": "",
+  nothing: "",
   "one blank": " ",
   "a million blanks": " ".repeat(1_000_000),
   "option labels only": "(A) ".repeat(100_000),
   "open brackets": "(".repeat(100_000),
-  "backticks": "`".repeat(100_000),
+  backticks: "`".repeat(100_000),
   "commas between digits": "1,".repeat(100_000),
   "claims only": "This is hard. ".repeat(50_000),
   "claim words only": "hard ".repeat(50_000),
@@ -39,7 +40,9 @@ function expectSound(text: string): void {
 }
 
 describe("soundness", () => {
-  test.each(Object.entries(ADVERSARIES))("features are in their ranges for %s", (_name, text) => expectSound(text));
+  test.each(Object.entries(ADVERSARIES))("features are in their ranges for %s", (_name, text) =>
+    expectSound(text),
+  );
 
   test("features are in their ranges for any text, and the same each time", () => {
     fc.assert(
@@ -53,8 +56,12 @@ describe("soundness", () => {
   test("what stands in the unread middle of a long text changes nothing but its length", () => {
     const head = WORD_PROBLEM.padEnd(HEAD_CHARS_MAX, " and so on");
     const tail = "How many are left?".padStart(TAIL_CHARS_MAX, "and so on ");
-    expect(classify(head + "x".repeat(5000) + tail)).toEqual(classify(head + "$9 + 4$ ".repeat(625) + tail));
-    expect(classify(head + "x".repeat(5000) + tail)).not.toEqual(classify(`${head}${"x".repeat(5000)}${tail.replace("left?", "left ?")} 9 + 4`));
+    expect(classify(head + "x".repeat(5000) + tail)).toEqual(
+      classify(head + "$9 + 4$ ".repeat(625) + tail),
+    );
+    expect(classify(head + "x".repeat(5000) + tail)).not.toEqual(
+      classify(`${head}${"x".repeat(5000)}${tail.replace("left?", "left ?")} 9 + 4`),
+    );
   });
 });
 
@@ -64,7 +71,10 @@ describe("kinds", () => {
     ["math", "Let $f(x) = x^2 - 5x + 6$. Find the sum of the roots of $f$."],
     ["math", "Prove that the square root of 2 is irrational."],
     ["code", "Write a Python function that returns the longest word of a list of strings."],
-    ["code", "```python\ndef f(a):\n    return [x for x in a if x]\n```\nWhat is the output of f([0, 1])?"],
+    [
+      "code",
+      "```python\ndef f(a):\n    return [x for x in a if x]\n```\nWhat is the output of f([0, 1])?",
+    ],
     ["knowledge", "Which gas do plants take in?\nA. Oxygen\nB. Carbon dioxide\nC. Helium\nD. Neon"],
     ["chat", "Hello, how are you today?"],
     ["chat", "set an alarm for six in the morning please"],
@@ -80,24 +90,35 @@ describe("kinds", () => {
   });
 
   test("a text that must be written is long in every mode, an answer to a choice is not", () => {
-    expect(classify("Write a story about a lighthouse keeper.").expectedTokens.direct).toBeGreaterThan(50);
-    expect(classify("Which is a fruit?\nA. apple\nB. stone").expectedTokens.direct).toBeLessThan(20);
+    expect(
+      classify("Write a story about a lighthouse keeper.").expectedTokens.direct,
+    ).toBeGreaterThan(50);
+    expect(classify("Which is a fruit?\nA. apple\nB. stone").expectedTokens.direct).toBeLessThan(
+      20,
+    );
   });
 });
 
 describe("doubt", () => {
-  test.each(["¿Cuál es la capital de este país y por qué la eligieron?", "为什么天空是蓝色的？", "Почему небо голубое и трава зелёная?"])(
-    "another language has low confidence: %s",
-    (text) => expect(classify(text).confidence).toBeLessThan(0.35),
+  test.each([
+    "¿Cuál es la capital de este país y por qué la eligieron?",
+    "为什么天空是蓝色的？",
+    "Почему небо голубое и трава зелёная?",
+  ])("another language has low confidence: %s", (text) =>
+    expect(classify(text).confidence).toBeLessThan(0.35),
   );
 
   test("the same question in English has not", () => {
-    expect(classify("Which planet is the largest?\nA. Mars\nB. Jupiter\nC. Venus\nD. Saturn").confidence).toBeGreaterThan(0.35);
+    expect(
+      classify("Which planet is the largest?\nA. Mars\nB. Jupiter\nC. Venus\nD. Saturn").confidence,
+    ).toBeGreaterThan(0.35);
   });
 
   test("a long paste is trusted less than its question alone", () => {
     const paste = "The committee met again and talked about the plan for the year. ".repeat(100);
-    expect(classify(paste + WORD_PROBLEM).confidence).toBeLessThan(classify(WORD_PROBLEM).confidence);
+    expect(classify(paste + WORD_PROBLEM).confidence).toBeLessThan(
+      classify(WORD_PROBLEM).confidence,
+    );
   });
 });
 
@@ -109,13 +130,22 @@ describe("claims of difficulty", () => {
     "It's an easy one.",
   ])("nothing but the length moves by: %s", (claim) => {
     const plain = classify(WORD_PROBLEM);
-    for (const text of [`${claim} ${WORD_PROBLEM}`, `${WORD_PROBLEM} ${claim}`, `${WORD_PROBLEM}\n${claim}`]) {
+    for (const text of [
+      `${claim} ${WORD_PROBLEM}`,
+      `${WORD_PROBLEM} ${claim}`,
+      `${WORD_PROBLEM}\n${claim}`,
+    ]) {
       const claimed = classify(text);
-      expect({ ...claimed, shape: { ...claimed.shape, chars: 0 } }).toEqual({ ...plain, shape: { ...plain.shape, chars: 0 } });
+      expect({ ...claimed, shape: { ...claimed.shape, chars: 0 } }).toEqual({
+        ...plain,
+        shape: { ...plain.shape, chars: 0 },
+      });
     }
   });
 
   test("a further quantity does move something, so the comparison can fail", () => {
-    expect(classify(`${WORD_PROBLEM} He had 3 helpers.`).difficulty).not.toBe(classify(WORD_PROBLEM).difficulty);
+    expect(classify(`${WORD_PROBLEM} He had 3 helpers.`).difficulty).not.toBe(
+      classify(WORD_PROBLEM).difficulty,
+    );
   });
 });

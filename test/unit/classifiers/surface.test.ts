@@ -5,23 +5,33 @@ import { withoutClaims } from "../../../classifiers/claims.ts";
 import { excerpt } from "../../../classifiers/excerpt.ts";
 import { findOptions } from "../../../classifiers/options.ts";
 import { readSignals, SIGNAL_NAMES } from "../../../classifiers/signals.ts";
-import { cueHits, readSurface, shapeOf } from "../../../classifiers/surface.ts";
+import { shapeOf } from "../../../classifiers/shape.ts";
+import { cueHits, readSurface } from "../../../classifiers/surface.ts";
 
 describe("options", () => {
   test.each([
     ["lines with full stops", "Which one?\nA. red\nB. blue\nC. green", 3, 10],
     ["lines with brackets", "Which one?\n(A) red\n(B) blue", 2, 10],
-    ["inline after a heading", "Which one? Answer Choices: (A) red (B) blue (C) green (D) grey (E) pink", 5, 10],
+    [
+      "inline after a heading",
+      "Which one? Answer Choices: (A) red (B) blue (C) green (D) grey (E) pink",
+      5,
+      10,
+    ],
     ["half brackets inline", "Which one? A) red B) blue C) green", 3, 10],
     ["dashes after a heading", "Is it so?\nOptions:\n- Yes\n- No", 2, 9],
-  ])("%s", (_name, text, choices, stemChars) => expect(findOptions(text)).toEqual({ choices, stemChars }));
+  ])("%s", (_name, text, choices, stemChars) =>
+    expect(findOptions(text)).toEqual({ choices, stemChars }),
+  );
 
   test.each([
     ["a sentence that begins with A", "A. Smith wrote it. Who was he?"],
     ["labels out of order", "See (B) and (D)."],
     ["a numbered list", "1) wash\n2) rinse"],
     ["dashes without a heading", "Buy:\n- milk\n- bread"],
-  ])("none in %s", (_name, text) => expect(findOptions(text)).toEqual({ choices: 0, stemChars: text.length }));
+  ])("none in %s", (_name, text) =>
+    expect(findOptions(text)).toEqual({ choices: 0, stemChars: text.length }),
+  );
 });
 
 describe("counts", () => {
@@ -38,20 +48,30 @@ describe("counts", () => {
 
   test("code is seen in a fence and by its indentation, prose is not", () => {
     expect(shapeOf(readSurface("```\nx\n```")).codeBlock).toBe(true);
-    expect(shapeOf(readSurface("def f(a):\n    b = a[0]; c = {b: a}\n    return c")).codeBlock).toBe(true);
+    expect(
+      shapeOf(readSurface("def f(a):\n    b = a[0]; c = {b: a}\n    return c")).codeBlock,
+    ).toBe(true);
     expect(shapeOf(readSurface("He will return the list tomorrow.")).codeBlock).toBe(false);
   });
 
   test("steps and procedures are counted by their cues", () => {
-    const { steps, procedural } = shapeOf(readSurface("Each box holds 4; then half are sold. Reverse the sequence, swap the first moves."));
+    const { steps, procedural } = shapeOf(
+      readSurface(
+        "Each box holds 4; then half are sold. Reverse the sequence, swap the first moves.",
+      ),
+    );
     expect(steps).toBeGreaterThanOrEqual(3);
     expect(procedural).toBeGreaterThanOrEqual(3);
     expect(shapeOf(readSurface("Who was king?"))).toMatchObject({ steps: 0, procedural: 0 });
   });
 
   test("words about difficulty are no cues", () => {
-    const surface = readSurface("hard difficult easy trivial tricky challenging simple complicated");
-    expect(CUE_GROUPS.map((group) => cueHits(surface, group)).every((hits) => hits === 0)).toBe(true);
+    const surface = readSurface(
+      "hard difficult easy trivial tricky challenging simple complicated",
+    );
+    expect(CUE_GROUPS.map((group) => cueHits(surface, group)).every((hits) => hits === 0)).toBe(
+      true,
+    );
   });
 
   test("every signal has a name and is finite, whatever the text", () => {

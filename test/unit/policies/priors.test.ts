@@ -15,7 +15,9 @@ describe("the table", () => {
     const points = PRIORS[kind];
     expect(points[0]!.at).toBe(0);
     expect(points.at(-1)!.at).toBe(1);
-    expect(points.map(({ at }) => at)).toEqual(points.map(({ at }) => at).toSorted((left, right) => left - right));
+    expect(points.map(({ at }) => at)).toEqual(
+      points.map(({ at }) => at).toSorted((left, right) => left - right),
+    );
     for (const point of points) {
       expect(point.from).not.toBe("");
       for (const mode of MODES) expect(point[mode]).toBeGreaterThanOrEqual(0);
@@ -26,11 +28,16 @@ describe("the table", () => {
   test("a point is met exactly, and half way between two is their mean", () => {
     expect(expectScore(features("math", 0.25), "direct", 0)).toBeCloseTo(0.229, 10);
     expect(expectScore(features("math", 0.38), "long", 0)).toBeCloseTo(0.772, 10);
-    expect(expectScore(features("math", (0.25 + 0.38) / 2), "short", 0)).toBeCloseTo((0.85 + 0.709) / 2, 10);
+    expect(expectScore(features("math", (0.25 + 0.38) / 2), "short", 0)).toBeCloseTo(
+      (0.85 + 0.709) / 2,
+      10,
+    );
   });
 
   test("direct is enough for commonsense choices and far too little for word problems", () => {
-    expect(expectScore(features("knowledge", 0.24), "direct", 0)).toBeGreaterThan(expectScore(features("knowledge", 0.24), "short", 0));
+    expect(expectScore(features("knowledge", 0.24), "direct", 0)).toBeGreaterThan(
+      expectScore(features("knowledge", 0.24), "short", 0),
+    );
     expect(expectScore(features("math", 0.25), "direct", 0)).toBeLessThan(0.3);
   });
 });
@@ -50,8 +57,14 @@ describe("shifts", () => {
   });
 
   test("a traced procedure lifts code in logic and mathematics, and nothing else", () => {
-    expect(expectScore(features("logic", 0.33, 5), "code", 0)).toBeGreaterThan(expectScore(features("logic", 0.33), "code", 0));
-    expect(expectScore(features("logic", 0.33, 5), "short", 0)).toBe(expectScore(features("logic", 0.33), "short", 0));
-    expect(expectScore(features("chat", 0.33, 5), "code", 0)).toBe(expectScore(features("chat", 0.33), "code", 0));
+    expect(expectScore(features("logic", 0.33, 5), "code", 0)).toBeGreaterThan(
+      expectScore(features("logic", 0.33), "code", 0),
+    );
+    expect(expectScore(features("logic", 0.33, 5), "short", 0)).toBe(
+      expectScore(features("logic", 0.33), "short", 0),
+    );
+    expect(expectScore(features("chat", 0.33, 5), "code", 0)).toBe(
+      expectScore(features("chat", 0.33), "code", 0),
+    );
   });
 });
