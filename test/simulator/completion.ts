@@ -9,7 +9,7 @@ import { judge, type Judgement } from "./judge.ts";
 import { withoutMarkers } from "./misbehaviour.ts";
 import { chooseMode, type Mode, type ModeChoice } from "./mode.ts";
 import { parameters, profileOf, type Effect } from "./parameters.ts";
-import { asksForPlan, planSteps, writePlan } from "./planner.ts";
+import { asksForPlan, planLogit, planSteps, writePlan } from "./planner.ts";
 import { writeProse } from "./prose.ts";
 import { writeJson } from "./structured.ts";
 import { countTokens, takeTokens } from "./tokens.ts";
@@ -133,9 +133,10 @@ function draftItem(
 ): Draft {
   const { mode, thinks } = choice;
   const { key, ignoresKnobs } = options;
-  const judgement = judgeAs(mode, request, choice, item, options);
   if (asksForPlan(request)) {
-    const steps = planSteps(item, judgement.isRightAt(1), key);
+    const planning = { ...options, sample: `${options.sample}|plan` };
+    const understood = judgeAs(mode, request, choice, item, planning, planLogit).isRightAt(1);
+    const steps = planSteps(item, understood, key);
     const content =
       request.format.kind === "text"
         ? writePlan(steps, request)
@@ -143,6 +144,7 @@ function draftItem(
     return { reasoning: "", content, needTokens: 0, toolCall: null };
   }
 
+  const judgement = judgeAs(mode, request, choice, item, options);
   const thought = thoughtTokens(request.messages);
   const allowed = ignoresKnobs || !thinks ? null : request.thinkingTokens;
   const share = allowed === null ? 1 : Math.min(1, (allowed + thought) / judgement.needTokens);
@@ -175,10 +177,12 @@ function judgeAs(
   choice: ModeChoice,
   item: Item,
   options: ItemOptions,
+  logit = 0,
 ): Judgement {
   const { seed, sample, ignoresKnobs } = options;
   const effort = choice.thinks && !ignoresKnobs ? request.effort : null;
   const effects: Effect[] = [
+    { logit, tokensFactor: 1 },
     ...effectsOfElements(promptOf(request), item, parameters.elements),
     ...(effort === null ? [] : [parameters.efforts[effort]]),
     ...(choice.concise && !ignoresKnobs ? [parameters.elements.concise] : []),
@@ -232,15 +236,22 @@ function cutDraft(
   };
 }
 
-/** The newest user message that asks an item: a turn such as "go on" asks the one before. */
+/** The newest user message that asks an item: a turn such as "go on" means the one before. */
 function itemOf(messages: readonly ChatMessage[]): Item | null {
   for (const message of messages.toReversed()) {
     if (message.role !== "user") continue;
-    const item = recogniseItem(withoutElements(withoutMarkers(message.content)));
+    const text = withoutElements(withoutMarkers(message.content));
+    const item = recogniseItem(text);
     if (item !== null) return item;
+    if (!refersBack.test(text) || text.length > refersBackCharactersMax) return null;
   }
   return null;
 }
+
+/** Words by which a short turn speaks of the question before it. */
+const refersBack =
+  /\b(?:continue|go on|answer|conclude|summar\w+|so far|check|verify|sure|again|above|previous|reasoning|result|solution|solve|that)\b/i;
+const refersBackCharactersMax = 4_000;
 
 function questionOf(messages: readonly ChatMessage[]): string {
   return withoutMarkers(

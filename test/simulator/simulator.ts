@@ -45,7 +45,7 @@ export async function startSimulator(given: Partial<SimulatorSettings> = {}): Pr
   const server = createServer((request, response) => {
     serve(request, response, desk, (entry) => recorder.add(entry), closing.signal).catch(
       (failure: unknown) => {
-        // A bug of the simulator: loud here, and an honest 500 or a cut for the client.
+        // A bug of the simulator: loud here, and a cut for the client.
         console.error("simulator:", failure);
         response.destroy();
       },

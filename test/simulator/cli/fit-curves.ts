@@ -60,17 +60,21 @@ export function accuracyOf(
   );
 }
 
-/** Where an increasing function reaches `target`; 40 halvings leave less than 1e-10 of the range. */
+/** Results are kept to four decimals; 24 halvings of a range of 60 leave less than a tenth of that. */
+const halvings = 24;
+
+/** Where an increasing function reaches `target`. */
 export function solveIncreasing(
   value: (x: number) => number,
   target: number,
   low = -30,
   high = 30,
 ): number {
-  for (let halving = 0; halving < 40; halving += 1) {
-    const middle = (low + high) / 2;
-    if (value(middle) < target) low = middle;
-    else high = middle;
+  let [below, above] = [low, high];
+  for (let halving = 0; halving < halvings; halving += 1) {
+    const middle = (below + above) / 2;
+    if (value(middle) < target) below = middle;
+    else above = middle;
   }
-  return (low + high) / 2;
+  return (below + above) / 2;
 }

@@ -234,7 +234,9 @@ async function readSigmas(path: string): Promise<Record<RecordedModel, Record<Mo
     };
     if (!isRecordedModel(row.model) || !isRecordedMode(row.mode) || !row.out_tokens) continue;
     const key = `${row.model}|${modeByRecordedName[row.mode]}|${row.id.split(":")[0]}`;
-    groups.set(key, [...(groups.get(key) ?? []), Math.log(row.out_tokens)]);
+    const logs = groups.get(key) ?? [];
+    logs.push(Math.log(row.out_tokens));
+    groups.set(key, logs);
   }
   const pooled = (model: RecordedModel, mode: Mode): number => {
     const parts = [...groups]

@@ -38,7 +38,7 @@ const forms: readonly {
 }[] = [
   {
     pattern: new RegExp(
-      String.raw`how many ([a-z]+) (?:are(?: there)?|is|make(?: up)?|does|do)(?: in| equal)? ${quantities}`,
+      String.raw`how many ([a-z]+) (?:(?:are(?: there)?|is|make(?: up)?|does|do)(?: in| equal)?|in|equal) ${quantities}`,
       "i",
     ),
     target: 1,

@@ -16,6 +16,8 @@ type Change = {
 
 const number = String.raw`(?:[$€£]\s*)?(\d+(?:\.\d+)?)`;
 const gap = String.raw`[^.?!\d]{0,60}?`;
+/** From one sentence into the next, past whatever else it says without numbers. */
+const next = String.raw`[^\d]{0,120}?`;
 
 /** Ordered: the first opening that matches names the family. */
 const openings: readonly Opening[] = [
@@ -54,6 +56,30 @@ const openings: readonly Opening[] = [
     ),
     step: "multiply",
     start: (count, price) => count * price,
+  },
+  {
+    family: "shopping",
+    pattern: pattern(
+      `(?:at|for|costs?|priced at|worth) ${number}[^.?!\\d]{0,20}?(?:each|apiece|per|a piece)${next}how much ${gap}${number}`,
+    ),
+    step: "multiply",
+    start: (price, count) => count * price,
+  },
+  {
+    family: "travel",
+    pattern: pattern(
+      `${number}\\s*(?:km|kilomet(?:re|er)s|miles)(?: per hour| an hour|\\/h| each hour)${next}how far ${gap}in ${number}\\s*hours?`,
+    ),
+    step: "rate",
+    start: (speed, hours) => speed * hours,
+  },
+  {
+    family: "travel",
+    pattern: pattern(
+      `${number}\\s*(?:km|kilomet(?:re|er)s|miles) in ${number}\\s*hours?${next}(?:how fast|what is (?:its|the|her|his)[^.?!]{0,20} speed)`,
+    ),
+    step: "rate",
+    start: (distance, hours) => distance / hours,
   },
   {
     family: "ages",

@@ -18,6 +18,11 @@ test.each([
   ["Tom has 5 apples. He gets 3 more. How many apples does he have?", "8"],
   ["What is 15% of 240?", "36"],
   ["A train goes 80 km per hour for 3 hours. How far does it go?", "240"],
+  ["A train travels at 80 km per hour. How far does it travel in 3 hours?", "240"],
+  ["A bus covers 240 km in 3 hours. What is its average speed?", "80"],
+  ["Pens cost 3 euros each. How much do 14 pens cost?", "42"],
+  ["How many seconds in 3 minutes?", "180"],
+  ["How many minutes are there in a day?", "1440"],
   ["24 sweets are shared equally among 6 children. How many does each get?", "4"],
 ])("understands %j as %s", (question, answer) => {
   expect(recogniseItem(question)?.answer).toBe(answer);

@@ -1,7 +1,9 @@
 // The model that the simulator errs by: its figures against the published ones, and what caps,
 // outlines and skills do to it.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { generateItem, type GeneratedItem } from "../../simulator/items/generate.ts";
@@ -12,6 +14,13 @@ import { chooseFirst, finalAnswer, modeBody, type Body } from "./ask.ts";
 
 /** `cli/fit.ts` writes the file; a bench that compares with yesterday needs the same one. */
 const parametersSha256 = "491c45214a42908e0dc5b67d6328e1c704ed31c585327c2210aa0d301ac04a88";
+
+const parametersFile = join(import.meta.dirname, "../../simulator/parameters.json");
+const fitScript = join(import.meta.dirname, "../../simulator/cli/fit.ts");
+const recordedData = join(import.meta.dirname, "../../../../shared/data");
+
+/** The fit reads a million recorded rows in 2 s; a busy machine takes longer. */
+const fitWaitMs = 60_000;
 
 /** Drawn apart from the items that the fit was set on. */
 const mixSeed = 23;
@@ -38,9 +47,19 @@ function measure(
 }
 
 test("the parameters are the frozen ones", () => {
-  const bytes = readFileSync(join(import.meta.dirname, "../../simulator/parameters.json"));
+  const bytes = readFileSync(parametersFile);
   expect(createHash("sha256").update(bytes).digest("hex")).toBe(parametersSha256);
 });
+
+test.skipIf(!existsSync(recordedData))(
+  "the parameters are what the fit writes (needs ../shared/data)",
+  () => {
+    const out = join(mkdtempSync(join(tmpdir(), "simulator-fit-")), "parameters.json");
+    execFileSync(process.execPath, [fitScript, "--data", recordedData, "--out", out]);
+    expect(readFileSync(out, "utf8")).toBe(readFileSync(parametersFile, "utf8"));
+  },
+  fitWaitMs,
+);
 
 test.each([
   ["direct", 0.801, 10],
@@ -174,6 +193,26 @@ test("a turn that concludes from thinking in its prompt answers what that thinki
     if (finalAnswer(thought.content) === item.answer) continue;
     expect(finalAnswer(concluded.content)).not.toBe(item.answer);
   }
+});
+
+test("a short turn that refers back means the question before it, another question does not", () => {
+  const first = { role: "user", content: "What is 2+2?" };
+  const told = { role: "assistant", content: "Answer: 4" };
+  const next = (content: string): string =>
+    chooseFirst({ model: "sim-mid", messages: [first, told, { role: "user", content }] }).content;
+  expect(finalAnswer(next("Are you sure? Check it again."))).toBe("4");
+  expect(next("Tell me about rivers.")).not.toContain("Answer: 4");
+});
+
+test("planning first and answering along the plan helps more often than it harms", () => {
+  const off = measure(harder, (item) => modeBody(item.text, "short"));
+  const on = measure(harder, (item) => {
+    const plan = chooseFirst(
+      modeBody(`${item.text}\n\nList the steps that a solution needs. Do not solve them.`, "short"),
+    );
+    return modeBody(`${item.text}\n\nOutline:\n${plan.content}`, "short");
+  });
+  expect(on.accuracy).toBeGreaterThan(off.accuracy);
 });
 
 test("asked for a plan, it names the item's steps and does not answer", () => {
