@@ -9,7 +9,7 @@ import { judge, type Judgement } from "./judge.ts";
 import { withoutMarkers } from "./misbehaviour.ts";
 import { chooseMode, type Mode, type ModeChoice } from "./mode.ts";
 import { parameters, profileOf, type Effect } from "./parameters.ts";
-import { asksForPlan, planLogit, planSteps, writePlan } from "./planner.ts";
+import { asksForPlan, planSteps, writePlan } from "./planner.ts";
 import { writeProse } from "./prose.ts";
 import { writeJson } from "./structured.ts";
 import { countTokens, takeTokens } from "./tokens.ts";
@@ -135,7 +135,14 @@ function draftItem(
   const { key, ignoresKnobs } = options;
   if (asksForPlan(request)) {
     const planning = { ...options, sample: `${options.sample}|plan` };
-    const understood = judgeAs(mode, request, choice, item, planning, planLogit).isRightAt(1);
+    const understood = judgeAs(
+      mode,
+      request,
+      choice,
+      item,
+      planning,
+      parameters.planLogit,
+    ).isRightAt(1);
     const steps = planSteps(item, understood, key);
     const content =
       request.format.kind === "text"
@@ -187,7 +194,7 @@ function judgeAs(
     ...(effort === null ? [] : [parameters.efforts[effort]]),
     ...(choice.concise && !ignoresKnobs ? [parameters.elements.concise] : []),
   ];
-  const { itemShare, capLogitDrop, candidateNoise } = parameters;
+  const { itemShare, capLogitDrop, candidateNoise, lengthWish } = parameters;
   const curve = parameters.curves[profileOf(request.model)][mode];
   const limitTokens = ignoresKnobs ? null : choice.limitTokens;
   return judge({
@@ -202,6 +209,7 @@ function judgeAs(
     itemShare,
     capLogitDrop,
     candidateNoise,
+    lengthWish,
   });
 }
 

@@ -7,8 +7,9 @@ import type { Effect, Parameters } from "./parameters.ts";
 type ElementKind = "outline" | "skill";
 type Element = { readonly kind: ElementKind; readonly text: string };
 
+/** "Outline:", "Useful skills for this kind:", "## Plan:", or a tag such as `<skills>`. */
 const heading =
-  /^[#*\s]*(outline|plan|sub-?questions|skills?|behaviou?rs?|hints?)\b[^:\n]{0,60}:(.*)$/i;
+  /^[#*\s]*(?:(?:useful|relevant|helpful|suggested|known|possible|the|your|following|some) ){0,3}<?(outline|plan|sub-?questions|skills?|behaviou?rs?|hints?)\b[^:>\n]{0,60}[:>](.*)$/i;
 const citedSkill = /^[-*\s]*behaviou?r_[a-z0-9_]+\s*:/i;
 
 /** A handbook shows some tens of skills; what stands beyond is not read. */

@@ -4,7 +4,7 @@
 import { drawNormal, logistic, normalCdf } from "./chance.ts";
 import type { Item } from "./items/item.ts";
 import type { Mode } from "./mode.ts";
-import type { Curve, Effect } from "./parameters.ts";
+import type { Curve, Effect, Parameters } from "./parameters.ts";
 
 export type JudgeInput = {
   readonly seed: number;
@@ -20,6 +20,7 @@ export type JudgeInput = {
   readonly itemShare: number;
   readonly capLogitDrop: number;
   readonly candidateNoise: number;
+  readonly lengthWish: Parameters["lengthWish"];
 };
 
 export type Judgement = {
@@ -35,13 +36,9 @@ export const candidateStages = 8;
 /** Longer than any recorded answer (the longest mean is 4,130 tokens), short enough to stream in a test. */
 const needTokensMax = 16_000;
 
-/** A wish for shortness is overshot: the length moves to the geometric mean, and never below this share. */
-const limitShareMin = 0.35;
-/** Logit lost when a wish would take the whole length away; linear in what it takes. */
-const limitLogitDrop = 1;
-
 export function judge(input: JudgeInput): Judgement {
   const { curve, item } = input;
+  const { shareMin, logitDrop } = input.lengthWish;
   const tokensFactor = input.effects.reduce((product, effect) => product * effect.tokensFactor, 1);
   const itemKey = `${input.seed}|${item.key}`;
   const armKey = `${itemKey}|${input.model}|${input.mode}|${input.sample}`;
@@ -52,14 +49,14 @@ export function judge(input: JudgeInput): Judgement {
   const spread = curve.tokensSigma * drawNormal(`${armKey}|tokens`);
   const wanted =
     Math.exp(curve.tokensMu + curve.tokensGrowth * item.difficulty + spread) * tokensFactor;
+  // A wish for shortness is overshot: the length moves to the geometric mean of wish and need.
   const limitShare =
     input.limitTokens === null
       ? 1
-      : Math.min(1, Math.max(limitShareMin, Math.sqrt(input.limitTokens / wanted)));
+      : Math.min(1, Math.max(shareMin, Math.sqrt(input.limitTokens / wanted)));
   const tokens = wanted * limitShare;
   const logitAdded =
-    input.effects.reduce((sum, effect) => sum + effect.logit, 0) -
-    limitLogitDrop * (1 - limitShare);
+    input.effects.reduce((sum, effect) => sum + effect.logit, 0) - logitDrop * (1 - limitShare);
 
   return {
     needTokens: Math.min(needTokensMax, Math.max(1, Math.round(tokens))),

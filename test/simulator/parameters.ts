@@ -31,6 +31,15 @@ export type Parameters = {
   readonly candidateNoise: number;
   /** How often a wrong answer is the slip that all models share, so that wrong answers can agree. */
   readonly commonSlipShare: number;
+  /** A length wished for in words: never below this share of the need, and up to this logit lost. */
+  readonly lengthWish: { readonly shareMin: number; readonly logitDrop: number };
+  /** To say what has to be done is easier than to do it: added when a plan is asked for. */
+  readonly planLogit: number;
+  /** Lengths of answers to what is no item: a median for each mode, and the spread of the logarithm. */
+  readonly prose: {
+    readonly medianTokens: Readonly<Record<Mode, number>>;
+    readonly spread: number;
+  };
   readonly efforts: Readonly<Record<Effort, Effect>>;
   readonly elements: Readonly<
     Record<"outlineFits" | "outlineMisleads" | "skillFits" | "skillMisleads" | "concise", Effect>

@@ -18,9 +18,6 @@ export function asksForPlan(request: ChatRequest): boolean {
   return plansAsked.test(asked) && (answerForbidden.test(asked) || jsonAsked.test(asked));
 }
 
-/** To say what has to be done is easier than to do it, and luck in the one is not luck in the other. */
-export const planLogit = 1.5;
-
 /** As many steps as the item has; when misread, each is another operation than the item's. */
 export function planSteps(item: Item, understood: boolean, key: string): readonly string[] {
   const others = stepNames.filter((name) => !item.steps.includes(name));

@@ -1,6 +1,7 @@
 // Text for what is no item: plausible in words and in length, and never claimed to be right.
 import { drawInteger, drawNormal, drawOne, drawUniform } from "./chance.ts";
 import type { Mode } from "./mode.ts";
+import { parameters } from "./parameters.ts";
 import { countTokens, takeTokens } from "./tokens.ts";
 
 const smallTalk =
@@ -24,10 +25,6 @@ const sentences = [
   "it is worth looking at the costs as well as at the gains",
 ] as const;
 
-/** Median lengths by mode, in tokens; a spread of .5 in the logarithm covers terse and chatty. */
-const medianTokens: Readonly<Record<Mode, number>> = { direct: 8, short: 90, code: 180, long: 320 };
-const lengthSpread = 0.5;
-
 /** Words of the question that are worth repeating; shorter ones are mostly grammar. */
 const topicLettersMin = 5;
 
@@ -38,7 +35,8 @@ export function writeProse(question: string, mode: Mode, thinks: boolean, key: s
     return { reasoning: "", content: "Hello! How can I help you today?" };
   const letters = [...new Set([...question.matchAll(option)].map((match) => match[1] ?? ""))];
   const need = Math.round(
-    medianTokens[mode] * Math.exp(lengthSpread * drawNormal(`${key}|length`)),
+    parameters.prose.medianTokens[mode] *
+      Math.exp(parameters.prose.spread * drawNormal(`${key}|length`)),
   );
   const topics = question.match(new RegExp(`\\p{L}{${topicLettersMin},24}`, "gu")) ?? ["this"];
 

@@ -190,6 +190,7 @@ function fitItemShare(curve: Record<Mode, Curve>): number {
           itemShare,
           capLogitDrop: 0,
           candidateNoise: 0,
+          lengthWish: assumed.parameters.lengthWish,
         }).isRightAt(1),
       ),
     );

@@ -81,6 +81,9 @@ export const assumed: {
     candidateNoise: 0.2,
     // Chosen so that direct, short and code disagree on about as much of the mix as published (.197).
     commonSlipShare: 0.9,
+    lengthWish: { shareMin: 0.35, logitDrop: 1 },
+    planLogit: 1.5,
+    prose: { medianTokens: { direct: 8, short: 90, code: 180, long: 320 }, spread: 0.5 },
     efforts: {
       none: { logit: 0, tokensFactor: 1 },
       minimal: { logit: 0, tokensFactor: 1 },

@@ -13,7 +13,7 @@ import { modes, type Mode } from "../../simulator/mode.ts";
 import { chooseFirst, finalAnswer, modeBody, type Body } from "./ask.ts";
 
 /** `cli/fit.ts` writes the file; a bench that compares with yesterday needs the same one. */
-const parametersSha256 = "491c45214a42908e0dc5b67d6328e1c704ed31c585327c2210aa0d301ac04a88";
+const parametersSha256 = "71594159fa207cba59bb967cf2144529db3b47666b392a4e78934573731aba40";
 
 const parametersFile = join(import.meta.dirname, "../../simulator/parameters.json");
 const fitScript = join(import.meta.dirname, "../../simulator/cli/fit.ts");
