@@ -1,0 +1,224 @@
+// Every route, and every body that is not a request: each refused with a status, a field or a place, and its mend.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ask, readError, readJson, turn } from "../support/chat.ts";
+import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
+
+/** The gateway's own bound on a body, and a byte. */
+const TOO_MANY_BYTES = 10 * 1024 * 1024 + 1;
+const NARROW_SECRET = "sk-sluice-journey-narrow";
+const EXPIRED_SECRET = "sk-sluice-journey-expired";
+
+let gateway: GatewayUnderTest;
+beforeAll(async () => {
+  gateway = await startGatewayUnderTest({
+    tenants: [{ id: "narrow", name: "Narrow", policy: "economy", models: ["small"] }],
+    keys: [
+      { secret: NARROW_SECRET, document: { id: "narrow", tenant: "narrow" } },
+      { secret: EXPIRED_SECRET, document: { id: "expired", tenant: "demo", expiresAtMs: 1 } },
+    ],
+  });
+});
+afterAll(() => gateway.dispose());
+
+test("GET /v1/models lists auto, its modes and the catalog, in OpenAI's shape", async () => {
+  const response = await get("/v1/models", { authorization: `Bearer ${gateway.secret}` });
+  const list = await readJson<{ object: string; data: readonly { id: string; object: string }[] }>(
+    response,
+  );
+
+  expect(list.object).toBe("list");
+  expect(list.data.every(({ object }) => object === "model")).toBe(true);
+  expect(list.data.map(({ id }) => id)).toEqual([
+    "auto",
+    "auto:direct",
+    "auto:short",
+    "auto:code",
+    "auto:long",
+    "small",
+    "mid",
+    "coder",
+    "deep",
+  ]);
+});
+
+test("GET /v1/models shows a tenant its own models only, and takes x-api-key as well", async () => {
+  const response = await get("/v1/models", { "x-api-key": NARROW_SECRET });
+  const { data } = await readJson<{ data: readonly { id: string }[] }>(response);
+
+  expect(data.map(({ id }) => id).filter((id) => !id.startsWith("auto"))).toEqual(["small"]);
+});
+
+test("GET /v1/models without a key is 401", async () => {
+  expect((await get("/v1/models")).status).toBe(401);
+});
+
+test("HEAD / says that somebody is there", async () => {
+  const response = await fetch(gateway.url, { method: "HEAD" });
+
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe("");
+});
+
+test("GET /healthz is 200 without a key", async () => {
+  const response = await get("/healthz");
+
+  expect(response.status).toBe(200);
+  expect(await readJson(response)).toEqual({ ok: true });
+});
+
+test.each(["/v1/nothing", "/v1/chat/completion", "/v2/chat/completions", "/favicon.ico"])(
+  "%s is 404, in OpenAI's shape",
+  async (path) => {
+    const response = await get(path);
+
+    expect(response.status).toBe(404);
+    expect(response.headers.get("x-request-id")).toMatch(/\S/);
+    expect(await readError(response)).toMatchObject({
+      type: "invalid_request_error",
+      code: "unknown_url",
+    });
+  },
+);
+
+test.each([
+  { method: "GET", path: "/v1/chat/completions", allowed: "POST" },
+  { method: "PUT", path: "/v1/chat/completions", allowed: "POST" },
+  { method: "POST", path: "/v1/models", allowed: "GET" },
+  { method: "DELETE", path: "/healthz", allowed: "GET" },
+])("$method $path is 405 and says what is allowed", async ({ method, path, allowed }) => {
+  const response = await fetch(`${gateway.url}${path}`, { method });
+
+  expect(response.status).toBe(405);
+  expect(response.headers.get("allow")).toContain(allowed);
+  expect(await readError(response)).toMatchObject({ code: "method_not_allowed" });
+});
+
+test.each([
+  { name: "no key", headers: { authorization: "" }, code: "missing_api_key" },
+  {
+    name: "an unknown key",
+    headers: { authorization: "Bearer sk-sluice-guess" },
+    code: "invalid_api_key",
+  },
+  {
+    name: "a key that has expired",
+    headers: { authorization: `Bearer ${EXPIRED_SECRET}` },
+    code: "invalid_api_key",
+  },
+])("$name is 401", async ({ headers, code }) => {
+  const response = await ask(gateway, turn("Hello"), { headers });
+
+  expect(response.status).toBe(401);
+  expect(await readError(response)).toMatchObject({ type: "authentication_error", code });
+});
+
+test("a body over the bound is 413, with and without a length that says so", async () => {
+  const huge = turn("x".repeat(TOO_MANY_BYTES));
+  const declared = await ask(gateway, huge);
+  const undeclared = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${gateway.secret}` },
+    body: new Blob([JSON.stringify(huge)]).stream(),
+    // Node asks for it, and the Worker's own type of fetch does not know it.
+    duplex: "half",
+  } as RequestInit);
+
+  for (const response of [declared, undeclared]) {
+    expect(response.status).toBe(413);
+    expect(await readError(response)).toMatchObject({ code: "body_too_large" });
+  }
+});
+
+test("a large body under the bound is taken", async () => {
+  const image = {
+    type: "image_url",
+    image_url: { url: `data:image/png;base64,${"A".repeat(4 * 1024 * 1024)}` },
+  };
+  const response = await ask(gateway, {
+    model: "mid",
+    messages: [{ role: "user", content: [{ type: "text", text: "What is this?" }, image] }],
+  });
+
+  expect(response.status).toBe(200);
+});
+
+test.each([
+  { name: "an unclosed body", body: '{"model":"auto","messages":[', place: 28 },
+  { name: "a comma too many", body: '{"model":"auto",}', place: 16 },
+  { name: "text that is no JSON", body: "model=auto", place: 0 },
+  { name: "an empty body", body: "", place: 0 },
+])("$name is 400 and says where", async ({ body, place }) => {
+  const response = await ask(gateway, body);
+  const error = await readError(response);
+
+  expect(response.status).toBe(400);
+  expect(error).toMatchObject({ type: "invalid_request_error", code: "invalid_json" });
+  expect(error.message).toContain(`character ${place}`);
+});
+
+test.each([
+  {
+    name: "a field that stands twice",
+    body: '{"model":"auto","model":"mid","messages":[{"role":"user","content":"Hi"}]}',
+    param: "model",
+  },
+  { name: "a list for a body", body: "[]", param: "body" },
+  { name: "no model", body: '{"messages":[{"role":"user","content":"Hi"}]}', param: "model" },
+  { name: "no messages", body: '{"model":"auto"}', param: "messages" },
+  { name: "an empty list of messages", body: '{"model":"auto","messages":[]}', param: "messages" },
+  {
+    name: "a message without a role",
+    body: '{"model":"auto","messages":[{"content":"Hi"}]}',
+    param: "messages[0].role",
+  },
+  {
+    name: "a content that is a number",
+    body: '{"model":"auto","messages":[{"role":"user","content":7}]}',
+    param: "messages[0].content",
+  },
+  {
+    name: "a bound of zero",
+    body: '{"model":"auto","max_tokens":0,"messages":[{"role":"user","content":"Hi"}]}',
+    param: "max_tokens",
+  },
+  {
+    name: "half an answer",
+    body: '{"model":"auto","n":1.5,"messages":[{"role":"user","content":"Hi"}]}',
+    param: "n",
+  },
+  {
+    name: "a stream that is text",
+    body: '{"model":"auto","stream":"yes","messages":[{"role":"user","content":"Hi"}]}',
+    param: "stream",
+  },
+])("$name is 400 and names the field", async ({ body, param }) => {
+  const before = gateway.simulator.requests.length;
+  const response = await ask(gateway, body);
+
+  expect(response.status).toBe(400);
+  expect(await readError(response)).toMatchObject({
+    type: "invalid_request_error",
+    code: "invalid_value",
+    param,
+  });
+  expect(gateway.simulator.requests).toHaveLength(before);
+});
+
+test("what the engine refuses comes back with the engine's own words and field", async () => {
+  const response = await ask(gateway, turn("Hello", { model: "mid", temperature: 9 }));
+
+  expect(response.status).toBe(400);
+  expect(await readError(response)).toMatchObject({
+    param: "temperature",
+    message: "temperature must be a number from 0 to 2.",
+  });
+  expect(
+    (await gateway.untilSettled("demo")).balances.find(
+      ({ window, dimension }) => window === "day" && dimension === "nanos",
+    )?.held,
+  ).toBe(0);
+});
+
+function get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+  return fetch(`${gateway.url}${path}`, { headers });
+}
