@@ -6,6 +6,14 @@ import { join } from "node:path";
 
 const repository = join(import.meta.dirname, "..", "..");
 
+/** No metrics, no look at the registry for updates, no question where this machine is, no logs at home. */
+const QUIET = {
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_WRITE_LOGS: "false",
+};
+
 export type Built =
   | { readonly kind: "built"; readonly folder: string }
   | { readonly kind: "broken"; readonly output: string }
@@ -32,7 +40,7 @@ function runWrangler(
   const child = spawn(process.execPath, ["--no-warnings", program, ...words], {
     cwd: repository,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+    env: { ...process.env, ...QUIET },
   });
   const stop = () => child.kill("SIGKILL");
   signal?.addEventListener("abort", stop, { once: true });
