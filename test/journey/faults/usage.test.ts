@@ -1,0 +1,72 @@
+// Usage that lies or is missing: what was reported is posted even above the hold, and what was not is never nothing.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { secretOf, startFaultGateway, type FaultGateway } from "./fault-gateway.ts";
+
+const LIMIT = 2_500;
+const CAPPED = { max_completion_tokens: 100 };
+const FORMS = [
+  { form: "streamed", isStream: true, tenant: "thrifty-stream" },
+  { form: "whole", isStream: false, tenant: "thrifty-whole" },
+];
+
+let gateway: FaultGateway;
+
+beforeAll(async () => {
+  gateway = await startFaultGateway({
+    tenants: FORMS.map(({ tenant }) => ({
+      id: tenant,
+      name: tenant,
+      policy: "alone",
+      limits: [{ dimension: "tokens", window: "day", limit: LIMIT }],
+    })),
+  });
+});
+
+afterAll(() => gateway.dispose());
+
+beforeEach(() => gateway.simulator.reset());
+
+describe.each(FORMS)("$form", ({ isStream, tenant }) => {
+  test("a count above the hold is posted as it is, and the next request is refused", async () => {
+    const asked = { policy: "alone", isStream, secret: secretOf(tenant), fields: CAPPED };
+    const rows = await gateway.journalOf(async () => {
+      const seen = await gateway.see({ ...asked, text: "What is 2 + 3? [[sim:lying-usage]]" });
+      expect(seen.status).toBe(200);
+    }, tenant);
+    const [held, settled] = rows;
+    expect(settled).toMatchObject({ op: "settle", ending: "complete", certainty: "exact" });
+    // The engine's lie is ten times the cap and a thousand.
+    expect(settled?.usage.outputTokens).toBe(2_000);
+    expect(settled?.over.tokens).toBe((settled?.spent.tokens ?? 0) - (held?.held.tokens ?? 0));
+    expect(settled?.spent.tokens).toBeGreaterThan(LIMIT);
+
+    const sent = gateway.simulator.requests.length;
+    const refused = await gateway.see({ ...asked, text: "What is 2 + 3?" });
+    expect(refused.status).toBe(429);
+    expect(JSON.parse(refused.text)).toMatchObject({ error: { code: "budget_exceeded" } });
+    expect(gateway.simulator.requests).toHaveLength(sent);
+    const { balances } = await gateway.ledgerUsage(tenant);
+    const day = balances.find(
+      ({ window, dimension }) => window === "day" && dimension === "tokens",
+    );
+    expect((day?.spent ?? 0) + (day?.held ?? 0) - (day?.over ?? 0)).toBeLessThanOrEqual(LIMIT);
+  });
+
+  test("without a count, what was seen is charged beside the held input", async () => {
+    const rows = await gateway.journalOf(async () => {
+      const seen = await gateway.see({
+        text: "What is 12 + 30 * 2 - 7? [[sim:no-usage]]",
+        policy: "alone",
+        isStream,
+      });
+      expect(seen.status).toBe(200);
+    });
+    const [held, settled] = rows;
+    expect(settled).toMatchObject({ op: "settle", ending: "complete", certainty: "at_least" });
+    expect(settled?.usage.inputTokens).toBe(held?.usage.inputTokens);
+    expect(settled?.usage.outputTokens).toBeGreaterThan(10);
+    expect(settled?.usage.outputTokens).toBeLessThanOrEqual(held?.usage.outputTokens ?? 0);
+  });
+});
+
+test("the gateway is healthy after all of it", () => gateway.expectHealthy());
