@@ -1,6 +1,6 @@
 // Reads what an upstream answers in the chat-completions form, whole or event by event, into deltas and counts.
 import type { Delta, UsageReport } from "../../dialect/dialect.ts";
-import { TagSplitter } from "../../stream/tags.ts";
+import { TagSplitter, type Piece } from "../../stream/tags.ts";
 
 export type Reading =
   | {
@@ -28,6 +28,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Characters a token, for counting what was seen when no usage came: the usual figure for English. */
 const CHARS_PER_TOKEN = 4;
+/** OpenAI's own bound on `n`; an index beyond it is an engine's mistake, and is not remembered. */
+const ANSWERS_MAX = 128;
 /** An error's text may hold a whole prompt; callers get this much of it. */
 const MESSAGE_CHARS_MAX = 2000;
 
@@ -37,12 +39,13 @@ export class AnswerReader {
   #chars = 0;
   #reasoningChars = 0;
   #chunks = 0;
-  #finishes = 0;
+  readonly #begun = new Set<number>();
+  readonly #ended = new Set<number>();
   usage: UsageReport | null = null;
 
   /** Every answer that began has also ended. */
   get isFinished(): boolean {
-    return this.#finishes > 0;
+    return this.#ended.size > 0 && this.#ended.size === this.#begun.size;
   }
 
   /** Output tokens seen so far, from what arrived: engines send about a token a chunk, or text of known length. */
@@ -79,16 +82,25 @@ export class AnswerReader {
 
   #readChoices(chunk: Fields, part: "delta" | "message"): Reading {
     const deltas: Delta[] = [];
+    let isReal = false;
     const choices = Array.isArray(chunk["choices"]) ? (chunk["choices"] as readonly unknown[]) : [];
     for (const choice of choices) {
       if (!isFields(choice)) continue;
       const said = isFields(choice[part]) ? choice[part] : {};
-      const isFirst = (choice["index"] ?? 0) === 0;
+      const index = numberOrNull(choice["index"]) ?? 0;
+      const isFirst = index === 0;
+      const isCounted = Number.isInteger(index) && index >= 0 && index < ANSWERS_MAX;
+      if (isCounted) this.#begun.add(index);
       const read = this.#readSaid(said, isFirst);
-      if (read.length > 0) this.#chunks += 1;
-      if (isFirst) deltas.push(...read);
+      if (read.length > 0) {
+        this.#chunks += 1;
+        isReal = true;
+      }
+      // One by one: as arguments, an engine's endless list of tool calls would overflow the stack.
+      if (isFirst) for (const delta of read) deltas.push(delta);
       if (typeof choice["finish_reason"] === "string") {
-        this.#finishes += 1;
+        isReal = true;
+        if (isCounted) this.#ended.add(index);
         if (isFirst)
           deltas.push(...this.#flush(), { kind: "finish", reason: choice["finish_reason"] });
       }
@@ -98,31 +110,20 @@ export class AnswerReader {
       this.usage = usage;
       deltas.push({ kind: "usage", usage });
     }
-    return {
-      kind: "chunk",
-      deltas,
-      isReal:
-        deltas.length > 0 ||
-        (part === "delta" &&
-          choices.some(
-            (choice) => isFields(choice) && typeof choice["finish_reason"] === "string",
-          )),
-      isUsageOnly: usage !== null && choices.length === 0,
-    };
+    return { kind: "chunk", deltas, isReal, isUsageOnly: usage !== null && choices.length === 0 };
   }
 
   #readSaid(said: Fields, isFirst: boolean): Delta[] {
     const deltas: Delta[] = [];
     // Three spellings of one thing: DeepSeek's and older vLLM's, newer vLLM's and OpenRouter's, and tags in the text.
-    const reasoning = said["reasoning_content"] ?? said["reasoning"];
-    if (typeof reasoning === "string" && reasoning !== "") {
+    const reasoning = firstFilled(said["reasoning_content"], said["reasoning"]);
+    if (reasoning !== null) {
       this.#reasoningChars += reasoning.length;
       deltas.push({ kind: "reasoning", text: reasoning });
     }
-    const content = said["content"] ?? said["refusal"];
-    if (typeof content === "string" && content !== "") {
-      if (isFirst) deltas.push(...this.#split(content));
-      else this.#chars += content.length;
+    const content = firstFilled(said["content"], said["refusal"]);
+    if (content !== null) {
+      deltas.push(...this.#pieces(isFirst ? this.#think.push(content) : [whole(content)]));
     }
     const calls = Array.isArray(said["tool_calls"])
       ? (said["tool_calls"] as readonly unknown[])
@@ -143,15 +144,11 @@ export class AnswerReader {
     return deltas;
   }
 
-  #split(content: string): Delta[] {
-    return this.#pieces(this.#think.push(content));
-  }
-
   #flush(): Delta[] {
     return this.#pieces(this.#think.end());
   }
 
-  #pieces(pieces: ReturnType<TagSplitter["push"]>): Delta[] {
+  #pieces(pieces: readonly Piece[]): Delta[] {
     return pieces.map(({ where, text }) => {
       if (where === "inside") this.#reasoningChars += text.length;
       else this.#chars += text.length;
@@ -166,12 +163,8 @@ export function readErrorText(text: string): UpstreamError {
   const error = body === null ? null : readError(body);
   if (error !== null) return error;
   const detail = body?.["detail"] ?? body?.["message"];
-  const message =
-    typeof detail === "string"
-      ? detail
-      : detail === undefined
-        ? text.trim()
-        : JSON.stringify(detail);
+  // FastAPI's list of faults is shown as it came: written anew, its depth could overflow the stack.
+  const message = typeof detail === "string" ? detail : text.trim();
   return {
     message: clip(message || "no reason given"),
     type: null,
@@ -241,6 +234,16 @@ function parseFields(text: string): Fields | null {
 
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function whole(text: string): Piece {
+  return { where: "outside", text };
+}
+
+/** The first text with anything in it: an engine may send both spellings and fill only one. */
+function firstFilled(...values: readonly unknown[]): string | null {
+  for (const value of values) if (typeof value === "string" && value !== "") return value;
+  return null;
 }
 
 function textOrNull(value: unknown): string | null {
