@@ -66,7 +66,13 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
   for (const id of rung.strategies) draft = context.strategyOf(id)?.rewrite?.(draft, rung) ?? draft;
   if (order.outputTokens !== undefined)
     draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
-  return { rung, model, upstream, draft, inputTokens: estimateInputTokens(ask, draft) };
+  const inputTokens = estimateInputTokens(ask, draft);
+  if (ask.outputTokensMax === null) {
+    // A bound of our own must not be what an engine refuses because prompt and answer do not fit its window.
+    const room = Math.max(OUTPUT_TOKENS_MIN, model.contextTokens - inputTokens);
+    draft = { ...draft, outputTokens: Math.min(draft.outputTokens, room) };
+  }
+  return { rung, model, upstream, draft, inputTokens };
 }
 
 /** What the ledger is offered for a preparation. `index` is the rung's place in the ladder that the hold is offered. */
@@ -121,9 +127,15 @@ export function finish(
     knobs: [
       ...draft.knobs,
       ...compiled.knobs,
+      ...(outputTokens < draft.outputTokens ? [cappedBy(outputTokens, draft)] : []),
       ...(isStream && !asksUsage ? [off("stream-usage", undeclared("stream-usage"))] : []),
     ],
   };
+}
+
+function cappedBy(outputTokens: number, draft: Draft): Knob {
+  const reason = `the budget holds ${outputTokens} of ${draft.outputTokens} output tokens`;
+  return { knob: "output-cap", fidelity: "approx", reason };
 }
 
 const INTENTS: Readonly<Record<Mode, Pick<Intent, "thinking" | "effort">>> = {
@@ -143,8 +155,10 @@ function intentOf(draft: Draft, outputTokens: number, cacheSalt: string): Intent
   return { ...INTENTS[mode], thinkingTokensMax, temperature, cacheSalt };
 }
 
+const encoder = new TextEncoder();
+
 function estimateInputTokens(ask: Ask, draft: Draft): number {
-  const noteBytes = draft.notes.reduce((sum, note) => sum + note.length, 0);
+  const noteBytes = draft.notes.reduce((sum, note) => sum + encoder.encode(note).length, 0);
   const fromBytes = Math.ceil(((ask.inputBytes + noteBytes) / BYTES_PER_TOKEN) * INPUT_MARGIN);
   return OVERHEAD_TOKENS + fromBytes + ask.unseenParts * UNSEEN_PART_TOKENS;
 }

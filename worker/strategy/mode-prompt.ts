@@ -42,6 +42,9 @@ export const modePrompt: Strategy = {
 
 /** A prompt about the form of an answer must not fight what the client says about that form. */
 function reasonAgainst(draft: Draft): string | null {
+  // Such a prompt stands behind the last user turn, so without one nothing would be asked.
+  if (draft.ask.query === "" && draft.ask.unseenParts === 0)
+    return "there is no user turn that it could follow";
   if (draft.ask.isConstrained)
     return "the client constrains the answer's form, which a prompt about form would fight";
   if (draft.ask.hasTools)

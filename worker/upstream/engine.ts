@@ -54,6 +54,15 @@ export function undeclared(capability: Capability): string {
   return `the catalog does not declare "${capability}" for this model`;
 }
 
+/** A wish that an engine has no words for, if it was wished. */
+export function lacks(knob: Knob["knob"], isWished: boolean, reason: string): Compiled {
+  return { fields: {}, knobs: isWished ? [off(knob, reason)] : [] };
+}
+
+export function wishesThinkingCap(intent: Intent): boolean {
+  return intent.thinking === "on" && intent.thinkingTokensMax !== null;
+}
+
 /** Temperature is spelled the same everywhere; engines differ only in whether the model allows it. */
 export function compileTemperature(
   intent: Intent,

@@ -1,5 +1,12 @@
 // Ollama's OpenAI endpoint: `reasoning_effort` maps to its think switch (ollama/ollama#14820); `think` itself is ignored there.
-import { compileEffort, compileTemperature, merge, off, type Engine } from "./engine.ts";
+import {
+  compileEffort,
+  compileTemperature,
+  lacks,
+  merge,
+  wishesThinkingCap,
+  type Engine,
+} from "./engine.ts";
 
 export const ollama: Engine = {
   id: "ollama",
@@ -7,12 +14,12 @@ export const ollama: Engine = {
   compile: (intent, has) =>
     merge(
       compileEffort(intent, has),
-      intent.thinking === "on" && intent.thinkingTokensMax !== null
-        ? {
-            fields: {},
-            knobs: [off("thinking-cap", "Ollama offers no bound on thinking apart from the total")],
-          }
-        : { fields: {}, knobs: [] },
+      lacks(
+        "thinking-cap",
+        wishesThinkingCap(intent),
+        "Ollama offers no bound on thinking apart from the total",
+      ),
       compileTemperature(intent, has),
+      lacks("cache-salt", intent.cacheSalt !== null, "Ollama takes no salt for its cache"),
     ),
 };

@@ -1,5 +1,12 @@
 // OpenAI: thinking by effort, no cap on thinking, and no temperature while a model thinks.
-import { compileEffort, compileTemperature, merge, off, type Engine } from "./engine.ts";
+import {
+  compileEffort,
+  compileTemperature,
+  lacks,
+  merge,
+  wishesThinkingCap,
+  type Engine,
+} from "./engine.ts";
 
 export const openai: Engine = {
   id: "openai",
@@ -8,18 +15,23 @@ export const openai: Engine = {
     const thinks = has("effort") && intent.thinking !== "off";
     return merge(
       compileEffort(intent, has),
-      intent.thinking === "on" && intent.thinkingTokensMax !== null
-        ? {
-            fields: {},
-            knobs: [off("thinking-cap", "OpenAI offers no bound on thinking apart from the total")],
-          }
-        : { fields: {}, knobs: [] },
-      intent.temperature !== null && thinks
-        ? {
-            fields: {},
-            knobs: [off("temperature", "OpenAI refuses a temperature unless effort is none")],
-          }
+      lacks(
+        "thinking-cap",
+        wishesThinkingCap(intent),
+        "OpenAI offers no bound on thinking apart from the total",
+      ),
+      thinks
+        ? lacks(
+            "temperature",
+            intent.temperature !== null,
+            "OpenAI refuses a temperature unless effort is none",
+          )
         : compileTemperature(intent, has),
+      lacks(
+        "cache-salt",
+        intent.cacheSalt !== null,
+        "OpenAI takes no salt; its cache is the account's",
+      ),
     );
   },
 };

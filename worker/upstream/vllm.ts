@@ -3,8 +3,8 @@ import type { Capability } from "../../policies/catalog.ts";
 import {
   compileEffort,
   compileTemperature,
+  lacks,
   merge,
-  off,
   undeclared,
   type Compiled,
   type Engine,
@@ -27,14 +27,23 @@ function compileThinking(intent: Intent, has: (capability: Capability) => boolea
   if (intent.thinking === "as-sent") return { fields: {}, knobs: [] };
   if (!has("thinking-switch")) return compileEffort(intent, has);
   const isOn = intent.thinking === "on";
-  const fields: Record<string, string> = {
-    chat_template_kwargs: JSON.stringify({ enable_thinking: isOn }),
-  };
-  if (isOn && intent.effort !== null && has("effort"))
-    fields["reasoning_effort"] = JSON.stringify(intent.effort);
-  return {
-    fields,
+  const switched: Compiled = {
+    fields: { chat_template_kwargs: JSON.stringify({ enable_thinking: isOn }) },
     knobs: [{ knob: "thinking", fidelity: "exact", reason: `enable_thinking ${isOn}` }],
+  };
+  return isOn ? merge(switched, compileLevel(intent.effort, has)) : switched;
+}
+
+/** How hard to think, beside the switch that says whether. */
+function compileLevel(
+  effort: Intent["effort"],
+  has: (capability: Capability) => boolean,
+): Compiled {
+  if (effort === null) return { fields: {}, knobs: [] };
+  if (!has("effort")) return lacks("effort", true, undeclared("effort"));
+  return {
+    fields: { reasoning_effort: JSON.stringify(effort) },
+    knobs: [{ knob: "effort", fidelity: "approx", reason: `reasoning_effort ${effort}` }],
   };
 }
 
@@ -42,8 +51,7 @@ function compileThinking(intent: Intent, has: (capability: Capability) => boolea
 function compileThinkingCap(intent: Intent, has: (capability: Capability) => boolean): Compiled {
   if (intent.thinking !== "on" || intent.thinkingTokensMax === null)
     return { fields: {}, knobs: [] };
-  if (!has("thinking-cap"))
-    return { fields: {}, knobs: [off("thinking-cap", undeclared("thinking-cap"))] };
+  if (!has("thinking-cap")) return lacks("thinking-cap", true, undeclared("thinking-cap"));
   return {
     fields: { thinking_token_budget: String(intent.thinkingTokensMax) },
     knobs: [
@@ -58,8 +66,7 @@ function compileThinkingCap(intent: Intent, has: (capability: Capability) => boo
 
 function compileSalt(intent: Intent, has: (capability: Capability) => boolean): Compiled {
   if (intent.cacheSalt === null) return { fields: {}, knobs: [] };
-  if (!has("cache-salt"))
-    return { fields: {}, knobs: [off("cache-salt", undeclared("cache-salt"))] };
+  if (!has("cache-salt")) return lacks("cache-salt", true, undeclared("cache-salt"));
   return {
     fields: { cache_salt: JSON.stringify(intent.cacheSalt) },
     knobs: [{ knob: "cache-salt", fidelity: "exact", reason: "prefixes are cached per tenant" }],

@@ -1,0 +1,240 @@
+// From a rung to a body: what is asked, what is offered to the ledger, and what the hold then lets out.
+import { describe, expect, it } from "vitest";
+import type { Capability, Catalog } from "../../../policies/catalog.ts";
+import type { Rung } from "../../../policies/choice.ts";
+import type { Mode } from "../../../policies/mode.ts";
+import type { Ask } from "../../../worker/dialect/dialect.ts";
+import { finish, offerOf, prepare, type Preparation } from "../../../worker/prepare.ts";
+import type { CallOrder } from "../../../worker/strategy/strategy.ts";
+import { strategyOf } from "../../../worker/strategy/table.ts";
+import { askFor, catalogOf, holdOf, policyOf, rungOf } from "./a-request.ts";
+
+const ANSWER: CallOrder = { purpose: "answer" };
+const ALL: readonly Capability[] = [
+  "thinking-switch",
+  "thinking-cap",
+  "temperature",
+  "cache-salt",
+  "stream-usage",
+];
+
+interface Given {
+  readonly ask?: Ask;
+  readonly rung?: Rung;
+  readonly order?: CallOrder;
+  readonly catalog?: Catalog;
+  readonly policy?: object;
+}
+
+function prepared(given: Given = {}): Preparation {
+  const preparation = prepare(given.rung ?? rungOf("small", "long"), {
+    ask: given.ask ?? askFor(),
+    catalog: given.catalog ?? catalogOf(ALL),
+    policy: policyOf(given.policy),
+    order: given.order ?? ANSWER,
+    strategyOf,
+  });
+  if (preparation === null) throw new Error("The catalog does not hold the model.");
+  return preparation;
+}
+
+function sent(
+  given: Given,
+  outputTokens: number,
+): { body: Record<string, unknown>; knobs: Record<string, string> } {
+  const { body, knobs } = finish(
+    prepared(given),
+    holdOf(outputTokens),
+    given.order ?? ANSWER,
+    "salt",
+  );
+  return {
+    body: JSON.parse(body) as Record<string, unknown>,
+    knobs: Object.fromEntries(knobs.map(({ knob, fidelity }) => [knob, fidelity])),
+  };
+}
+
+describe("a preparation", () => {
+  it("is null when the catalog no longer holds the model", () => {
+    const context = {
+      ask: askFor(),
+      catalog: catalogOf([]),
+      policy: policyOf(),
+      order: ANSWER,
+      strategyOf,
+    };
+    expect(prepare(rungOf("gone", "long"), context)).toBeNull();
+  });
+
+  it.each<{ name: string; given: Given; outputTokens: number }>([
+    { name: "what the client asked", given: { ask: askFor({ max_tokens: 77 }) }, outputTokens: 77 },
+    {
+      name: "the larger of two bounds",
+      given: { ask: askFor({ max_tokens: 1, max_completion_tokens: 500 }) },
+      outputTokens: 500,
+    },
+    {
+      name: "the model's most, when the client asked for more",
+      given: { ask: askFor({ max_tokens: 9000 }) },
+      outputTokens: 6000,
+    },
+    {
+      name: "the policy's cap of the mode, when the client set none",
+      given: {
+        rung: rungOf("small", "short"),
+        policy: { capTokens: { direct: 20, short: 30, code: 40, long: 50 } },
+      },
+      outputTokens: 30,
+    },
+    {
+      name: "the policy's widest cap without a mode",
+      given: {
+        rung: rungOf("small", null),
+        policy: { capTokens: { direct: 20, short: 30, code: 40, long: 50 } },
+      },
+      outputTokens: 50,
+    },
+    {
+      name: "the order's bound when it is lower",
+      given: { order: { purpose: "outline", outputTokens: 200 } },
+      outputTokens: 200,
+    },
+    {
+      name: "the client's when the order's bound is higher",
+      given: { ask: askFor({ max_tokens: 7 }), order: { purpose: "outline", outputTokens: 200 } },
+      outputTokens: 7,
+    },
+  ])("wants $name", ({ given, outputTokens }) => {
+    expect(prepared(given).draft.outputTokens).toBe(outputTokens);
+  });
+
+  it("never bounds an answer so that prompt and answer do not fit the model's window", () => {
+    const ask = askFor({ messages: [{ role: "user", content: "x".repeat(15_000) }] });
+    const { draft, inputTokens } = prepared({ ask });
+    expect(inputTokens).toBeGreaterThan(5000);
+    expect(draft.outputTokens).toBe(8192 - inputTokens);
+  });
+
+  it("leaves a bound of the client's own to the engine to refuse", () => {
+    const ask = askFor({
+      messages: [{ role: "user", content: "x".repeat(15_000) }],
+      max_tokens: 6000,
+    });
+    expect(prepared({ ask }).draft.outputTokens).toBe(6000);
+  });
+
+  it("counts a picture, and never as nothing", () => {
+    const picture = { type: "image_url", image_url: { url: "https://x/y.png" } };
+    const ask = askFor({ messages: [{ role: "user", content: [picture] }] });
+    expect(prepared({ ask }).inputTokens - prepared().inputTokens).toBeGreaterThan(1000);
+  });
+
+  it("counts its own notes, in bytes", () => {
+    const of = (note: string): number =>
+      prepared({ order: { purpose: "answer", notes: [note] } }).inputTokens;
+    expect(of("a".repeat(300)) - prepared().inputTokens).toBeGreaterThan(99);
+    expect(of("\u6f22".repeat(300)) - of("a".repeat(300))).toBeGreaterThan(199);
+  });
+});
+
+describe("an offer", () => {
+  it("is for all answers that were asked for", () => {
+    const offer = offerOf(prepared({ ask: askFor({ n: 3, max_tokens: 100 }) }), 2);
+    expect(offer).toMatchObject({
+      rung: 2,
+      arm: "small/long",
+      outputTokens: 300,
+      outputTokensMin: 192,
+      priceVersion: "p1",
+      inputNanosPerMtok: 10,
+      outputNanosPerMtok: 20,
+    });
+  });
+
+  it("asks for no more at least than it asks for at most", () => {
+    expect(offerOf(prepared({ ask: askFor({ max_tokens: 5 }) }), 0)).toMatchObject({
+      outputTokens: 5,
+      outputTokensMin: 5,
+    });
+  });
+
+  it("of a model without prices costs no money", () => {
+    expect(offerOf(prepared({ rung: rungOf("unpriced", "long") }), 0)).toMatchObject({
+      priceVersion: null,
+      inputNanosPerMtok: 0,
+      outputNanosPerMtok: 0,
+    });
+  });
+});
+
+describe("what goes out", () => {
+  it("names the upstream's own model and holds the cap that the hold affords", () => {
+    const { body, knobs } = sent({}, 500);
+    expect(body).toMatchObject({
+      model: "org/small",
+      max_completion_tokens: 500,
+      cache_salt: "salt",
+    });
+    expect(knobs["output-cap"]).toBe("approx");
+  });
+
+  it("says nothing of a cap that the budget did not lower", () => {
+    expect(sent({ ask: askFor({ max_tokens: 500 }) }, 500).knobs["output-cap"]).toBeUndefined();
+  });
+
+  it("shares the held tokens among the answers, and asks for one at least", () => {
+    expect(sent({ ask: askFor({ n: 3, max_tokens: 500 }) }, 301).body["max_tokens"]).toBe(100);
+    expect(sent({ ask: askFor({ n: 3, max_tokens: 500 }) }, 2).body["max_tokens"]).toBe(1);
+  });
+
+  it.each<{ mode: Mode | null; isOn: boolean | null }>([
+    { mode: "direct", isOn: false },
+    { mode: "short", isOn: false },
+    { mode: "code", isOn: false },
+    { mode: "long", isOn: true },
+    { mode: null, isOn: null },
+  ])("thinks as the mode $mode wants", ({ mode, isOn }) => {
+    const { body } = sent({ rung: rungOf("small", mode) }, 1000);
+    expect(body["chat_template_kwargs"]).toEqual(
+      isOn === null ? undefined : { enable_thinking: isOn },
+    );
+    expect(body["thinking_token_budget"]).toBe(isOn === true ? 750 : undefined);
+  });
+
+  it.each([
+    { fields: { reasoning_effort: "none" } },
+    { fields: { chat_template_kwargs: { enable_thinking: true } } },
+    { fields: { thinking: { type: "enabled" } } },
+    { fields: { reasoning: { effort: "low" } } },
+  ])("leaves thinking alone where the client set $fields", ({ fields }) => {
+    const { body } = sent({ ask: askFor(fields) }, 1000);
+    expect(body).toMatchObject(fields);
+    expect("chat_template_kwargs" in body).toBe("chat_template_kwargs" in fields);
+    expect(body).not.toHaveProperty("thinking_token_budget");
+  });
+
+  it("asks for usage where the model is declared to give it, and says so where it is not", () => {
+    const ask = askFor({ stream: true });
+    expect(sent({ ask }, 10).body["stream_options"]).toEqual({ include_usage: true });
+    const { body, knobs } = sent({ ask, catalog: catalogOf([]) }, 10);
+    expect(body).not.toHaveProperty("stream_options");
+    expect(knobs["stream-usage"]).toBe("off");
+  });
+
+  it("does not stream where the order wants a whole answer", () => {
+    const { body } = sent(
+      { ask: askFor({ stream: true }), order: { purpose: "outline", isStream: false } },
+      10,
+    );
+    expect(body["stream"]).toBe(false);
+    expect(body).not.toHaveProperty("stream_options");
+  });
+
+  it("holds nothing that an engine without capabilities was not declared to read", () => {
+    const { body } = sent(
+      { catalog: catalogOf([], "generic"), rung: rungOf("small", "direct") },
+      10,
+    );
+    expect(Object.keys(body)).toEqual(["model", "messages", "max_tokens"]);
+  });
+});
