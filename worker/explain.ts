@@ -39,8 +39,13 @@ export function choiceHeaders(
     "x-sluice-model": rung.arm.model,
     "x-sluice-difficulty": features.difficulty.toFixed(3),
     "x-sluice-reason": rung.reason.word,
-    "x-sluice-policy-version": `${policy.name}@${policy.version}`,
+    "x-sluice-policy-version": printable(`${policy.name}@${policy.version}`),
   };
+}
+
+/** A header holds printable ASCII; an operator's version may hold anything, and must not end a request. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, "?");
 }
 
 /** OpenAI's rate-limit headers from the tightest limit of each dimension that they know. */

@@ -73,7 +73,11 @@ export function translate(failure: Failure): PublicFailure {
         `The body is not JSON: ${failure.detail} (at character ${failure.position}).`,
       );
     case "invalid-field":
-      return badRequest(failure.field, "invalid_value", `\`${failure.field}\` ${failure.problem}.`);
+      return badRequest(
+        clip(failure.field),
+        "invalid_value",
+        `\`${clip(failure.field)}\` ${failure.problem}.`,
+      );
     case "body-too-large":
       return {
         ...badRequest(

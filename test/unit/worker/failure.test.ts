@@ -1,0 +1,279 @@
+// Every failure becomes a status, a body in OpenAI's shape and advice that clients heed, and tells nothing of the inside.
+import { describe, expect, it } from "vitest";
+import { chat } from "../../../worker/dialect/chat.ts";
+import { translate, type Failure } from "../../../worker/failure.ts";
+
+const QUOTA = {
+  kind: "budget-exceeded",
+  reason: "quota",
+  dimension: "tokens",
+  window: "day",
+  limit: 1000,
+  remaining: 10,
+  resetInMs: 3_600_000,
+  resetAtMs: Date.UTC(2026, 10, 2),
+  affordableTokens: 0,
+} as const;
+
+/** A row for every kind: the compiler misses one that is not here. */
+const FAILURES: {
+  [K in Failure["kind"]]: {
+    failure: Extract<Failure, { kind: K }>;
+    status: number;
+    type: string;
+    code: string | null;
+  };
+} = {
+  "malformed-json": {
+    failure: { kind: "malformed-json", position: 7, detail: 'unexpected "x"' },
+    status: 400,
+    type: "invalid_request_error",
+    code: "invalid_json",
+  },
+  "invalid-field": {
+    failure: { kind: "invalid-field", field: "n", problem: "must be a whole number" },
+    status: 400,
+    type: "invalid_request_error",
+    code: "invalid_value",
+  },
+  "body-too-large": {
+    failure: { kind: "body-too-large", bytesMax: 10 },
+    status: 413,
+    type: "invalid_request_error",
+    code: "body_too_large",
+  },
+  "key-missing": {
+    failure: { kind: "key-missing" },
+    status: 401,
+    type: "authentication_error",
+    code: "missing_api_key",
+  },
+  "key-unknown": {
+    failure: { kind: "key-unknown" },
+    status: 401,
+    type: "authentication_error",
+    code: "invalid_api_key",
+  },
+  "model-unknown": {
+    failure: { kind: "model-unknown", model: "gpt" },
+    status: 404,
+    type: "invalid_request_error",
+    code: "model_not_found",
+  },
+  "route-unknown": {
+    failure: { kind: "route-unknown", method: "GET", path: "/x" },
+    status: 404,
+    type: "invalid_request_error",
+    code: "unknown_url",
+  },
+  "method-not-allowed": {
+    failure: { kind: "method-not-allowed", method: "GET", path: "/x", allowed: "POST" },
+    status: 405,
+    type: "invalid_request_error",
+    code: "method_not_allowed",
+  },
+  "budget-exceeded": {
+    failure: QUOTA,
+    status: 429,
+    type: "insufficient_quota",
+    code: "budget_exceeded",
+  },
+  "budget-unavailable": {
+    failure: { kind: "budget-unavailable" },
+    status: 503,
+    type: "server_error",
+    code: "budget_unavailable",
+  },
+  "upstream-refused": {
+    failure: {
+      kind: "upstream-refused",
+      status: 422,
+      message: "M",
+      type: null,
+      code: "c",
+      param: "p",
+    },
+    status: 422,
+    type: "invalid_request_error",
+    code: "c",
+  },
+  "upstream-busy": {
+    failure: { kind: "upstream-busy", retryAfterMs: null },
+    status: 429,
+    type: "rate_limit_error",
+    code: "upstream_rate_limited",
+  },
+  "upstream-credentials": {
+    failure: { kind: "upstream-credentials" },
+    status: 502,
+    type: "server_error",
+    code: "upstream_credentials",
+  },
+  "upstream-failed": {
+    failure: { kind: "upstream-failed", status: 500, detail: "it refused" },
+    status: 502,
+    type: "server_error",
+    code: "upstream_error",
+  },
+  "upstream-silent": {
+    failure: { kind: "upstream-silent", waitedMs: 5 },
+    status: 504,
+    type: "server_error",
+    code: "upstream_timeout",
+  },
+  "upstream-late": {
+    failure: { kind: "upstream-late", deadlineMs: 5 },
+    status: 504,
+    type: "server_error",
+    code: "upstream_timeout",
+  },
+  "upstream-cut": {
+    failure: { kind: "upstream-cut", detail: "its connection broke" },
+    status: 502,
+    type: "server_error",
+    code: "upstream_cut",
+  },
+  "upstream-resting": {
+    failure: { kind: "upstream-resting", retryAfterMs: 500 },
+    status: 503,
+    type: "server_error",
+    code: "upstream_unavailable",
+  },
+  "client-left": {
+    failure: { kind: "client-left" },
+    status: 499,
+    type: "client_error",
+    code: "client_left",
+  },
+  "not-configured": {
+    failure: { kind: "not-configured", what: "there is no catalog" },
+    status: 503,
+    type: "server_error",
+    code: "not_configured",
+  },
+  internal: {
+    failure: { kind: "internal" },
+    status: 500,
+    type: "server_error",
+    code: "internal_error",
+  },
+};
+
+describe("a failure", () => {
+  it.each(Object.entries(FAILURES))(
+    "%s has its status and OpenAI's shape",
+    (_, { failure, status, type, code }) => {
+      const shown = translate(failure);
+      expect(shown).toMatchObject({ status, type, code });
+      const { error, ...rest } = JSON.parse(chat.fail.body(shown, "id")) as {
+        error: Record<string, unknown>;
+      };
+      expect(rest).toEqual({});
+      expect(Object.keys(error)).toEqual(["message", "type", "param", "code"]);
+      expect(error["message"]).toMatch(/\S/);
+    },
+  );
+
+  it.each(Object.entries(FAILURES))(
+    "%s can be answered over HTTP and shows no stack",
+    (_, { failure }) => {
+      const shown = translate(failure);
+      const response = new Response(chat.fail.body(shown, "id"), {
+        status: shown.status,
+        headers: { ...shown.headers },
+      });
+      expect(response.status).toBe(shown.status);
+      expect(shown.message).not.toMatch(/\.[jt]s:\d+|Error:|node_modules/);
+    },
+  );
+
+  it("of the inside says nothing of it", () => {
+    expect(translate({ kind: "internal" }).message).not.toMatch(/stack|undefined|exception/i);
+    expect(translate({ kind: "upstream-credentials" }).message).not.toMatch(/sk-|Bearer/);
+  });
+
+  it("names what is to be mended", () => {
+    expect(translate({ kind: "invalid-field", field: "n", problem: "must be 1" })).toMatchObject({
+      param: "n",
+      message: "`n` must be 1.",
+    });
+    expect(
+      translate({ kind: "malformed-json", position: 7, detail: "it ends too early" }).message,
+    ).toContain("at character 7");
+    expect(translate({ kind: "model-unknown", model: "gpt" }).param).toBe("model");
+    expect(
+      translate({ kind: "method-not-allowed", method: "GET", path: "/x", allowed: "POST" }).headers,
+    ).toEqual({ allow: "POST" });
+    expect(translate({ kind: "key-missing" }).headers).toEqual({ "www-authenticate": "Bearer" });
+  });
+
+  it("passes an upstream's refusal on in the upstream's words", () => {
+    const said = {
+      status: 400,
+      message: "Too long",
+      type: "BadRequestError",
+      code: "context",
+      param: "messages",
+    };
+    expect(translate({ kind: "upstream-refused", ...said })).toEqual({ ...said, headers: {} });
+  });
+
+  it.each<Failure>([
+    { kind: "model-unknown", model: "m".repeat(100_000) },
+    { kind: "route-unknown", method: "GET", path: `/${"p".repeat(100_000)}` },
+    { kind: "method-not-allowed", method: "GET", path: `/${"p".repeat(100_000)}`, allowed: "POST" },
+    { kind: "invalid-field", field: "f".repeat(100_000), problem: "stands twice" },
+  ])("$kind shows only so much of what was sent", (failure) => {
+    expect(chat.fail.body(translate(failure), "id").length).toBeLessThan(1000);
+  });
+});
+
+describe("retry advice", () => {
+  const busy = (retryAfterMs: number | null): Readonly<Record<string, string>> =>
+    translate({ kind: "upstream-busy", retryAfterMs }).headers;
+
+  it.each([
+    { waitMs: null, headers: { "retry-after": "1" } },
+    { waitMs: 0, headers: { "retry-after": "1" } },
+    { waitMs: 1001, headers: { "retry-after": "2" } },
+    { waitMs: 60_000, headers: { "retry-after": "60" } },
+    { waitMs: 60_001, headers: { "retry-after": "61", "x-should-retry": "false" } },
+    { waitMs: 86_400_000, headers: { "retry-after": "86400", "x-should-retry": "false" } },
+  ])("for $waitMs ms is $headers", ({ waitMs, headers }) => {
+    expect(busy(waitMs)).toEqual(headers);
+  });
+
+  it("to wait for a budget's window keeps the SDK quiet when the window is far", () => {
+    expect(translate(QUOTA).headers).toEqual({ "retry-after": "3600", "x-should-retry": "false" });
+    expect(translate({ ...QUOTA, resetInMs: 5000 }).headers).toEqual({ "retry-after": "5" });
+  });
+
+  it("of a request that can never fit is not to retry, and to ask for less", () => {
+    const shown = translate({ ...QUOTA, reason: "unfit", affordableTokens: 77 });
+    expect(shown).toMatchObject({
+      status: 429,
+      param: "max_completion_tokens",
+      headers: { "x-should-retry": "false" },
+    });
+    expect(shown.message).toContain("at most 77");
+  });
+
+  it.each(["requests", "tokens", "nanos"] as const)(
+    "names the limit of %s, what is left and when it resets",
+    (dimension) => {
+      const { message } = translate({ ...QUOTA, dimension });
+      expect(message).toContain("1000");
+      expect(message).toContain("10 ");
+      expect(message).toContain("2026-11-02T00:00:00.000Z");
+    },
+  );
+
+  it.each(Object.entries(FAILURES))(
+    "of %s never asks a client to wait longer than it will heed",
+    (_, { failure }) => {
+      const { headers } = translate(failure);
+      const isHeeded = Number(headers["retry-after"] ?? 0) <= 60;
+      expect(isHeeded || headers["x-should-retry"] === "false").toBe(true);
+    },
+  );
+});
