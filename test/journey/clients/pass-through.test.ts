@@ -175,6 +175,66 @@ test("privileged fields never reach the engine", async () => {
   expect(sent["cache_salt"]).toMatch(/^[0-9a-f]{32}$/);
 });
 
+test.each([
+  ["an escaped name", '"cache\\u005fsalt":"x","\\u0070riority":9'],
+  ["a name that is there twice in two spellings", '"priority":1,"\\u0070riority":9'],
+  ["a value that is an object", '"cache_salt":{"a":"}"},"priority":[[1]]'],
+])("%s does not carry a privileged field through", async (name, fields) => {
+  const response = await ask(
+    gateway,
+    `{${fields},"model":"mid","messages":[{"role":"user","content":"Say hello."}]}`,
+  );
+
+  if (name.includes("twice")) {
+    expect(response.status).toBe(400);
+    return;
+  }
+  expect(response.status).toBe(200);
+  expect(Object.keys(JSON.parse(lastSent()) as object).toSorted()).toEqual([
+    "cache_salt",
+    "max_completion_tokens",
+    "messages",
+    "model",
+  ]);
+  expect(JSON.parse(lastSent())).toMatchObject({
+    cache_salt: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+  });
+});
+
+test("a model whose name's field is escaped is still the model", async () => {
+  const response = await ask(
+    gateway,
+    '{"mod\\u0065l":"mid","messages":[{"role":"user","content":"Say hello."}]}',
+  );
+
+  expect(response.status).toBe(200);
+  expect(JSON.parse(lastSent())).toMatchObject({ model: "sim-mid" });
+});
+
+test.each([
+  ["absent", "", { include_usage: true }],
+  ["null", ',"stream_options":null', { include_usage: true }],
+  ["false", ',"stream_options":{"include_usage":false}', { include_usage: true }],
+  [
+    "other options",
+    ',"stream_options":{"include_obfuscation":false,"x":1.0}',
+    { include_obfuscation: false, x: 1, include_usage: true },
+  ],
+])(
+  "with stream options %s the engine is asked for usage, and the client gets none",
+  async (_, options, expected) => {
+    const response = await ask(
+      gateway,
+      `{"model":"mid","messages":[{"role":"user","content":"Say hello."}],"stream":true${options}}`,
+    );
+    const events = await readEvents(response);
+
+    expect(JSON.parse(lastSent())).toMatchObject({ stream_options: expected });
+    expect(events.filter((data) => data.includes('"usage":{'))).toEqual([]);
+    expect(events.at(-1)).toBe("[DONE]");
+  },
+);
+
 test("each tenant has a salt of its own, the same at every request", async () => {
   const salt = async (secret: string): Promise<unknown> => {
     await ask(gateway, turn("Say hello."), { secret });

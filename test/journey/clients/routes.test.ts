@@ -204,6 +204,60 @@ test.each([
   expect(gateway.simulator.requests).toHaveLength(before);
 });
 
+test("a body that is not UTF-8 is 400", async () => {
+  const body = Buffer.concat([
+    Buffer.from('{"model":"auto","messages":[{"role":"user","content":"'),
+    Buffer.from([0xff, 0xfe]),
+    Buffer.from('"}]}'),
+  ]);
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${gateway.secret}` },
+    body,
+  });
+
+  expect(response.status).toBe(400);
+  expect((await readError(response)).message).toContain("UTF-8");
+});
+
+test.each([
+  { name: "whole", close: true, status: 200 },
+  { name: "unclosed", close: false, status: 400 },
+])("brackets nested a hundred thousand deep are no trouble: $name", async ({ close, status }) => {
+  const depth = 100_000;
+  const nested = `${"[".repeat(depth)}${close ? "]".repeat(depth) : ""}`;
+  const response = await ask(
+    gateway,
+    `{"model":"mid","messages":[{"role":"user","content":"Hi"}],"x":${nested}}`,
+  );
+
+  expect([status, 400]).toContain(response.status);
+});
+
+test.each(["__proto__", "constructor", "toString", "hasOwnProperty"])(
+  "a field, a model and a policy called %s are as unknown as any",
+  async (name) => {
+    const field = await ask(
+      gateway,
+      `{"model":"mid","messages":[{"role":"user","content":"Hi"}],"${name}":{"a":1}}`,
+    );
+    const model = await ask(gateway, turn("Hi", { model: name }));
+    const mode = await ask(gateway, turn("Hi", { model: `auto:${name}` }));
+    const policy = await ask(gateway, turn("Hi"), { headers: { "x-sluice-policy": name } });
+    const effort = await ask(gateway, turn("Hi", { reasoning_effort: name }));
+
+    expect(field.status).toBe(200);
+    expect(gateway.simulator.requests.some(({ body }) => body.includes(`"${name}":{"a":1}`))).toBe(
+      true,
+    );
+    expect(model.status).toBe(404);
+    expect(mode.status).toBe(404);
+    expect(policy.status).toBe(400);
+    // Sluice leaves an effort that it does not know to the engine, which here refuses it.
+    expect(await readError(effort)).toMatchObject({ param: "reasoning_effort" });
+  },
+);
+
 test("what the engine refuses comes back with the engine's own words and field", async () => {
   const response = await ask(gateway, turn("Hello", { model: "mid", temperature: 9 }));
 
