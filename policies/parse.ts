@@ -41,7 +41,11 @@ function englishProblem(issue: z.core.$ZodRawIssue): string {
       return `must be one of ${issue.values.map(String).join(", ")}`;
     case "invalid_format":
       return `must match ${issue.pattern ?? issue.format}`;
-    default:
+    case "custom":
+    case "invalid_element":
+    case "invalid_key":
+    case "invalid_union":
+    case "not_multiple_of":
       return "is not valid here";
   }
 }

@@ -22,8 +22,8 @@ export interface Dependencies {
   ledgerOf(tenantId: string): LedgerPort;
   /** The secret of that name; null when it is not set. */
   secret(name: string): string | null;
-  strategyOf(id: string): Strategy | null;
-  now(): number;
+  readonly strategyOf: (id: string) => Strategy | null;
+  readonly now: () => number;
   newId(): string;
   /** 0..1, for jitter only. */
   chance(): number;

@@ -43,7 +43,7 @@ export interface PrepareContext {
   readonly catalog: Catalog;
   readonly policy: Policy;
   readonly order: CallOrder;
-  strategyOf(id: string): Strategy | null;
+  readonly strategyOf: (id: string) => Strategy | null;
 }
 
 /** What a rung would ask, before a budget has spoken; null when the catalog no longer holds its model. */

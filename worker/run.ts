@@ -44,6 +44,8 @@ export class Run {
   readonly input: RunInput;
   readonly #deps: Dependencies;
   readonly #open: OpenCall[] = [];
+  /** What earlier calls of this request still post; a retry waits for it, or their holds would refuse it. */
+  #posting: Promise<unknown> = Promise.resolve();
   #calls = 0;
   /** One call of the request has been held that was sent; the rest are its own retries and sub-calls. */
   #isCounted = false;
@@ -84,6 +86,7 @@ export class Run {
       const next = nextLadder(ladder, tried.rung, mayRepeat(tried.trouble.failure));
       if (next === null) return tried;
       if (next[0] === tried.rung) await pause(RETRY_PAUSE_MS * (0.5 + this.#deps.chance()), signal);
+      await this.#posting;
       ladder = next;
     }
   }
@@ -166,9 +169,7 @@ export class Run {
       this.#deps.now,
     );
     const call = new OpenCall(attempted, preparation, held, account, (settled) => {
-      this.#deps.finish(
-        settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps),
-      );
+      this.#post(settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps));
       // A client that leaves says nothing of the upstream's health, and a probe must be answered all the same.
       const isFault = settled.ending === "upstream-broke";
       this.#deps.finish(this.#deps.breakers.report(preparation.upstream, permit, !isFault));
@@ -221,11 +222,16 @@ export class Run {
     return answer.kind === "held" ? answer : budgetFailure(answer);
   }
 
+  #post(work: Promise<unknown>): void {
+    this.#posting = Promise.all([this.#posting, work]);
+    this.#deps.finish(work);
+  }
+
   /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
   #release(account: CallAccount): void {
     account.ending = "released";
     const released = this.#deps.ledgerOf(this.input.admission.tenant.id).release(account.callId);
-    this.#deps.finish(
+    this.#post(
       released.catch((error: unknown) => {
         console.error(
           JSON.stringify({

@@ -1,6 +1,6 @@
 // The way out to a client: writes that end. A client that takes nothing for a while counts as gone,
 // because the runtime tells of a lost client only when something is written, and not always then.
-import { TIMED_OUT, within } from "./wait.ts";
+import { within } from "./wait.ts";
 
 export class Outlet {
   readonly readable: ReadableStream<Uint8Array>;
