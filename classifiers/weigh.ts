@@ -13,7 +13,7 @@ export interface Weighed {
   readonly kind: Kind;
   /** Log-odds that a mid-sized model fails. */
   readonly fails: number;
-  /** The same, with half of each slope taken from differences inside sources only. */
+  /** The same with more weight on differences inside sources, so that it orders like among like. */
   readonly demands: number;
   /** Natural logarithm of a short chain of thought's tokens. */
   readonly logTokens: number;
