@@ -1,9 +1,10 @@
 // Fuzzes the bodies and the streams that the gateway reads: `node test/bench/cli/fuzz.ts --seed N --cases N`.
 // Each failure is a line, the sum is the last one; exit 1 when anything failed.
 import { parseArgs } from "node:util";
-import { bodyProblem, fuzzBody, fuzzOrder } from "../../unit/worker/fuzz-bodies.ts";
+import { fuzzBody, fuzzOrder } from "../../unit/worker/fuzz-bodies.ts";
 import { chanceOfCase, type Chance } from "../../unit/worker/fuzz-chance.ts";
 import { fuzzStream, streamProblem } from "../../unit/worker/fuzz-streams.ts";
+import { bodyProblem } from "../../unit/worker/wire-promises.ts";
 
 /** A defect shows in the first few; the rest would only fill the screen. */
 const SHOWN_MAX = 20;

@@ -1,8 +1,9 @@
 // The short form of the search that test/bench/cli/fuzz.ts runs for longer. A case that fails names its seed and index.
 import { describe, expect, it } from "vitest";
-import { bodyProblem, fuzzBody, fuzzOrder } from "./fuzz-bodies.ts";
+import { fuzzBody, fuzzOrder } from "./fuzz-bodies.ts";
 import { chanceOfCase } from "./fuzz-chance.ts";
 import { fuzzStream, streamProblem } from "./fuzz-streams.ts";
+import { bodyProblem } from "./wire-promises.ts";
 
 const SEED = 20_261_101;
 const CASES = 10_000;

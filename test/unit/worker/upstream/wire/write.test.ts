@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { writeWire, type WireOrder } from "../../../../../worker/upstream/wire/write.ts";
-import { bodyProblem, fuzzOrder, PRIVILEGED, wireProblem } from "../../fuzz-bodies.ts";
+import { fuzzOrder } from "../../fuzz-bodies.ts";
 import { chanceFrom } from "../../fuzz-chance.ts";
+import { bodyProblem, PRIVILEGED, wireProblem } from "../../wire-promises.ts";
 
 const ORDER: WireOrder = {
   model: "m",
