@@ -60,7 +60,7 @@ const TRACED_CUES_MIN = 3;
  * What the fit could not learn, because no query that may be trained on shows it; by hand, in log-odds. In
  * another language no English cue fires, but options and quantities look the same. Some orders belong to one
  * kind, and a fence that names a language holds code. A procedure to be traced is not talk, and stays logic
- * when options follow it. Nothing at all is talk.
+ * when options follow it. Without any quantity there is nothing to reckon. Nothing at all is talk.
  */
 function shiftKinds(surface: Surface, foreign: boolean): readonly number[] {
   const shifts = KINDS.map(() => 0);
@@ -71,6 +71,7 @@ function shiftKinds(surface: Surface, foreign: boolean): readonly number[] {
   else if (foreign && surface.numbers >= 2) add("math", CERTAIN_SHIFT);
   if (surface.words + surface.numbers + surface.foreignLetters === 0) add("chat", CERTAIN_SHIFT);
   if (MATH_ORDERS.has(surface.firstWord)) add("math", RULE_SHIFT);
+  else if (isWithoutQuantities(surface)) add("math", -RULE_SHIFT);
   if (surface.taggedFences > 0) add("code", CERTAIN_SHIFT);
   else if (CODE_ORDERS.has(surface.firstWord)) add("code", RULE_SHIFT);
   if (cueHits(surface, "procedure") + cueHits(surface, "dates") >= TRACED_CUES_MIN) {
@@ -78,6 +79,10 @@ function shiftKinds(surface: Surface, foreign: boolean): readonly number[] {
     if (surface.choices >= 2 && surface.latexCommands === 0) add("logic", RULE_SHIFT);
   }
   return shifts;
+}
+
+function isWithoutQuantities({ numbers, operators, latexCommands, dollars }: Surface): boolean {
+  return numbers + operators + latexCommands + dollars === 0;
 }
 
 function isForeign(surface: Surface): boolean {

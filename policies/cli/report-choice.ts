@@ -142,9 +142,14 @@ function reportRuns(
             .mode ?? "short",
       );
       const routed = members.map(({ run }, index) => run[modes[index]!]);
+      const byLength = spreadByLength(
+        members.map(({ query }) => query.text.length),
+        modes,
+      );
+      const long = members.map(({ run }, index) => run[byLength[index]!]);
       const mixed = members.flatMap(({ run }) => modes.map((mode) => run[mode]));
       console.log(
-        `lambda ${String(lambda).padEnd(7)} ${score(routed)}  random of the same mix ${score(mixed, members.length)}  ${tally(modes)}`,
+        `lambda ${String(lambda).padEnd(7)} ${score(routed)}  random of the same mix ${score(mixed, members.length)}  by length ${score(long)}  ${tally(modes)}`,
       );
     }
   }
@@ -154,6 +159,15 @@ function reportRuns(
       console.log(
         `csqa ${csqa.padEnd(7)} svamp ${svamp.padEnd(7)} ${score(rows.map(({ query, run }) => run[query.source === "csqa" ? csqa : svamp]))}`,
       );
+}
+
+/** The same modes in the same numbers, the dearest to the longest questions. */
+function spreadByLength(lengths: readonly number[], modes: readonly Mode[]): Mode[] {
+  const longestFirst = lengths.map((_, index) => index).sort((a, b) => lengths[b]! - lengths[a]!);
+  const dearestFirst = modes.toSorted((a, b) => MODES.indexOf(b) - MODES.indexOf(a));
+  const spread = new Array<Mode>(modes.length);
+  for (const [rank, index] of longestFirst.entries()) spread[index] = dearestFirst[rank]!;
+  return spread;
 }
 
 /** With the half width of a 95 % interval (normal) for `n` questions. */

@@ -149,3 +149,26 @@ describe("claims of difficulty", () => {
     );
   });
 });
+
+describe("rules by hand", () => {
+  test("without any quantity a choice is not mathematics, with some it may be", () => {
+    const options = "Answer Choices: (A) ";
+    expect(
+      classify(
+        `Where would they put the chains? ${options}garage (B) jewelry box (C) river (D) moon`,
+      ).kind,
+    ).toBe("knowledge");
+    expect(
+      classify(
+        `A car goes 120 km in 2 hours. What is its average speed? ${options}40 (B) 60 (C) 80 (D) 100`,
+      ).kind,
+    ).toBe("math");
+  });
+
+  test("a procedure is not talk, and nothing at all is", () => {
+    expect(
+      classify("Flip the coin, reverse it, swap it, then flip it again. Is it heads up?").kind,
+    ).not.toBe("chat");
+    expect(classify("").kind).toBe("chat");
+  });
+});
