@@ -170,8 +170,10 @@ export class Run {
     );
     const call = new OpenCall(attempted, preparation, held, account, (settled) => {
       this.#post(settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps));
-      // A client that leaves says nothing of the upstream's health, and a probe must be answered all the same.
       const isFault = settled.ending === "upstream-broke";
+      // A client that left before anything was said tells nothing of the upstream's health. If that was a probe, its
+      // slot frees itself after the cool-down.
+      if (!isFault && settled.certainty === "unknown") return;
       this.#deps.finish(this.#deps.breakers.report(preparation.upstream, permit, !isFault));
     });
     this.#open.push(call);
