@@ -48,6 +48,7 @@ export type Said =
     }
   | { readonly kind: "done"; readonly data: string };
 
+const BLANK_LINE = new TextEncoder().encode("\n\n");
 /** How long a body may take to end after its last event before it is cut off. */
 const DRAIN_MS = 250;
 /** An error's body is read this far: enough for its message. */
@@ -198,9 +199,13 @@ export class Attempt {
     const rest = this.#splitter.rest();
     if (rest !== null) this.#hearEvent(rest);
     // Some engines leave `[DONE]` out; an answer that gave its finish reason is whole all the same.
-    this.#ready.push(
-      this.reader.isFinished ? { kind: "end" } : cut("its stream ended without a finish reason"),
-    );
+    if (this.reader.isFinished) this.#ready.push({ kind: "end" });
+    else {
+      // An event that was not ended would swallow the error that follows it.
+      if (rest !== null)
+        this.#ready.push({ kind: "event", bytes: BLANK_LINE, said: { kind: "nothing" } });
+      this.#ready.push(cut("its stream ended without a finish reason"));
+    }
     return this.#ready.shift() ?? { kind: "end" };
   }
 

@@ -100,6 +100,17 @@ test("a comment of ours never stands inside an event", async () => {
   expect(seen.text).toContain(HEARTBEAT + event.toString());
 });
 
+test("an event that its upstream did not end does not swallow the error behind it", async () => {
+  const unended = Buffer.from(`data: ${chunk(" two")}`);
+  script = { status: 200, writes: [sse(role()), sse(chunk("one")), unended], end: "close" };
+  const seen = await gateway.see({ text: "Hello", policy: "only-scripted", isStream: true });
+  expect(await throughSdk(seen, true)).toMatchObject({
+    kind: "error",
+    code: "upstream_cut",
+    text: "one two",
+  });
+});
+
 test("an upstream that drips without end is stopped at the deadline", async () => {
   const drip = Array.from({ length: 400 }, (_, at) => [sse(chunk(` ${at}`)), 50]).flat();
   script = { status: 200, writes: [sse(role()), ...drip], end: "hold" };
