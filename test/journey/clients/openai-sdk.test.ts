@@ -3,12 +3,12 @@ import OpenAI from "openai";
 import type {
   ChatCompletionChunk,
   ChatCompletionMessageParam,
-  ChatCompletionTool,
+  ChatCompletionFunctionTool,
 } from "openai/resources/chat/completions";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
 
-const WEATHER: ChatCompletionTool = {
+const WEATHER: ChatCompletionFunctionTool = {
   type: "function",
   function: {
     name: "get_weather",
@@ -139,6 +139,34 @@ test("calls a tool and brings its result back to the same arm", async () => {
   expect(second.data.choices[0]?.message.content).toContain("18 degrees");
   expect(second.response.headers.get("x-sluice-reason")).toBe("tool-result");
   expect(armOf(second.response)).toBe(armOf(first.response));
+});
+
+test("runs its own loop of tools to the answer, every turn on one arm", async () => {
+  const before = (await gateway.ledgerJournal("demo")).length;
+  const runner = client.chat.completions.runTools({
+    model: "auto",
+    messages: asked("What is the weather forecast for Porto?"),
+    tools: [
+      {
+        type: "function",
+        function: {
+          name: "get_weather",
+          description: "The weather forecast of a city",
+          parameters: WEATHER.function.parameters ?? {},
+          function: () => "21 degrees",
+        },
+      },
+    ],
+  });
+  const content = await runner.finalContent();
+  await gateway.untilSettled("demo");
+  const held = (await gateway.ledgerJournal("demo"))
+    .slice(before)
+    .filter(({ op }) => op === "hold");
+
+  expect(content).toContain("21 degrees");
+  expect(held).toHaveLength(2);
+  expect(held[1]?.arm).toBe(held[0]?.arm);
 });
 
 test("puts a streamed tool call together", async () => {

@@ -20,6 +20,10 @@ const FIELDS = [
     "messages with a name and parts",
     '"messages":[{"role":"system","content":"Be kind."},{"role":"user","name":"ada","content":[{"type":"text","text":"Say \\u00e9\\ud83d\\ude00 \\/ ok"}]}]',
   ],
+  [
+    "half a surrogate pair, a zero and a line separator",
+    '"messages":[{"role":"user","content":"a\\ud83d b\\u0000 c\u2028 d"}]',
+  ],
   ["n", '"n":2'],
   ["logit_bias", '"logit_bias":{"50256":-100,"11":5.0}'],
   ["stop as text", '"stop":"\\nUser:"'],
