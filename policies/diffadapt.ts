@@ -1,17 +1,12 @@
 // DiffAdapt's three strategies (arXiv 2510.19669), for what a client left open: a temperature and a share of the
-// cap per class of difficulty.
+// cap per class of difficulty. The paper decides from a model's hidden state, here the class comes from the text
+// alone: by the paper's own labels "easy" means "right in 60 % or more, but not surely", not "looks simple", and
+// text finds its "hard" class in 5 of 318 cases. So the fidelity that is recorded for a request is `proxy`.
 import type { Features } from "../classifiers/features.ts";
 import type { Model } from "./catalog.ts";
 import type { DifficultyClass, Settings } from "./choice.ts";
 import type { Mode } from "./mode.ts";
 import type { Policy } from "./policy.ts";
-
-/**
- * The paper decides from a model's hidden state; here the class comes from the text alone. By the paper's own
- * labels "easy" means "right in 60 % or more, but not surely", not "looks simple", and text finds its "hard"
- * class in 5 of 318 cases. So what is recorded for a request says `proxy`, never `exact` nor `approx`.
- */
-export const DIFFADAPT_FIDELITY = "proxy";
 
 /** The classes' borders on the probe's difficulty; those of the recorded data: right in 85 % and in 50 %. */
 export const EASY_MAX = 0.15;
