@@ -96,10 +96,11 @@ export class OpenCall {
     const { reader } = this.#attempt;
     const { usage: reported, seenTokens } = reader;
     // Some engines count along in every chunk: until the answer has ended, such a count is only a floor.
-    if (reported !== null && (ending === "complete" || reader.isFinished))
+    const isOver = ending === "complete" || reader.isFinished;
+    if (reported !== null && isOver && !isBlank(reported, seenTokens))
       return { usage: reported, certainty: "exact", ending };
     const usage: Usage = {
-      inputTokens: reported?.inputTokens ?? this.preparation.inputTokens,
+      inputTokens: reported?.inputTokens || this.preparation.inputTokens,
       cachedTokens: reported?.cachedTokens ?? 0,
       outputTokens: Math.max(seenTokens, reported?.outputTokens ?? 0),
       reasoningTokens: Math.max(reader.seenReasoningTokens, reported?.reasoningTokens ?? 0),
@@ -125,6 +126,11 @@ export class OpenCall {
 const HELD_BACK_EVENTS_MAX = 1000;
 
 const NO_USAGE: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
+
+/** A prompt of no tokens, or none for text that was seen: zeros that a proxy filled in, not a count. */
+function isBlank({ inputTokens, outputTokens }: Usage, seenTokens: number): boolean {
+  return inputTokens === 0 || (outputTokens === 0 && seenTokens > 0);
+}
 
 /** Reads a call to its end, for strategies that need its text. Ends it, whatever happens. */
 export async function collect(

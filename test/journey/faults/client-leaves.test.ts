@@ -8,7 +8,6 @@ import {
   expectEachEndedOnce,
   only,
   policy,
-  readWhole,
   SECRET,
   startFaultGateway,
   until,

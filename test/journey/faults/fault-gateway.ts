@@ -17,8 +17,8 @@ export const SECRET = "sk-sluice-faults";
 /** Short, and far enough apart that a busy machine does not mix them up. */
 export const WAITS = { gateMs: 300, heartbeatMs: 200, idleMs: 800, deadlineMs: 3_000 };
 
-/** No case may open a breaker but those that mean to. */
-const NEVER: BreakerSettings = { failures: 1_000, windowMs: 60_000, cooldownMs: 1_000 };
+/** More failures than a test can make so soon: no case may open a breaker but those that mean to. */
+const NEVER: BreakerSettings = { failures: 1_000, windowMs: 100, cooldownMs: 1_000 };
 
 /** Longer than any wait of the policies, shorter than a test. */
 const CONDITION_WAIT_MS = 15_000;

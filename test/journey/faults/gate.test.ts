@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { only, startFaultGateway, throughSdk, type FaultGateway } from "./fault-gateway.ts";
 import { startScriptedUpstream, type Script, type ScriptedUpstream } from "./scripted-upstream.ts";
-import { chunk, done, finish, role, sse, usageChunk } from "./wire-samples.ts";
+import { chunk, done, finish, role, sse } from "./wire-samples.ts";
 
 const HEARTBEAT = ": sluice\n\n";
 
@@ -122,29 +122,7 @@ test("an upstream that drips without end is stopped at the deadline", async () =
   expect(rows.at(-1)).toMatchObject({ ending: "upstream-broke", certainty: "at_least" });
 });
 
-test("a count that comes along with every chunk is a floor until the answer has ended", async () => {
-  const counting = (text: string, outputTokens: number): string =>
-    JSON.stringify({ ...JSON.parse(chunk(text)), ...usageOf(5, outputTokens) });
-  script = {
-    status: 200,
-    writes: [sse(role()), sse(counting("one", 1)), sse(counting(" two", 2)), sse(chunk(" three"))],
-    end: "cut",
-  };
-  const rows = await gateway.journalOf(async () => {
-    await gateway.see({ text: "Hello", policy: "only-scripted", isStream: true });
-  });
-  expect(rows.at(-1)).toMatchObject({
-    ending: "upstream-broke",
-    certainty: "at_least",
-    usage: { inputTokens: 5, outputTokens: 4 },
-  });
-});
-
 test("the gateway is healthy after all of it", () => gateway.expectHealthy());
-
-function usageOf(inputTokens: number, outputTokens: number): object {
-  return { usage: JSON.parse(usageChunk(inputTokens, outputTokens)).usage };
-}
 
 /** The comments that opened the gate, and the rest. */
 function parted(text: string): readonly [comments: string, content: string] {

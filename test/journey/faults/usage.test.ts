@@ -1,6 +1,8 @@
 // Usage that lies or is missing: what was reported is posted even above the hold, and what was not is never nothing.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { secretOf, startFaultGateway, type FaultGateway } from "./fault-gateway.ts";
+import { only, secretOf, startFaultGateway, type FaultGateway } from "./fault-gateway.ts";
+import { startScriptedUpstream, type Script, type ScriptedUpstream } from "./scripted-upstream.ts";
+import { chunk, done, finish, role, sse, usageChunk } from "./wire-samples.ts";
 
 const LIMIT = 2_500;
 const CAPPED = { max_completion_tokens: 100 };
@@ -10,9 +12,14 @@ const FORMS = [
 ];
 
 let gateway: FaultGateway;
+let scripted: ScriptedUpstream;
+let script: Script;
 
 beforeAll(async () => {
+  scripted = await startScriptedUpstream(() => script);
   gateway = await startFaultGateway({
+    upstreams: { scripted: { baseUrl: scripted.baseUrl } },
+    policies: [only("scripted")],
     tenants: FORMS.map(({ tenant }) => ({
       id: tenant,
       name: tenant,
@@ -22,7 +29,10 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => gateway.dispose());
+afterAll(async () => {
+  await gateway.dispose();
+  await scripted.close();
+});
 
 beforeEach(() => gateway.simulator.reset());
 
@@ -69,4 +79,45 @@ describe.each(FORMS)("$form", ({ isStream, tenant }) => {
   });
 });
 
+test("a count that comes along with every chunk is a floor until the answer has ended", async () => {
+  const counting = (text: string, outputTokens: number): string =>
+    JSON.stringify({
+      ...JSON.parse(chunk(text)),
+      usage: JSON.parse(usageChunk(5, outputTokens)).usage,
+    });
+  script = {
+    status: 200,
+    writes: [role(), counting("one", 1), counting(" two", 2), chunk(" three")].map(sse),
+    end: "cut",
+  };
+  expect(await settlement()).toMatchObject({
+    ending: "upstream-broke",
+    certainty: "at_least",
+    usage: { inputTokens: 5, outputTokens: 4 },
+  });
+});
+
+test.each([
+  { count: "zeros", usage: usageChunk(0, 0) },
+  { count: "no output for text that was seen", usage: usageChunk(9, 0) },
+])("a count of $count is none", async ({ usage }) => {
+  script = {
+    status: 200,
+    writes: [role(), chunk("one"), chunk(" two"), finish(), usage, done()].map(sse),
+    end: "close",
+  };
+  const settled = await settlement();
+  expect(settled).toMatchObject({ ending: "complete", certainty: "at_least" });
+  expect(settled?.usage.inputTokens).toBeGreaterThan(0);
+  expect(settled?.usage.outputTokens).toBeGreaterThan(1);
+});
+
 test("the gateway is healthy after all of it", () => gateway.expectHealthy());
+
+/** How the ledger settled a streamed call to the scripted upstream. */
+async function settlement() {
+  const rows = await gateway.journalOf(() =>
+    gateway.see({ text: "Hello", policy: "only-scripted", isStream: true }),
+  );
+  return rows.at(-1);
+}
