@@ -16,8 +16,10 @@ export interface Estimate {
 /** DiffAdapt's three strategies (arXiv 2510.19669), applied only to what the client left open. */
 export interface Settings {
   readonly temperature: number | null;
-  /** Share of the policy's cap for this mode. */
+  /** Share of the policy's widest cap, the one of `long`. */
   readonly budgetFraction: number;
+  /** That share in tokens; null where nothing is shared out. */
+  readonly outputTokensMax: number | null;
 }
 
 export interface Rung {

@@ -21,7 +21,7 @@ const STRATEGIES: Readonly<
 };
 
 /** Nothing is set: what goes out is what the client and the model's own defaults say. */
-const UNTOUCHED: Settings = { temperature: null, budgetFraction: 1 };
+const UNTOUCHED: Settings = { temperature: null, budgetFraction: 1, outputTokensMax: null };
 
 /** Without confidence the class is `normal`, the only one that takes nothing away. */
 export function classOf(features: Features, policy: Policy): DifficultyClass {
@@ -44,8 +44,12 @@ export function settingsFor(
   const difficultyClass = classOf(features, policy);
   const strategy = STRATEGIES[difficultyClass];
   const escalates = difficultyClass === "hard" && policy.hardQuery === "escalate";
+  const budgetFraction = escalates ? 1 : strategy.budgetFraction;
   return {
     temperature: model.capabilities.includes("temperature") ? strategy.temperature : null,
-    budgetFraction: escalates ? 1 : strategy.budgetFraction,
+    budgetFraction,
+    // The paper's share is one of 32,768 tokens, thinking and all. The widest cap stands for that here; a share of
+    // a mode's own narrow cap would cut answers that the paper would not have.
+    outputTokensMax: Math.floor(policy.capTokens.long * budgetFraction),
   };
 }

@@ -2,7 +2,7 @@
 // upstream fails. Its order is a contract: first, cheaper, fallback.
 import type { Question, Reason, Rung } from "./choice.ts";
 import { settingsFor } from "./diffadapt.ts";
-import { armName } from "./mode.ts";
+import { armName, type Mode } from "./mode.ts";
 import { modelsFor, weighArm, type Weighed } from "./weigh-arms.ts";
 
 /**
@@ -35,14 +35,23 @@ export function buildLadder(
   return rungs;
 }
 
-function toRung(
-  { features, policy }: Question,
-  { arm, model, estimate }: Weighed,
-  reason: Reason,
-): Rung {
+/** What runs where the policy lists nothing for a mode: the format in words, and DiffAdapt's settings. */
+const DEFAULT_STRATEGIES: readonly string[] = ["mode-prompt", "diffadapt"];
+
+/** A policy's own list stands as it is. By default talk is not told to be short: it is, and a letter must not be. */
+function strategiesFor(mode: Mode, { policy, features }: Question): readonly string[] {
+  const listed = policy.strategies[mode];
+  if (listed !== undefined) return listed;
+  return features.kind === "chat"
+    ? DEFAULT_STRATEGIES.filter((id) => id !== "mode-prompt" || mode !== "direct")
+    : DEFAULT_STRATEGIES;
+}
+
+function toRung(question: Question, { arm, model, estimate }: Weighed, reason: Reason): Rung {
+  const { features, policy } = question;
   return {
     arm,
-    strategies: arm.mode === null ? [] : (policy.strategies[arm.mode] ?? []),
+    strategies: arm.mode === null ? [] : strategiesFor(arm.mode, question),
     settings: settingsFor(features, policy, model, arm.mode),
     estimate,
     reason,

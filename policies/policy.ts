@@ -31,7 +31,7 @@ const policy = z.strictObject({
     z.strictObject({ direct: capTokens, short: capTokens, code: capTokens, long: capTokens }),
     { direct: 4096, short: 4096, code: 8192, long: 16_384 },
   ),
-  /** Strategies by id for each mode, applied in this order; see worker/strategy/. */
+  /** Strategies by id for each mode, in this order (worker/strategy/); a list replaces what runs by default. */
   strategies: z._default(
     z.partialRecord(z.enum(MODES), z.array(z.string()).check(z.maxLength(8))),
     {},

@@ -37,7 +37,7 @@ export interface Admission extends Caller {
   /** What the caller asked for by name; null where Sluice chooses. */
   readonly asked: { readonly mode: Mode | null; readonly model: string | null };
   /** Names the conversation, inside its tenant. */
-  readonly session: string;
+  readonly session: { readonly name: string; readonly isNamed: boolean };
   readonly wantsExplanation: boolean;
 }
 
@@ -145,12 +145,13 @@ function readAsked(request: Request, model: string, caller: Caller): Admission["
     : refuse({ kind: "model-unknown", model });
 }
 
-function sessionOf(request: Request, ask: Ask): string {
+function sessionOf(request: Request, ask: Ask): Admission["session"] {
   for (const name of SESSION_HEADERS) {
     const value = request.headers.get(name);
-    if (value !== null && value !== "") return `named ${value.slice(0, SESSION_CHARS_MAX)}`;
+    if (value !== null && value !== "")
+      return { name: `named ${value.slice(0, SESSION_CHARS_MAX)}`, isNamed: true };
   }
-  return `seed ${ask.conversationSeed}`;
+  return { name: `seed ${ask.conversationSeed}`, isNamed: false };
 }
 
 /** The body as text. Stops at the bound instead of believing `content-length`, which a client may leave out or forge. */

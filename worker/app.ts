@@ -1,12 +1,12 @@
 // Every route, and the one place where a bug becomes an answer.
+import type { Context } from "hono";
 import { Hono } from "hono/tiny";
-import { authenticate, modelsOf } from "./admit.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { chat } from "./dialect/chat.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import { DIALECTS } from "./dialect/table.ts";
-import { MODES } from "../policies/mode.ts";
 import type { Failure } from "./failure.ts";
+import { readModels } from "./models.ts";
 import { failureResponse, serve } from "./serve.ts";
 
 export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) => Dependencies) {
@@ -16,16 +16,17 @@ export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) 
   // Some clients ask for the root before anything else, to see that somebody is there.
   app.get("/", (context) => context.json({ name: "sluice" }));
 
-  app.get("/v1/models", async (context) => {
+  const models = async (
+    context: Context<{ Bindings: Env }>,
+    id: string | null,
+  ): Promise<Response> => {
     const deps = dependenciesOf(context.env, executionOf(context));
-    const caller = await authenticate(context.req.raw, deps.configuration, deps.now());
-    if (caller.kind === "refused") return fail(caller.failure, chat, deps.newId());
-    const ids = ["auto", ...MODES.map((mode) => `auto:${mode}`), ...modelsOf(caller)];
-    return context.json({
-      object: "list",
-      data: ids.map((id) => ({ id, object: "model", created: 0, owned_by: "sluice" })),
-    });
-  });
+    const read = await readModels(context.req.raw, id, deps);
+    return read.kind === "found" ? context.json(read.body) : fail(read, chat, deps.newId());
+  };
+  app.get("/v1/models", (context) => models(context, null));
+  // A model's id may hold slashes.
+  app.get("/v1/models/:id{.+}", (context) => models(context, context.req.param("id")));
 
   for (const dialect of DIALECTS) {
     app.post(dialect.path, (context) =>

@@ -10,7 +10,7 @@ import {
   type Upstream,
 } from "../policies/catalog.ts";
 import type { Rung } from "../policies/choice.ts";
-import { armName, type Mode } from "../policies/mode.ts";
+import { armName, type Arm, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Ask } from "./dialect/dialect.ts";
 import type { CallOrder, Draft, Strategy } from "./strategy/strategy.ts";
@@ -27,14 +27,24 @@ const OVERHEAD_TOKENS = 16;
 const UNSEEN_PART_TOKENS = 1600;
 /** Share of an output cap that thinking may take, so that a visible answer always has room behind it. */
 const THINKING_SHARE = 0.75;
-/** Less than this is no answer. A client that itself asks for less gets what it asked for. */
-const OUTPUT_TOKENS_MIN = 64;
+/**
+ * Less than this is no answer in the mode: thinking that is cut off before its answer was paid for nothing, and a
+ * cheaper rung would have answered. A client that itself asks for less gets what it asked for.
+ */
+const OUTPUT_TOKENS_MIN: Readonly<Record<Mode, number>> = {
+  direct: 64,
+  short: 128,
+  code: 256,
+  long: 512,
+};
 
 export interface Preparation {
   readonly rung: Rung;
   readonly model: Model;
   readonly upstream: Upstream;
   readonly draft: Draft;
+  /** The conversation was on this arm before, so its earlier turns carry this arm's notes. */
+  readonly isSteady: boolean;
   readonly inputTokens: number;
 }
 
@@ -43,6 +53,8 @@ export interface PrepareContext {
   readonly catalog: Catalog;
   readonly policy: Policy;
   readonly order: CallOrder;
+  /** What the conversation ran on before; null when it is new, or nothing is remembered. */
+  readonly previous: Arm | null;
   readonly strategyOf: (id: string) => Strategy | null;
 }
 
@@ -59,6 +71,7 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
     ask,
     mode,
     notes: order.notes ?? [],
+    turnNotes: [],
     temperature: null,
     outputTokens: Math.min(ask.outputTokensMax ?? ownCap, model.outputTokensMax),
     knobs: [],
@@ -66,13 +79,14 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
   for (const id of rung.strategies) draft = context.strategyOf(id)?.rewrite?.(draft, rung) ?? draft;
   if (order.outputTokens !== undefined)
     draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
-  const inputTokens = estimateInputTokens(ask, draft);
+  const isSteady = context.previous !== null && armName(context.previous) === armName(rung.arm);
+  const inputTokens = estimateInputTokens(ask, draft, isSteady);
   if (ask.outputTokensMax === null) {
     // A bound of our own must not be what an engine refuses because prompt and answer do not fit its window.
-    const room = Math.max(OUTPUT_TOKENS_MIN, model.contextTokens - inputTokens);
+    const room = Math.max(leastOf(mode), model.contextTokens - inputTokens);
     draft = { ...draft, outputTokens: Math.min(draft.outputTokens, room) };
   }
-  return { rung, model, upstream, draft, inputTokens };
+  return { rung, model, upstream, draft, isSteady, inputTokens };
 }
 
 /** What the ledger is offered for a preparation. `index` is the rung's place in the ladder that the hold is offered. */
@@ -85,12 +99,17 @@ export function offerOf(preparation: Preparation, index: number): Offer {
     strategies: rung.strategies,
     inputTokens,
     outputTokens: draft.outputTokens * answers,
-    outputTokensMin: Math.min(draft.outputTokens, OUTPUT_TOKENS_MIN) * answers,
+    outputTokensMin: Math.min(draft.outputTokens, leastOf(rung.arm.mode)) * answers,
     priceVersion: model.prices?.version ?? null,
     inputNanosPerMtok: model.prices?.inputNanosPerMtok ?? 0,
     cachedInputNanosPerMtok: model.prices?.cachedInputNanosPerMtok ?? 0,
     outputNanosPerMtok: model.prices?.outputNanosPerMtok ?? 0,
   };
+}
+
+/** A body that goes out as it was written may want one word or a book. */
+function leastOf(mode: Mode | null): number {
+  return OUTPUT_TOKENS_MIN[mode ?? "direct"];
 }
 
 export interface Outgoing {
@@ -123,6 +142,8 @@ export function finish(
       capField: engine.capField,
       fields: compiled.fields,
       notes: draft.notes,
+      turnNotes: draft.turnNotes,
+      isSteady: preparation.isSteady,
     }),
     knobs: [
       ...draft.knobs,
@@ -157,8 +178,14 @@ function intentOf(draft: Draft, outputTokens: number, cacheSalt: string): Intent
 
 const encoder = new TextEncoder();
 
-function estimateInputTokens(ask: Ask, draft: Draft): number {
-  const noteBytes = draft.notes.reduce((sum, note) => sum + encoder.encode(note).length, 0);
-  const fromBytes = Math.ceil(((ask.inputBytes + noteBytes) / BYTES_PER_TOKEN) * INPUT_MARGIN);
+function estimateInputTokens(ask: Ask, draft: Draft, isSteady: boolean): number {
+  const turnBytes = bytesOf(draft.turnNotes) * (isSteady ? ask.userTurns : 1);
+  const fromBytes = Math.ceil(
+    ((ask.inputBytes + bytesOf(draft.notes) + turnBytes) / BYTES_PER_TOKEN) * INPUT_MARGIN,
+  );
   return OVERHEAD_TOKENS + fromBytes + ask.unseenParts * UNSEEN_PART_TOKENS;
+}
+
+function bytesOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + encoder.encode(text).length, 0);
 }

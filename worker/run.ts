@@ -2,7 +2,7 @@
 // settled. Retry and fallback are further calls, made only while nothing has been sent to the client.
 import type { Hold, HoldRefusal, Meter, Offer } from "../policies/account.ts";
 import type { Rung } from "../policies/choice.ts";
-import { armName } from "../policies/mode.ts";
+import { armName, type Arm } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Admission } from "./admit.ts";
 import { attempt } from "./attempt.ts";
@@ -31,6 +31,8 @@ export interface RunInput {
   readonly policy: Policy;
   readonly variant: string | null;
   readonly ladder: readonly [Rung, ...Rung[]];
+  /** What the conversation ran on before. */
+  readonly previous: Arm | null;
   readonly cacheSalt: string;
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;
@@ -115,6 +117,7 @@ export class Run {
       catalog: admission.catalog,
       policy,
       order,
+      previous: this.input.previous,
       strategyOf: this.#deps.strategyOf,
     };
     const preparations = ladder.map((rung) => prepare(rung, context));

@@ -59,6 +59,7 @@ export async function serve(
       policy,
       variant,
       ladder: choice.ladder,
+      previous: conversation.previous,
       cacheSalt: await saltOf(tenant.id),
       signal,
     },
@@ -114,11 +115,12 @@ export function failureResponse(
   });
 }
 
-/** What the conversation ran on, and how to tell its next turn. A first turn has nothing to recall. */
+/** What the conversation ran on, and how to tell its next turn. A first turn that names no session has nothing to recall. */
 async function recall(admission: Admission, deps: Dependencies) {
   const { tenant, session, ask } = admission;
-  const sessionHash = await sha256Hex(session);
-  const previous = ask.hasHistory ? await deps.conversations.recall(tenant.id, sessionHash) : null;
+  const sessionHash = await sha256Hex(session.name);
+  const isLater = ask.hasHistory || session.isNamed;
+  const previous = isLater ? await deps.conversations.recall(tenant.id, sessionHash) : null;
   return {
     previous,
     remember: async (arm: { model: string; mode: string | null }): Promise<void> => {

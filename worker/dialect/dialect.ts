@@ -22,6 +22,7 @@ export interface Ask {
   readonly hasTools: boolean;
   /** The last user turn, which the probe reads. */
   readonly query: string;
+  readonly userTurns: number;
   /** Something answered before in this conversation. */
   readonly hasHistory: boolean;
   /** The last turn is the result of a tool. */

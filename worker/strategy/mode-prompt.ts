@@ -27,7 +27,7 @@ export const modePrompt: Strategy = {
     }
     return {
       ...draft,
-      notes: [...draft.notes, prompt],
+      turnNotes: [...draft.turnNotes, prompt],
       knobs: [
         ...draft.knobs,
         {

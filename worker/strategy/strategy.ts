@@ -13,6 +13,11 @@ export interface Draft {
   readonly mode: Mode | null;
   /** Text blocks behind the last user turn, in order. */
   readonly notes: readonly string[];
+  /**
+   * Text blocks that stand before those, and again behind every earlier user turn while the conversation stays on its
+   * arm: those turns were sent with them, so an engine that cached them finds its prefix unchanged.
+   */
+  readonly turnNotes: readonly string[];
   readonly temperature: number | null;
   /** The most output for each answer. */
   readonly outputTokens: number;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Catalog } from "../../../policies/catalog.ts";
 import { choose } from "../../../policies/choose.ts";
+import type { Mode } from "../../../policies/mode.ts";
 import {
   CATALOG,
   COMMON_SENSE,
@@ -30,7 +31,7 @@ describe("settings", () => {
         question(features, { policy: policy({ hardQuery }), ...asks({ mode: "short" }) }),
       );
       expect(chosen.difficultyClass).toBe(difficultyClass);
-      expect(chosen.ladder[0].settings).toEqual({ temperature, budgetFraction });
+      expect(chosen.ladder[0].settings).toMatchObject({ temperature, budgetFraction });
     },
   );
 
@@ -39,7 +40,7 @@ describe("settings", () => {
       ...CATALOG,
       models: CATALOG.models.map((model) => ({ ...model, capabilities: [] })),
     };
-    expect(choice(question(easy, { catalog: mute })).ladder[0].settings).toEqual({
+    expect(choice(question(easy, { catalog: mute })).ladder[0].settings).toMatchObject({
       temperature: null,
       budgetFraction: 0.4,
     });
@@ -49,6 +50,7 @@ describe("settings", () => {
     expect(choice(question(TALK)).ladder[0].settings).toEqual({
       temperature: null,
       budgetFraction: 1,
+      outputTokensMax: null,
     });
     expect(choice(question({ ...easy, confidence: 0.1 })).difficultyClass).toBe("normal");
   });
@@ -62,8 +64,32 @@ describe("settings", () => {
     );
     for (const { arm, strategies } of ladder)
       expect(strategies).toEqual(
-        arm.mode === "short" ? ["concise"] : arm.mode === "long" ? ["cap"] : [],
+        arm.mode === "short"
+          ? ["concise"]
+          : arm.mode === "long"
+            ? ["cap"]
+            : ["mode-prompt", "diffadapt"],
       );
+  });
+
+  test("a policy that lists none runs the mode's words and DiffAdapt's settings; an empty list runs nothing", () => {
+    const strategies = (fields: object): readonly string[] =>
+      choice(question(WORD_PROBLEM, { policy: policy(fields), ...asks({ mode: "short" }) }))
+        .ladder[0].strategies;
+    expect(strategies({})).toEqual(["mode-prompt", "diffadapt"]);
+    expect(strategies({ strategies: { short: [] } })).toEqual([]);
+  });
+
+  test("talk in direct mode is not told how to answer, in another mode it is", () => {
+    const strategies = (mode: Mode): readonly string[] =>
+      choice(question(TALK, asks({ mode }))).ladder[0].strategies;
+    expect(strategies("direct")).toEqual(["diffadapt"]);
+    expect(strategies("short")).toEqual(["mode-prompt", "diffadapt"]);
+  });
+
+  test("the share is one of the widest cap, so a narrow mode keeps its own", () => {
+    const { settings } = choice(question(easy, asks({ mode: "direct" }))).ladder[0];
+    expect(settings.outputTokensMax).toBe(Math.floor(0.4 * policy({}).capTokens.long));
   });
 });
 

@@ -90,7 +90,7 @@ describe("what the caller asks for", () => {
     expect(ladder).toHaveLength(1);
     expect(ladder[0]).toMatchObject({
       arm: { model: "deep", mode: null },
-      settings: { temperature: null, budgetFraction: 1 },
+      settings: { temperature: null, budgetFraction: 1, outputTokensMax: null },
       strategies: [],
       reason: { word: "asked-model" },
     });

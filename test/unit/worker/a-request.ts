@@ -19,7 +19,7 @@ export function rungOf(
   mode: Mode | null,
   word: ReasonWord = "utility",
   strategies: readonly string[] = [],
-  settings: Settings = { temperature: null, budgetFraction: 1 },
+  settings: Settings = { temperature: null, budgetFraction: 1, outputTokensMax: null },
 ): Rung {
   return {
     arm: { model, mode },

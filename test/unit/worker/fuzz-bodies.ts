@@ -173,5 +173,7 @@ export function fuzzOrder(chance: Chance): WireOrder {
       { cache_salt: '"ours"', chat_template_kwargs: '{"enable_thinking":false}' },
     ]),
     notes: chance.pick([[], [], ["Answer directly."], ['One "quoted" \\ line\n', "Two \u{1f600}"]]),
+    turnNotes: chance.pick([[], [], ['Think "briefly".']]),
+    isSteady: chance.once(2),
   };
 }

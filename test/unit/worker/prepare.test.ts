@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Capability, Catalog } from "../../../policies/catalog.ts";
 import type { Rung } from "../../../policies/choice.ts";
-import type { Mode } from "../../../policies/mode.ts";
+import type { Arm, Mode } from "../../../policies/mode.ts";
 import type { Ask } from "../../../worker/dialect/dialect.ts";
 import { finish, offerOf, prepare, type Preparation } from "../../../worker/prepare.ts";
 import type { CallOrder } from "../../../worker/strategy/strategy.ts";
@@ -24,6 +24,7 @@ interface Given {
   readonly order?: CallOrder;
   readonly catalog?: Catalog;
   readonly policy?: object;
+  readonly previous?: Arm;
 }
 
 function prepared(given: Given = {}): Preparation {
@@ -32,6 +33,7 @@ function prepared(given: Given = {}): Preparation {
     catalog: given.catalog ?? catalogOf(ALL),
     policy: policyOf(given.policy),
     order: given.order ?? ANSWER,
+    previous: given.previous ?? null,
     strategyOf,
   });
   if (preparation === null) throw new Error("The catalog does not hold the model.");
@@ -61,6 +63,7 @@ describe("a preparation", () => {
       catalog: catalogOf([]),
       policy: policyOf(),
       order: ANSWER,
+      previous: null,
       strategyOf,
     };
     expect(prepare(rungOf("gone", "long"), context)).toBeNull();
@@ -137,14 +140,28 @@ describe("a preparation", () => {
   });
 });
 
+describe("an offer of a mode", () => {
+  it.each([
+    ["direct", 64],
+    ["short", 128],
+    ["code", 256],
+    ["long", 512],
+  ] as const)("%s is useless below %i tokens, unless the client wants fewer", (mode, least) => {
+    const rung = rungOf("small", mode);
+    expect(offerOf(prepared({ rung }), 0).outputTokensMin).toBe(least);
+    const ask = askFor({ max_tokens: 5 });
+    expect(offerOf(prepared({ rung, ask }), 0).outputTokensMin).toBe(5);
+  });
+});
+
 describe("an offer", () => {
   it("is for all answers that were asked for", () => {
-    const offer = offerOf(prepared({ ask: askFor({ n: 3, max_tokens: 100 }) }), 2);
+    const offer = offerOf(prepared({ ask: askFor({ n: 3, max_tokens: 1000 }) }), 2);
     expect(offer).toMatchObject({
       rung: 2,
       arm: "small/long",
-      outputTokens: 300,
-      outputTokensMin: 192,
+      outputTokens: 3000,
+      outputTokensMin: 3 * 512,
       priceVersion: "p1",
       inputNanosPerMtok: 10,
       outputNanosPerMtok: 20,

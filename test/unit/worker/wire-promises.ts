@@ -16,6 +16,8 @@ export const PRIVILEGED = [
   "data_parallel_rank",
   "routed_dp_rank",
   "disagg_prefill_dp_rank",
+  "request_id",
+  "rid",
 ];
 
 export const CAPS = ["max_tokens", "max_completion_tokens"];
@@ -102,30 +104,37 @@ export function wireProblem(body: string, out: string, order: WireOrder): string
     !masked(out, after, touched).startsWith(withoutClose(masked(body, before, touched)))
   )
     return "white space between the fields was changed";
-  return notesProblem(stood("messages") ?? "", value("messages") ?? "", order.notes);
+  return notesProblem(stood("messages") ?? "", value("messages") ?? "", order);
 }
 
-/** Nothing but the notes may be added to the messages, and those only to the end of the last user turn. */
-function notesProblem(before: string, after: string, notes: readonly string[]): string | null {
+/** Nothing but notes may be added to the messages, and those only to the ends of the user turns that carry them. */
+function notesProblem(before: string, after: string, order: WireOrder): string | null {
   const old = JSON.parse(before) as { role?: unknown; content?: unknown }[];
-  const index = old.findLastIndex(({ role }) => role === "user");
-  const content = old[index]?.content;
-  const isNoted = notes.length > 0 && (typeof content === "string" || Array.isArray(content));
-  if (!isNoted) return before === after ? null : "the messages were changed without a reason";
-  const text = notes.map((note) => `\n\n${note}`).join("");
-  const noted = Array.isArray(content)
-    ? [...(content as unknown[]), { type: "text", text: text.trimStart() }]
-    : `${content}${text}`;
-  const expected = old.map((message, at) =>
-    at === index ? { ...message, content: noted } : message,
-  );
+  const last = old.findLastIndex(({ role, content }) => role === "user" && content !== undefined);
+  const insertions: string[] = [];
+  const expected = old.map((message, at) => {
+    const isEarlier = at < last && message.role === "user" && order.isSteady;
+    const notes =
+      at === last ? [...order.turnNotes, ...order.notes] : isEarlier ? order.turnNotes : [];
+    const { content } = message;
+    if (notes.length === 0 || !(typeof content === "string" || Array.isArray(content)))
+      return message;
+    const text = notes.join("\n\n");
+    if (typeof content === "string") {
+      insertions.push(JSON.stringify(`\n\n${text}`).slice(1, -1));
+      return { ...message, content: `${content}\n\n${text}` };
+    }
+    const part = { type: "text", text };
+    insertions.push(`${content.length === 0 ? "" : ","}${JSON.stringify(part)}`);
+    return { ...message, content: [...(content as unknown[]), part] };
+  });
+  if (insertions.length === 0)
+    return before === after ? null : "the messages were changed without a reason";
   if (!isDeepStrictEqual(JSON.parse(after), expected))
-    return "the notes do not stand at the end of the last user turn";
-  const added = after.length - before.length;
-  let start = 0;
-  while (start < before.length && before[start] === after[start]) start += 1;
-  return after.slice(0, start) + after.slice(start + added) === before ||
-    insertsOnce(before, after, added)
+    return "the notes do not stand at the ends of their user turns";
+  const added = insertions.reduce((sum, text) => sum + text.length, 0);
+  if (after.length !== before.length + added) return "the messages differ by more than the notes";
+  return insertions.length > 1 || insertsOnce(before, after, added)
     ? null
     : "the messages differ by more than the notes";
 }

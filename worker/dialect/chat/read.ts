@@ -78,6 +78,7 @@ export function readChat(body: string): ReadAsk {
     isConstrained: constrainsForm(parsed),
     hasTools: isFilled(parsed["tools"]) || isFilled(parsed["functions"]),
     query: conversation.query,
+    userTurns: conversation.userTurns,
     hasHistory: conversation.hasHistory,
     isToolResult: conversation.isToolResult,
     conversationSeed: conversation.conversationSeed,
@@ -96,7 +97,7 @@ interface PartFault {
 
 type Conversation = Pick<
   Ask,
-  "query" | "hasHistory" | "isToolResult" | "conversationSeed" | "unseenParts"
+  "query" | "userTurns" | "hasHistory" | "isToolResult" | "conversationSeed" | "unseenParts"
 > & {
   /** Characters of pictures, sound and files inside the body, whose tokens do not follow from their length. */
   readonly encodedChars: number;
@@ -106,6 +107,7 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
   let query = "";
   let firstUser: string | null = null;
   let system = "";
+  let userTurns = 0;
   let hasHistory = false;
   let unseenParts = 0;
   let encodedChars = 0;
@@ -124,6 +126,7 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
     encodedChars += read.encodedChars;
     lastRole = role;
     if (role === "user") {
+      userTurns += 1;
       query = read.text;
       firstUser ??= read.text;
     } else if (role === "system" || role === "developer") {
@@ -134,6 +137,7 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
   }
   return {
     query,
+    userTurns,
     hasHistory,
     isToolResult: lastRole === "tool" || lastRole === "function",
     conversationSeed: JSON.stringify([system, firstUser ?? ""]),

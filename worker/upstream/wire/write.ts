@@ -1,6 +1,13 @@
 // Writes the body for an upstream by editing the client's text in place: what Sluice has no reason to touch
 // goes out byte for byte, and all that it adds stands after the stable prefix, so prompt caches survive.
-import { applyEdits, editMembers, elements, members, type Edit } from "../../stream/json-text.ts";
+import {
+  applyEdits,
+  editMembers,
+  elements,
+  members,
+  type Edit,
+  type Member,
+} from "../../stream/json-text.ts";
 
 /** Fields that would let a client act on other tenants' caches or queues; only the gateway may set them. */
 const PRIVILEGED = [
@@ -15,6 +22,9 @@ const PRIVILEGED = [
   "data_parallel_rank",
   "routed_dp_rank",
   "disagg_prefill_dp_rank",
+  // An engine that is given one id twice may end the other one's request, whoever sent it.
+  "request_id",
+  "rid",
 ];
 
 export interface WireOrder {
@@ -29,6 +39,9 @@ export interface WireOrder {
   readonly fields: Readonly<Record<string, string>>;
   /** Text blocks that follow the last user turn. */
   readonly notes: readonly string[];
+  /** Text blocks that stand before those, and, in a steady conversation, behind every earlier user turn as well. */
+  readonly turnNotes: readonly string[];
+  readonly isSteady: boolean;
 }
 
 export function writeWire(body: string, order: WireOrder): string {
@@ -40,7 +53,7 @@ export function writeWire(body: string, order: WireOrder): string {
   Object.assign(fields, order.fields);
   fields["model"] = JSON.stringify(order.model);
   Object.assign(fields, capFields(standing, order), streamFields(standing, order));
-  return applyEdits(body, [...editMembers(body, fields), ...noteEdits(body, order.notes)]);
+  return applyEdits(body, [...editMembers(body, fields), ...noteEdits(body, order)]);
 }
 
 /** Each bound that the client set is lowered to what was held, if it is higher; without one, the engine's own is added. */
@@ -79,30 +92,42 @@ function streamFields(
   return fields;
 }
 
-/** Notes go to the end of the last user turn: behind everything that an engine may have cached. */
-function noteEdits(body: string, notes: readonly string[]): Edit[] {
-  if (notes.length === 0) return [];
-  const text = notes.map((note) => `\n\n${note}`).join("");
+/** Notes go to the end of user turns: of the last one, behind everything that an engine may have cached, and of
+ * earlier ones only where they were sent so before, so that what is cached stays the beginning of what is sent. */
+function noteEdits(body: string, { notes, turnNotes, isSteady }: WireOrder): Edit[] {
+  if (notes.length === 0 && turnNotes.length === 0) return [];
   const messages = members(body).find(({ key }) => key === "messages");
   if (messages === undefined) return [];
-  for (const { start } of elements(body, messages.valueStart).toReversed()) {
-    const fields = members(body, start);
-    // Of a key that stands twice, engines take the last, as JSON.parse does.
-    const role = fields.findLast(({ key }) => key === "role");
-    if (role === undefined || JSON.parse(body.slice(role.valueStart, role.valueEnd)) !== "user")
-      continue;
-    const content = fields.findLast(({ key }) => key === "content");
-    if (content === undefined) return [];
-    if (body[content.valueStart] === '"') {
-      // Inside the string, before its closing quote.
-      const at = content.valueEnd - 1;
-      return [{ start: at, end: at, text: JSON.stringify(text).slice(1, -1) }];
-    }
-    if (body[content.valueStart] !== "[") return [];
-    const part = JSON.stringify({ type: "text", text: text.trimStart() });
-    const isEmpty = elements(body, content.valueStart).length === 0;
-    const at = content.valueEnd - 1;
-    return [{ start: at, end: at, text: isEmpty ? part : `,${part}` }];
+  const contents = elements(body, messages.valueStart).flatMap(({ start }) =>
+    userContent(body, start),
+  );
+  const last = contents.at(-1);
+  return contents.flatMap((content): Edit[] => {
+    if (content === last) return appendNotes(body, content, [...turnNotes, ...notes]);
+    return isSteady ? appendNotes(body, content, turnNotes) : [];
+  });
+}
+
+/** The content of the message that starts at `at`, if a user said it. */
+function userContent(body: string, at: number): Member[] {
+  const fields = members(body, at);
+  // Of a key that stands twice, engines take the last, as JSON.parse does.
+  const role = fields.findLast(({ key }) => key === "role");
+  if (role === undefined || JSON.parse(body.slice(role.valueStart, role.valueEnd)) !== "user")
+    return [];
+  return fields.filter(({ key }) => key === "content").slice(-1);
+}
+
+function appendNotes(body: string, content: Member, notes: readonly string[]): Edit[] {
+  if (notes.length === 0) return [];
+  const text = notes.join("\n\n");
+  // Before the string's closing quote, or the array's closing bracket.
+  const at = content.valueEnd - 1;
+  if (body[content.valueStart] === '"') {
+    return [{ start: at, end: at, text: JSON.stringify(`\n\n${text}`).slice(1, -1) }];
   }
-  return [];
+  if (body[content.valueStart] !== "[") return [];
+  const part = JSON.stringify({ type: "text", text });
+  const isEmpty = elements(body, content.valueStart).length === 0;
+  return [{ start: at, end: at, text: isEmpty ? part : `,${part}` }];
 }

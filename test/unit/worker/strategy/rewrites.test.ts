@@ -13,23 +13,28 @@ function draftOf(fields: object = {}, mode: Mode | null = "short"): Draft {
     ask,
     mode,
     notes: ["first"],
+    turnNotes: [],
     temperature: null,
     outputTokens: ask.outputTokensMax ?? 1000,
     knobs: [],
   };
 }
 
-const rung = rungOf("small", "short", "utility", [], { temperature: 0.5, budgetFraction: 0.4 });
+const rung = rungOf("small", "short", "utility", [], {
+  temperature: 0.5,
+  budgetFraction: 0.4,
+  outputTokensMax: 400,
+});
 
 describe("the mode prompt", () => {
   const rewrite = (draft: Draft): Draft => modePrompt.rewrite?.(draft, rung) ?? draft;
 
   it.each(["direct", "short", "code"] as const)(
-    "asks for the %s format in words, behind what is noted already",
+    "asks for the %s format in words that every turn may carry",
     (mode) => {
       const draft = rewrite(draftOf({}, mode));
-      expect(draft.notes).toHaveLength(2);
-      expect(draft.notes[0]).toBe("first");
+      expect(draft.turnNotes).toHaveLength(1);
+      expect(draft.notes).toEqual(["first"]);
       expect(draft.knobs).toEqual([
         expect.objectContaining({ knob: "mode-prompt", fidelity: "approx" }),
       ]);
@@ -52,7 +57,7 @@ describe("the mode prompt", () => {
     },
   ])("holds back before $name, and says so", ({ fields }) => {
     const draft = rewrite(draftOf(fields));
-    expect(draft.notes).toEqual(["first"]);
+    expect(draft.turnNotes).toEqual([]);
     expect(draft.knobs).toEqual([
       expect.objectContaining({ knob: "mode-prompt", fidelity: "off" }),
     ]);
@@ -70,7 +75,7 @@ describe("the mode prompt", () => {
       },
     },
   ])("does not hold back before $name", ({ fields }) => {
-    expect(rewrite(draftOf(fields)).notes).toHaveLength(2);
+    expect(rewrite(draftOf(fields)).turnNotes).toHaveLength(1);
   });
 });
 
@@ -92,8 +97,14 @@ describe("diffadapt", () => {
     });
   });
 
-  it("leaves a token at least", () => {
-    expect(rewrite({ ...draftOf(), outputTokens: 1 }).outputTokens).toBe(1);
+  it("never widens a cap that is narrower than the share, and says when it narrows one", () => {
+    expect(rewrite({ ...draftOf(), outputTokens: 100 })).toMatchObject({
+      outputTokens: 100,
+      knobs: [],
+    });
+    expect(rewrite(draftOf()).knobs).toEqual([
+      expect.objectContaining({ knob: "output-cap", fidelity: "proxy" }),
+    ]);
   });
 });
 

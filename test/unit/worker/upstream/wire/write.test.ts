@@ -14,6 +14,8 @@ const ORDER: WireOrder = {
   capField: "max_completion_tokens",
   fields: {},
   notes: [],
+  turnNotes: [],
+  isSteady: false,
 };
 const NOTE = { ...ORDER, notes: ["Be brief."] };
 
@@ -231,6 +233,35 @@ describe("streaming", () => {
 
 describe("notes", () => {
   const turns = (text: string): string => `{"model":"m","max_tokens":1,"messages":[${text}]}`;
+
+  it("stand behind every user turn while the conversation stays on its arm, the turn's own last", () => {
+    const order = { ...ORDER, turnNotes: ["Be brief."], notes: ["Outline"], isSteady: true };
+    const before = turns(
+      '{"role":"user","content":"A"},{"role":"assistant","content":"B"},{"role":"user","content":"C"}',
+    );
+    expect(writeWire(before, order)).toBe(
+      turns(
+        '{"role":"user","content":"A\\n\\nBe brief."},{"role":"assistant","content":"B"},{"role":"user","content":"C\\n\\nBe brief.\\n\\nOutline"}',
+      ),
+    );
+  });
+
+  it("make what one turn sent the beginning of what the next sends", () => {
+    const order = { ...ORDER, turnNotes: ["Be brief."] };
+    const first = '{"role":"user","content":"A"}';
+    const sent = writeWire(turns(first), order);
+    const next = writeWire(
+      turns(`${first},{"role":"assistant","content":"B"},{"role":"user","content":"C"}`),
+      { ...order, isSteady: true },
+    );
+    expect(next.startsWith(sent.slice(0, sent.lastIndexOf("]")))).toBe(true);
+  });
+
+  it("stand behind the last user turn alone where the arm has changed", () => {
+    const order = { ...ORDER, turnNotes: ["Be brief."] };
+    const before = turns('{"role":"user","content":"A"},{"role":"user","content":"C"}');
+    expect(writeWire(before, order)).toContain('"content":"A"}');
+  });
 
   it.each([
     {
