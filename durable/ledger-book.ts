@@ -79,6 +79,18 @@ export function openBook(sql: SqlStorage) {
       );
     },
 
+    /** The first time stands. */
+    revokeKey(keyId: string, nowMs: number): void {
+      sql.exec("INSERT OR IGNORE INTO revoked_key (key_id, at_ms) VALUES (?, ?)", keyId, nowMs);
+    },
+
+    revokedAtMs(keyId: string): number | null {
+      const [row] = sql
+        .exec<{ at_ms: number }>("SELECT at_ms FROM revoked_key WHERE key_id = ?", keyId)
+        .toArray();
+      return row?.at_ms ?? null;
+    },
+
     endCall(callId: string, state: CallState, charged: Amounts): void {
       sql.exec(
         "UPDATE call SET state = ?, charged_tokens = ?, charged_nanos = ? WHERE call_id = ?",

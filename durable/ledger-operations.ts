@@ -52,6 +52,8 @@ export function admit(book: Book, request: HoldRequest, nowMs: number): HoldAnsw
     // Also when the call has ended: the answer was given, and asking again does not change how the hold ended.
     return JSON.parse(known.answer) as Hold;
   }
+  // After the known call: what was held before the key was revoked runs to its end.
+  if (book.revokedAtMs(request.keyId) !== null) return { kind: "revoked", keyId: request.keyId };
   const rooms = request.limits.map((limit) => roomIn(book, limit, nowMs));
   const outcome = fit(request.offers, rooms, request.requests);
   if (outcome.kind === "refused") {

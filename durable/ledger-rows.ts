@@ -83,6 +83,11 @@ export const STEPS: readonly string[] = [
     over_nanos INTEGER NOT NULL DEFAULT 0 CHECK (over_nanos >= 0),
     PRIMARY KEY (window, key)
   ) STRICT, WITHOUT ROWID;`,
+  `-- Keys that hold nothing any more. Revoked is forever, and a key is a few dozen bytes, so none is dropped.
+  CREATE TABLE revoked_key (
+    key_id TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;`,
 ];
 
 export type CallState = "open" | "settled" | "released" | "expired";

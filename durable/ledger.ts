@@ -84,6 +84,15 @@ export class Ledger extends DurableObject<Env> {
     return this.ctx.storage.transactionSync(() => release(this.#book, callId, nowMs));
   }
 
+  /** From the next turn on this key holds nothing, whatever the caller's copy of it says. Answers since when. */
+  revoke(keyId: string): number {
+    const nowMs = this.#now();
+    return this.ctx.storage.transactionSync(() => {
+      this.#book.revokeKey(keyId, nowMs);
+      return this.#book.revokedAtMs(keyId) ?? nowMs;
+    });
+  }
+
   /** What stands in the windows that are open now. */
   usage(): Standing {
     const atMs = this.#now();

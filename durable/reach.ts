@@ -4,6 +4,7 @@ import type { Breaker } from "./breaker.ts";
 import type { Conversation } from "./conversation.ts";
 import { reach, type PersistedNamespace, type Remote } from "./itty.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Registry } from "./registry.ts";
 
 export function ledgerOf(
   namespace: DurableObjectNamespace<Ledger>,
@@ -27,4 +28,11 @@ export function conversationOf(
  */
 export function breakerOf(namespace: PersistedNamespace, upstreamId: string): Remote<Breaker> {
   return reach<Breaker>(namespace, `upstream:${upstreamId}`);
+}
+
+/** One for the whole gateway: writes are rare, and reads come from KV. */
+export function registryOf(
+  namespace: DurableObjectNamespace<Registry>,
+): DurableObjectStub<Registry> {
+  return namespace.getByName("registry");
 }

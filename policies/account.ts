@@ -93,7 +93,13 @@ export interface HoldMismatch {
   readonly callId: string;
 }
 
-export type HoldAnswer = Hold | HoldRefusal | HoldMismatch;
+/** The key was revoked: it holds nothing any more, whatever the caller's copy of it says. */
+export interface HoldRevoked {
+  readonly kind: "revoked";
+  readonly keyId: string;
+}
+
+export type HoldAnswer = Hold | HoldRefusal | HoldMismatch | HoldRevoked;
 
 export interface Settlement {
   readonly callId: string;

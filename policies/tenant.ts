@@ -28,11 +28,22 @@ const tenant = z.strictObject({
   limits: z._default(z.array(limit).check(z.maxLength(16)), []),
 });
 
+/** What a key may be used for: `inference` runs and lists models, `usage` reads what its own tenant spent. */
+export const SCOPES = ["inference", "usage"] as const;
+export type Scope = (typeof SCOPES)[number];
+
 const key = z.strictObject({
   /** Names the key in logs and journals; never the secret. */
   id: z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/)),
   tenant: z.string().check(z.minLength(1), z.maxLength(64)),
+  /** For people, to tell keys apart. */
+  name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+  /** Absent means all. */
+  scopes: z.optional(z.array(z.enum(SCOPES)).check(z.minLength(1), z.maxLength(SCOPES.length))),
+  createdAtMs: z.optional(z.int().check(z.gte(0))),
   expiresAtMs: z.optional(z.int().check(z.gte(0))),
+  /** Never taken back. The tenant's ledger refuses the key whatever a reader of this document still believes. */
+  revokedAtMs: z.optional(z.int().check(z.gte(0))),
 });
 
 export type Limit = z.infer<typeof limit>;
@@ -54,6 +65,15 @@ export function parseTenant(document: unknown): Parsed<Tenant> {
     seen.add(name);
   }
   return parsed;
+}
+
+/** Whether a key opens anything now. */
+export function isLive(of: Key, nowMs: number): boolean {
+  return of.revokedAtMs === undefined && (of.expiresAtMs === undefined || of.expiresAtMs > nowMs);
+}
+
+export function mayUse(of: Key, scope: Scope): boolean {
+  return of.scopes === undefined || of.scopes.includes(scope);
 }
 
 export function parseKey(document: unknown): Parsed<Key> {

@@ -11,6 +11,7 @@ import { strategyOf } from "./strategy/table.ts";
 export { Breaker } from "../durable/breaker.ts";
 export { Conversation } from "../durable/conversation.ts";
 export { Ledger } from "../durable/ledger.ts";
+export { Registry } from "../durable/registry.ts";
 
 // Shared by the requests of an isolate: documents and permits are plain data, and short-lived.
 const documents: DocumentCache = new Map();

@@ -223,6 +223,8 @@ export class Run {
     }
     if (answer.kind === "mismatch")
       throw new Error(`Call ${callId} was held before with other arguments.`);
+    // Like a key that nobody knows, which the caller's copy of it will soon say as well.
+    if (answer.kind === "revoked") return { kind: "key-unknown" };
     this.meters = answer.meters;
     return answer.kind === "held" ? answer : budgetFailure(answer);
   }

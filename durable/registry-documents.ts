@@ -1,0 +1,218 @@
+// Putting and removing a catalog, a policy or a tenant: compare, check alone, check against what stands, write. All of
+// it runs inside one transaction of registry.ts, synchronously, with the time as an argument.
+import {
+  CATALOG_ID,
+  type Faulty,
+  type PutAnswer,
+  type RemoveAnswer,
+  type WritableKind,
+  type WriteOptions,
+} from "../policies/administration.ts";
+import { parseCatalog, type Catalog } from "../policies/catalog.ts";
+import type { Fault, Parsed } from "../policies/parse.ts";
+import { parsePolicy } from "../policies/policy.ts";
+import {
+  cutFaults,
+  FAULTS_MAX,
+  findLooseEnds,
+  findUnsetSecrets,
+  type Configuration,
+} from "../policies/references.ts";
+import { parseKey, parseTenant, type Key } from "../policies/tenant.ts";
+import type { RegistryBook } from "./registry-book.ts";
+import type { RegistryQueue } from "./registry-queue.ts";
+import type { DocumentRow } from "./registry-rows.ts";
+
+/** One operation's surroundings. */
+export interface Turn {
+  readonly book: RegistryBook;
+  readonly queue: RegistryQueue;
+  readonly actor: string;
+  readonly nowMs: number;
+  isSecretSet(name: string): boolean;
+}
+
+/** In UTF-8. An audit line holds two of them, and a row at most 2 MB; a catalog of 1,024 models is some 400 KB. */
+export const DOCUMENT_BYTES_MAX = 900_000;
+/** All documents together: they cross in one answer (32 MiB, 2 bytes a character), and are checked in one turn. */
+export const CONFIGURATION_CHARS_MAX = 8 * 1024 * 1024;
+
+export function put(
+  turn: Turn,
+  kind: WritableKind,
+  id: string,
+  text: string,
+  expectedVersion: number,
+  options: WriteOptions,
+): PutAnswer {
+  const row = turn.book.find(kind, id);
+  const standing = standingVersion(row);
+  if (standing !== expectedVersion) return { kind: "stale", version: standing };
+  const read = readText(text);
+  if (read.kind === "faulty") return read;
+  const documentText = JSON.stringify(read.value);
+  const parsed = parseAs(kind, id, read.value);
+  if (parsed.kind === "faulty") return faulty(parsed.faults);
+  const { catalog, changed } = parsed.value;
+  const faults = [
+    ...findLooseEnds(changed(standingConfiguration(turn.book))),
+    ...(catalog === null || options.areSecretsLater === true
+      ? []
+      : findUnsetSecrets(catalog, (name) => turn.isSecretSet(name))),
+    ...faultsOfLength(documentText, ""),
+    ...faultsOfSize(turn.book, documentText.length - (row?.text?.length ?? 0)),
+  ];
+  if (faults.length > 0) return faulty(faults);
+  if (options.isDryRun === true)
+    return { kind: "valid", version: (row?.version ?? 0) + 1, documentText };
+  const version = turn.book.write({ kind, id, text: documentText }, turn.actor, turn.nowMs);
+  return { kind: "written", version, documentText };
+}
+
+export function remove(
+  turn: Turn,
+  kind: WritableKind,
+  id: string,
+  expectedVersion: number,
+  options: WriteOptions,
+): RemoveAnswer {
+  const row = turn.book.find(kind, id);
+  const standing = standingVersion(row);
+  if (row === null || standing !== expectedVersion || standing === 0)
+    return { kind: "stale", version: standing };
+  if (kind === "catalog")
+    return faulty([{ path: "catalog", problem: "cannot be removed; put another in its place" }]);
+  const before = standingConfiguration(turn.book);
+  const faults = findLooseEnds(
+    kind === "policy"
+      ? { ...before, policies: before.policies.filter(({ name }) => name !== id) }
+      : {
+          ...before,
+          tenants: before.tenants.filter((tenant) => tenant.id !== id),
+          // One more than are told, so that the list says that there are more.
+          keys: turn.book.liveKeysOf(id, turn.nowMs, FAULTS_MAX + 1).map(readKey),
+        },
+  );
+  if (faults.length > 0) return faulty(faults);
+  if (options.isDryRun === true) return { kind: "valid", version: row.version + 1 };
+  return {
+    kind: "removed",
+    version: turn.book.write({ kind, id, text: null }, turn.actor, turn.nowMs),
+  };
+}
+
+/** The catalog, policies and tenants that stand. Keys bear only on tenants, and are read where those go. */
+export function standingConfiguration(book: RegistryBook): Configuration {
+  const [catalog] = book.all("catalog");
+  return {
+    catalog: catalog === undefined ? null : trust(catalog, parseCatalog),
+    policies: book.all("policy").map((row) => trust(row, parsePolicy)),
+    tenants: book.all("tenant").map((row) => trust(row, parseTenant)),
+    keys: [],
+  };
+}
+
+export function readKey(row: DocumentRow): Key {
+  return trust(row, parseKey);
+}
+
+export function standingVersion(row: DocumentRow | null): number {
+  return row === null || row.text === null ? 0 : row.version;
+}
+
+export function faulty(faults: readonly Fault[]): Faulty {
+  return { kind: "faulty", faults: cutFaults(faults) };
+}
+
+/** `added`: how many characters the configuration would grow by. */
+export function faultsOfSize(book: RegistryBook, added: number): Fault[] {
+  return added <= 0 || book.charsInAll() + added <= CONFIGURATION_CHARS_MAX
+    ? []
+    : [
+        {
+          path: "",
+          problem: `would bring the whole configuration above ${CONFIGURATION_CHARS_MAX} characters`,
+        },
+      ];
+}
+
+export function faultsOfLength(text: string, path: string): Fault[] {
+  // A character takes 1 to 3 bytes a unit, so most texts need no counting.
+  if (text.length * 3 <= DOCUMENT_BYTES_MAX) return [];
+  return new TextEncoder().encode(text).byteLength <= DOCUMENT_BYTES_MAX
+    ? []
+    : [{ path, problem: `must be at most ${DOCUMENT_BYTES_MAX} bytes` }];
+}
+
+/** From text to a value that nothing is known of yet. */
+export function readText(
+  text: string,
+): { readonly kind: "read"; readonly value: unknown } | Faulty {
+  try {
+    return { kind: "read", value: JSON.parse(text) };
+  } catch {
+    // Where it stops being JSON is told by the admin API, which has the text; the engine's words are not ours.
+    return faulty([{ path: "", problem: "is not JSON" }]);
+  }
+}
+
+/** The document as its kind, with what it does to the configuration that stands. */
+function parseAs(
+  kind: WritableKind,
+  id: string,
+  document: unknown,
+): Parsed<{
+  readonly catalog: Catalog | null;
+  readonly changed: (before: Configuration) => Configuration;
+}> {
+  switch (kind) {
+    case "catalog": {
+      const parsed = parseCatalog(document);
+      if (parsed.kind === "faulty") return parsed;
+      if (id !== CATALOG_ID) return misnamed("id", CATALOG_ID);
+      const catalog = parsed.value;
+      return {
+        kind: "parsed",
+        value: { catalog, changed: (before) => ({ ...before, catalog }) },
+      };
+    }
+    case "policy": {
+      const parsed = parsePolicy(document);
+      if (parsed.kind === "faulty") return parsed;
+      if (parsed.value.name !== id) return misnamed("name", id);
+      const others = ({ policies }: Configuration) => policies.filter(({ name }) => name !== id);
+      return {
+        kind: "parsed",
+        value: {
+          catalog: null,
+          changed: (before) => ({ ...before, policies: [...others(before), parsed.value] }),
+        },
+      };
+    }
+    case "tenant": {
+      const parsed = parseTenant(document);
+      if (parsed.kind === "faulty") return parsed;
+      if (parsed.value.id !== id) return misnamed("id", id);
+      const others = ({ tenants }: Configuration) => tenants.filter((tenant) => tenant.id !== id);
+      return {
+        kind: "parsed",
+        value: {
+          catalog: null,
+          changed: (before) => ({ ...before, tenants: [...others(before), parsed.value] }),
+        },
+      };
+    }
+  }
+}
+
+function misnamed(path: string, id: string): Parsed<never> {
+  return { kind: "faulty", faults: [{ path, problem: `must be "${id}", as it is filed` }] };
+}
+
+/** Only checked documents are ever stored, so a fault here is a bug: a rule grew stricter without a schema step. */
+function trust<T>({ kind, id, text }: DocumentRow, parse: (document: unknown) => Parsed<T>): T {
+  const parsed = parse(JSON.parse(text ?? "null"));
+  if (parsed.kind === "faulty")
+    throw new Error(`The stored ${kind} "${id}" has faults: ${JSON.stringify(parsed.faults)}`);
+  return parsed.value;
+}

@@ -1,0 +1,168 @@
+// Taking the place of the whole configuration by one document, whole or not at all. Runs inside one transaction of
+// registry.ts. No key comes back to life: what was revoked stays so, and a life that was shortened stays short.
+import {
+  CATALOG_ID,
+  type ImportAnswer,
+  type ImportChange,
+  type ImportOptions,
+} from "../policies/administration.ts";
+import {
+  parseConfigurationDocument,
+  type ConfigurationDocument,
+} from "../policies/configuration-document.ts";
+import type { Fault } from "../policies/parse.ts";
+import { findLooseEnds, findUnsetSecrets } from "../policies/references.ts";
+import { isLive, type Key } from "../policies/tenant.ts";
+import type { Change } from "./registry-book.ts";
+import {
+  CONFIGURATION_CHARS_MAX,
+  faulty,
+  faultsOfLength,
+  readKey,
+  readText,
+  type Turn,
+} from "./registry-documents.ts";
+import type { DocumentRow } from "./registry-rows.ts";
+
+/** A configuration of the greatest size, with room for some of the indentation that an editor may add. */
+const IMPORT_CHARS_MAX = 1.5 * CONFIGURATION_CHARS_MAX;
+
+interface Step extends Change, ImportChange {
+  /** The ledger of the key's tenant has to be told. */
+  readonly revoked: Key | null;
+}
+
+export function importAll(turn: Turn, text: string, options: ImportOptions): ImportAnswer {
+  const { book, nowMs, actor } = turn;
+  const revision = book.revision();
+  if (options.expectedRevision !== null && options.expectedRevision !== revision)
+    return { kind: "stale", revision };
+  if (text.length > IMPORT_CHARS_MAX)
+    return faulty([{ path: "", problem: `must be at most ${IMPORT_CHARS_MAX} characters` }]);
+  const read = readText(text);
+  if (read.kind === "faulty") return read;
+  const parsed = parseConfigurationDocument(read.value);
+  if (parsed.kind === "faulty") return faulty(parsed.faults);
+  const document = parsed.value;
+  const keys = document.keys.map(({ value }) => value);
+  const faults = [
+    ...findLooseEnds({
+      catalog: document.catalog.value,
+      policies: document.policies.map(({ value }) => value),
+      tenants: document.tenants.map(({ value }) => value),
+      keys: keys.filter((key) => isLive(key, nowMs)),
+    }),
+    ...(options.areSecretsLater === true
+      ? []
+      : findUnsetSecrets(document.catalog.value, (name) => turn.isSecretSet(name))),
+    ...faultsOfKeys(turn, document),
+    ...faultsOfLengths(document),
+  ];
+  if (faults.length > 0) return faulty(faults);
+
+  const steps = stepsTo(turn, document);
+  const changes = steps.map(({ kind, id, change }) => ({ kind, id, change }));
+  if (options.isDryRun === true) return { kind: "valid", revision, changes };
+  for (const { kind, id, text: written, revoked } of steps) {
+    book.write({ kind, id, text: written }, actor, nowMs);
+    if (revoked !== null) turn.queue.addRevocation(revoked.id, revoked.tenant, nowMs);
+  }
+  return { kind: "imported", revision: book.revision(), changes };
+}
+
+/** A key stays with its secret and its tenant; anything else would be another key under its name. */
+function faultsOfKeys({ book }: Turn, { keys }: ConfigurationDocument): Fault[] {
+  return keys.flatMap(({ hash, value }, index) => {
+    const faults: Fault[] = [];
+    const named = book.findKey(value.id);
+    if (named !== null && named.id !== hash) {
+      const problem = `"${value.id}" belongs to a key with another secret already`;
+      faults.push({ path: `keys.${index}.key.id`, problem });
+    }
+    const filed = book.find("key", hash);
+    const standing = filed === null || filed.text === null ? null : readKey(filed);
+    if (standing !== null && (standing.tenant !== value.tenant || standing.id !== value.id)) {
+      const problem = `is key "${standing.id}" of tenant "${standing.tenant}" already`;
+      faults.push({ path: `keys.${index}.hash`, problem });
+    }
+    return faults;
+  });
+}
+
+function faultsOfLengths(document: ConfigurationDocument): Fault[] {
+  const { catalog, policies, tenants, keys } = document;
+  const all = [
+    { path: "catalog", text: catalog.text },
+    ...policies.map(({ text }, index) => ({ path: `policies.${index}`, text })),
+    ...tenants.map(({ text }, index) => ({ path: `tenants.${index}`, text })),
+    ...keys.map(({ text }, index) => ({ path: `keys.${index}`, text })),
+  ];
+  const faults = all.flatMap(({ path, text }) => faultsOfLength(text, path));
+  if (all.reduce((sum, { text }) => sum + text.length, 0) > CONFIGURATION_CHARS_MAX) {
+    const problem = `must hold at most ${CONFIGURATION_CHARS_MAX} characters of documents`;
+    faults.push({ path: "", problem });
+  }
+  return faults;
+}
+
+function stepsTo(turn: Turn, document: ConfigurationDocument): Step[] {
+  const { catalog, policies, tenants, keys } = document;
+  const plain = [
+    { kind: "catalog" as const, id: CATALOG_ID, text: catalog.text },
+    ...policies.map(({ value, text }) => ({ kind: "policy" as const, id: value.name, text })),
+    ...tenants.map(({ value, text }) => ({ kind: "tenant" as const, id: value.id, text })),
+  ];
+  const kept = new Set(plain.map(({ kind, id }) => `${kind}:${id}`));
+  const gone = [...turn.book.all("policy"), ...turn.book.all("tenant")].filter(
+    ({ kind, id }) => !kept.has(`${kind}:${id}`),
+  );
+  const hashes = new Set(keys.map(({ hash }) => hash));
+  const lost = turn.book.all("key").filter(({ id }) => !hashes.has(id));
+  return [
+    ...plain.flatMap(({ kind, id, text }): Step[] => {
+      const standing = turn.book.find(kind, id)?.text ?? null;
+      if (standing === text) return [];
+      return [{ kind, id, text, change: standing === null ? "create" : "update", revoked: null }];
+    }),
+    ...keys.flatMap((key) => stepOfKey(turn, key)),
+    ...lost.flatMap((row) => stepOfLostKey(turn, row)),
+    ...gone.map(({ kind, id }): Step => ({
+      kind,
+      id,
+      text: null,
+      change: "remove",
+      revoked: null,
+    })),
+  ];
+}
+
+function stepOfKey(
+  { book }: Turn,
+  { hash, value, text }: ConfigurationDocument["keys"][number],
+): Step[] {
+  const row = book.find("key", hash);
+  const standing = row === null || row.text === null ? null : readKey(row);
+  const expiresAtMs = earliest(standing?.expiresAtMs, value.expiresAtMs);
+  const revokedAtMs = standing?.revokedAtMs ?? value.revokedAtMs;
+  const isAsWritten = expiresAtMs === value.expiresAtMs && revokedAtMs === value.revokedAtMs;
+  const merged: Key = { ...value };
+  if (expiresAtMs !== undefined) merged.expiresAtMs = expiresAtMs;
+  if (revokedAtMs !== undefined) merged.revokedAtMs = revokedAtMs;
+  const written = isAsWritten ? text : JSON.stringify(merged);
+  if (written === row?.text) return [];
+  const isRevoked = revokedAtMs !== undefined && standing?.revokedAtMs === undefined;
+  const change = isRevoked ? "revoke" : standing === null ? "create" : "update";
+  return [{ kind: "key", id: hash, text: written, change, revoked: isRevoked ? merged : null }];
+}
+
+/** A key that the document does not name opens nothing any more, and its ledger hears of it. */
+function stepOfLostKey({ nowMs }: Turn, row: DocumentRow): Step[] {
+  const key = readKey(row);
+  if (key.revokedAtMs !== undefined) return [];
+  const text = JSON.stringify({ ...key, revokedAtMs: nowMs } satisfies Key);
+  return [{ kind: "key", id: row.id, text, change: "revoke", revoked: key }];
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : b === undefined ? a : Math.min(a, b);
+}

@@ -1,0 +1,132 @@
+// The rows of the registry: documents with what KV was last told of each, the audit, and the keys that ledgers must
+// still be told are revoked. The statements are registry-book.ts.
+import type {
+  AuditLine,
+  DocumentKind,
+  StoredDocument,
+  Unconfirmed,
+  Unpublished,
+} from "../policies/administration.ts";
+
+/** Never edit a step that shipped; add one. */
+export const STEPS: readonly string[] = [
+  `-- text is null where the document was removed: its version counts on, so that no old version comes back to life.
+  -- due_at_ms is null where KV was seen to agree; problem is null where nothing speaks against it.
+  CREATE TABLE document (
+    kind TEXT NOT NULL CHECK (kind IN ('catalog', 'policy', 'tenant', 'key')),
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    text TEXT,
+    updated_at_ms INTEGER NOT NULL,
+    put_version INTEGER NOT NULL DEFAULT 0,
+    put_at_ms INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due_at_ms INTEGER,
+    problem TEXT,
+    PRIMARY KEY (kind, id)
+  ) STRICT;
+  CREATE INDEX document_due ON document (due_at_ms) WHERE due_at_ms IS NOT NULL;
+  CREATE UNIQUE INDEX document_key ON document (text ->> '$.id') WHERE kind = 'key';
+  CREATE INDEX document_tenant ON document (text ->> '$.tenant', text ->> '$.id') WHERE kind = 'key';
+
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    before TEXT,
+    after TEXT
+  ) STRICT;
+
+  -- A row leaves when the tenant's ledger has confirmed. One that is due later is a rotated key in its overlap.
+  CREATE TABLE revocation (
+    key_id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX revocation_due ON revocation (due_at_ms);
+
+  -- When to compare KV with the documents next, and how far this round has come.
+  CREATE TABLE upkeep (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    due_at_ms INTEGER NOT NULL,
+    round_at_ms INTEGER NOT NULL,
+    after_kind TEXT NOT NULL,
+    after_id TEXT NOT NULL
+  ) STRICT;`,
+];
+
+export type DocumentRow = {
+  kind: DocumentKind;
+  id: string;
+  version: number;
+  text: string | null;
+  updated_at_ms: number;
+  put_version: number;
+  put_at_ms: number;
+  tries: number;
+  due_at_ms: number | null;
+  problem: string | null;
+};
+
+export type AuditRow = {
+  seq: number;
+  at_ms: number;
+  actor: string;
+  kind: DocumentKind;
+  id: string;
+  version: number;
+  before: string | null;
+  after: string | null;
+};
+
+export type RevocationRow = {
+  key_id: string;
+  tenant: string;
+  tries: number;
+  due_at_ms: number;
+};
+
+export type UpkeepRow = {
+  due_at_ms: number;
+  round_at_ms: number;
+  after_kind: string;
+  after_id: string;
+};
+
+export function readDocument(row: DocumentRow): StoredDocument {
+  if (row.text === null) throw new Error(`${row.kind} ${row.id} was removed.`);
+  return {
+    kind: row.kind,
+    id: row.id,
+    version: row.version,
+    updatedAtMs: row.updated_at_ms,
+    documentText: row.text,
+    isPublished: row.problem === null,
+  };
+}
+
+export function readAudit(row: AuditRow): AuditLine {
+  const { seq, actor, kind, id, version, before, after } = row;
+  return { seq, atMs: row.at_ms, actor, kind, id, version, before, after };
+}
+
+export function readUnpublished(row: DocumentRow): Unpublished {
+  return {
+    kind: row.kind,
+    id: row.id,
+    version: row.version,
+    putVersion: row.put_version,
+    tries: row.tries,
+    nextTryAtMs: row.due_at_ms ?? 0,
+    problem: row.problem,
+  };
+}
+
+export function readUnconfirmed(row: RevocationRow): Unconfirmed {
+  const { tenant, key_id: keyId, tries, due_at_ms: nextTryAtMs } = row;
+  return { tenant, keyId, tries, nextTryAtMs };
+}

@@ -1,0 +1,129 @@
+// The whole configuration as one document, for export and import. All four sections must be there: half a document
+// would read as an order to remove the other half.
+import * as z from "zod/mini";
+import { parseCatalog, type Catalog } from "./catalog.ts";
+import { parseWith, type Fault, type Parsed } from "./parse.ts";
+import { parsePolicy, type Policy } from "./policy.ts";
+import { parseKey, parseTenant, type Key, type Tenant } from "./tenant.ts";
+
+/** Says how to read the rest; a form that older code cannot read gets a new one. */
+export const FORMAT = "sluice-configuration-1";
+
+export const KEY_HASH = /^[0-9a-f]{64}$/;
+
+/** A document with the text that was written, without the defaults that parsing adds. */
+export interface Written<T> {
+  readonly value: T;
+  readonly text: string;
+}
+
+export interface ConfigurationDocument {
+  readonly catalog: Written<Catalog>;
+  readonly policies: readonly Written<Policy>[];
+  readonly tenants: readonly Written<Tenant>[];
+  readonly keys: readonly (Written<Key> & { readonly hash: string })[];
+}
+
+const entries = z.array(z.unknown());
+const sections = z.strictObject({
+  format: z.literal(FORMAT),
+  catalog: z.record(z.string(), z.unknown()),
+  policies: entries,
+  tenants: entries,
+  keys: z.array(
+    z.strictObject({
+      hash: z.string().check(z.regex(KEY_HASH)),
+      key: z.record(z.string(), z.unknown()),
+    }),
+  ),
+});
+type Sections = z.infer<typeof sections>;
+
+/** Every document by itself; what they say of each other is references.ts. */
+export function parseConfigurationDocument(document: unknown): Parsed<ConfigurationDocument> {
+  const parsed = parseWith<Sections>(sections, document);
+  if (parsed.kind === "faulty") return parsed;
+  const { value } = parsed;
+  const faults: Fault[] = [];
+  const read = <T>(
+    place: string,
+    written: unknown,
+    parse: (document: unknown) => Parsed<T>,
+  ): Written<T>[] => {
+    const one = parse(written);
+    if (one.kind === "parsed") return [{ value: one.value, text: JSON.stringify(written) }];
+    faults.push(
+      ...one.faults.map(({ path, problem }) => ({
+        path: path === "" ? place : `${place}.${path}`,
+        problem,
+      })),
+    );
+    return [];
+  };
+
+  const [catalog] = read("catalog", value.catalog, parseCatalog);
+  const policies = value.policies.flatMap((written, index) =>
+    read(`policies.${index}`, written, parsePolicy),
+  );
+  const tenants = value.tenants.flatMap((written, index) =>
+    read(`tenants.${index}`, written, parseTenant),
+  );
+  const keys = value.keys.flatMap(({ hash, key }, index) =>
+    read(`keys.${index}.key`, key, parseKey).map((written) => ({ ...written, hash })),
+  );
+  if (catalog === undefined || faults.length > 0) return { kind: "faulty", faults };
+  // Only now do places in the parsed lists agree with those in the document.
+  faults.push(
+    ...findTwice(
+      "policies",
+      "name",
+      policies.map(({ value: { name } }) => name),
+    ),
+    ...findTwice(
+      "tenants",
+      "id",
+      tenants.map(({ value: { id } }) => id),
+    ),
+    ...findTwice(
+      "keys",
+      "hash",
+      keys.map(({ hash }) => hash),
+    ),
+    ...findTwice(
+      "keys",
+      "key.id",
+      keys.map(({ value: { id } }) => id),
+    ),
+  );
+  return faults.length > 0
+    ? { kind: "faulty", faults }
+    : { kind: "parsed", value: { catalog, policies, tenants, keys } };
+}
+
+/** Writes what `parseConfigurationDocument` reads, from texts as they were written. */
+export function writeConfigurationDocument(texts: {
+  readonly catalog: string | null;
+  readonly policies: readonly string[];
+  readonly tenants: readonly string[];
+  readonly keys: readonly { readonly hash: string; readonly text: string }[];
+}): string {
+  const keys = texts.keys.map(({ hash, text }) => `{"hash":${JSON.stringify(hash)},"key":${text}}`);
+  return [
+    `{"format":${JSON.stringify(FORMAT)}`,
+    `"catalog":${texts.catalog ?? "null"}`,
+    `"policies":[${texts.policies.join(",\n")}]`,
+    `"tenants":[${texts.tenants.join(",\n")}]`,
+    `"keys":[${keys.join(",\n")}]}\n`,
+  ].join(",\n");
+}
+
+function findTwice(list: string, field: string, ids: readonly string[]): Fault[] {
+  const seen = new Set<string>();
+  const faults: Fault[] = [];
+  for (const [index, id] of ids.entries()) {
+    if (seen.has(id))
+      faults.push({ path: `${list}.${index}.${field}`, problem: `"${id}" stands twice` });
+    seen.add(id);
+  }
+  return faults;
+}

@@ -1,0 +1,112 @@
+// What documents say of each other: every name that one uses another must define, and what a tenant may use must
+// leave it something to run. Each fault's path begins with the document that would break, so it names who is in use.
+import type { Catalog } from "./catalog.ts";
+import { MODES } from "./mode.ts";
+import type { Fault } from "./parse.ts";
+import type { Policy } from "./policy.ts";
+import type { Key, Tenant } from "./tenant.ts";
+
+/** Documents that stand together. A check of one change may leave out what the change cannot break. */
+export interface Configuration {
+  readonly catalog: Catalog | null;
+  readonly policies: readonly Policy[];
+  readonly tenants: readonly Tenant[];
+  /** Only keys that still open something: a dead one may outlive its tenant. */
+  readonly keys: readonly Key[];
+}
+
+/** A list of faults is for reading; a catalog that breaks everything says so in the first hundred. */
+export const FAULTS_MAX = 100;
+
+export function findLooseEnds({ catalog, policies, tenants, keys }: Configuration): Fault[] {
+  const models = new Set(catalog?.models.map(({ id }) => id));
+  const policiesByName = new Map(policies.map((policy) => [policy.name, policy]));
+  const tenantIds = new Set(tenants.map(({ id }) => id));
+  return [
+    ...policies.flatMap((policy) => faultsOfPolicy(policy, models)),
+    ...tenants.flatMap((tenant) => faultsOfTenant(tenant, models, policiesByName)),
+    ...keys.flatMap((key) => missing(tenantIds, "tenant", key.tenant, `key:${key.id}.tenant`)),
+  ];
+}
+
+/** Upstreams whose secret nobody has set: every call to them would fail. */
+export function findUnsetSecrets(
+  catalog: Catalog,
+  isSecretSet: (name: string) => boolean,
+): Fault[] {
+  return catalog.upstreams.flatMap(({ id, secret }, index) =>
+    secret === undefined || isSecretSet(secret)
+      ? []
+      : [
+          {
+            path: `catalog.upstreams.${index}.secret`,
+            problem: `no secret is called "${secret}", which upstream "${id}" needs; set it first`,
+          },
+        ],
+  );
+}
+
+/** At most `FAULTS_MAX`, and how many more there are. */
+export function cutFaults(faults: readonly Fault[]): readonly Fault[] {
+  if (faults.length <= FAULTS_MAX) return faults;
+  const more = faults.length - FAULTS_MAX;
+  return [...faults.slice(0, FAULTS_MAX), { path: "", problem: `and ${more} faults more` }];
+}
+
+function faultsOfPolicy(policy: Policy, models: ReadonlySet<string>): Fault[] {
+  const path = `policy:${policy.name}`;
+  return [
+    ...MODES.flatMap((mode) => {
+      const model = policy.modes[mode];
+      return model === undefined ? [] : missing(models, "model", model, `${path}.modes.${mode}`);
+    }),
+    ...policy.fallback.flatMap((model, index) =>
+      missing(models, "model", model, `${path}.fallback.${index}`),
+    ),
+  ];
+}
+
+function faultsOfTenant(
+  tenant: Tenant,
+  models: ReadonlySet<string>,
+  policies: ReadonlyMap<string, Policy>,
+): Fault[] {
+  const path = `tenant:${tenant.id}`;
+  const named = [
+    { name: tenant.policy, at: `${path}.policy` },
+    ...tenant.policies.map((name, index) => ({ name, at: `${path}.policies.${index}` })),
+  ];
+  return [
+    ...named.flatMap(({ name, at }) => missing(policies, "policy", name, at)),
+    ...(tenant.models ?? []).flatMap((model, index) =>
+      missing(models, "model", model, `${path}.models.${index}`),
+    ),
+    ...named.flatMap(({ name, at }) => {
+      const policy = policies.get(name);
+      return policy === undefined || leavesAnArm(policy, tenant) ? [] : [lockedOut(at, name)];
+    }),
+  ];
+}
+
+/** As the choice sees it: a mode runs on its model, or on a stand-in when the tenant may not use that one. */
+function leavesAnArm(policy: Policy, { models }: Tenant): boolean {
+  if (models === undefined) return true;
+  const usable = [...MODES.map((mode) => policy.modes[mode]), ...policy.fallback];
+  return usable.some((model) => model !== undefined && models.includes(model));
+}
+
+function lockedOut(path: string, policy: string): Fault {
+  return {
+    path,
+    problem: `"${policy}" runs on no model that the tenant may use, which would lock it out`,
+  };
+}
+
+function missing(
+  names: { has(name: string): boolean },
+  kind: string,
+  name: string,
+  path: string,
+): Fault[] {
+  return names.has(name) ? [] : [{ path, problem: `no ${kind} is called "${name}"` }];
+}

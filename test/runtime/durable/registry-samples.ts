@@ -1,0 +1,95 @@
+// What the registry's tests share: a small configuration that fits together, and ways to make KV or a ledger fail.
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+import type { Registry } from "../../../durable/registry.ts";
+
+export const ADMIN = "admin@example.com";
+
+/** Each test has a registry of its own, and so documents of its own names where KV is read. */
+export function openRegistry(name: string): DurableObjectStub<Registry> {
+  return env.REGISTRY.getByName(name);
+}
+
+export function catalog(models: readonly string[] = ["small", "deep"], secret?: string) {
+  return {
+    version: "1",
+    upstreams: [
+      {
+        id: "engine",
+        engine: "vllm",
+        baseUrl: "http://127.0.0.1:1/v1",
+        ...(secret === undefined ? {} : { secret }),
+      },
+    ],
+    models: models.map((id) => ({
+      id,
+      upstream: "engine",
+      name: id,
+      contextTokens: 32_768,
+      outputTokensMax: 8192,
+    })),
+  };
+}
+
+export function policy(name: string, changes: object = {}) {
+  return { name, version: "1", modes: { direct: "small", long: "deep" }, ...changes };
+}
+
+export function tenant(id: string, changes: object = {}) {
+  return { id, name: id, policy: "plain", ...changes };
+}
+
+export function configuration(changes: object = {}): string {
+  return JSON.stringify({
+    format: "sluice-configuration-1",
+    catalog: catalog(),
+    policies: [policy("plain"), policy("spare")],
+    tenants: [tenant("acme"), tenant("globex")],
+    keys: [],
+    ...changes,
+  });
+}
+
+/** 64 hex digits that a number tells apart. */
+export function hash(number: number): string {
+  return number.toString(16).padStart(64, "0");
+}
+
+export async function fill(registry: DurableObjectStub<Registry>, text = configuration()) {
+  const answer = await registry.importAll(text, ADMIN, { expectedRevision: null });
+  if (answer.kind !== "imported") throw new Error(JSON.stringify(answer));
+  return answer;
+}
+
+/** Lets what was started after a write come to its end, as far as it can without the clock. */
+export async function settle(registry: DurableObjectStub<Registry>): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) {
+    if ((await registry.publication()).unpublishedCount === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Runs alarms until KV and ledgers have heard everything; the clock moves as far as the longest wait. */
+export async function catchUp(
+  registry: DurableObjectStub<Registry>,
+  clock: { advance(ms: number): void },
+): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) {
+    const { unpublishedCount, unconfirmedCount } = await registry.publication();
+    if (unpublishedCount + unconfirmedCount === 0) return;
+    clock.advance(5 * 60_000);
+    await runDurableObjectAlarm(registry);
+  }
+}
+
+/** The environment as the object sees it, for faults that only it meets. */
+export function environmentOf(registry: DurableObjectStub<Registry>): Promise<Env> {
+  return runInDurableObject(registry, (instance) => Reflect.get(instance, "env") as Env);
+}
+
+/** Has the object's KV fail until it is told otherwise. */
+export async function breakStore(registry: DurableObjectStub<Registry>, method: "put" | "get") {
+  const { CONFIGURATION: store } = await environmentOf(registry);
+  return vi.spyOn(store, method).mockRejectedValue(new Error("KV is away"));
+}
