@@ -2,7 +2,7 @@
 import type { Catalog } from "../policies/catalog.ts";
 import { isMode, MODES, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
-import type { Tenant } from "../policies/tenant.ts";
+import { isLive, mayUse, type Scope, type Tenant } from "../policies/tenant.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Failure } from "./failure.ts";
@@ -75,6 +75,7 @@ export async function authenticate(
   request: Request,
   configuration: Configuration,
   nowMs: number,
+  scope: Scope = "inference",
 ): Promise<({ readonly kind: "authenticated" } & Caller) | Refused> {
   const secret =
     /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ??
@@ -82,8 +83,8 @@ export async function authenticate(
   if (secret === null || secret === undefined || secret === "")
     return refuse({ kind: "key-missing" });
   const key = await configuration.key(await sha256Hex(secret));
-  if (key === null || (key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs))
-    return refuse({ kind: "key-unknown" });
+  if (key === null || !isLive(key, nowMs)) return refuse({ kind: "key-unknown" });
+  if (!mayUse(key, scope)) return refuse({ kind: "key-scope", scope });
   const [tenant, catalog] = await Promise.all([
     configuration.tenant(key.tenant),
     configuration.catalog(),

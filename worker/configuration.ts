@@ -1,10 +1,11 @@
 // Reads tenants, keys, policies and the catalog from KV, checked, through a short cache in the isolate.
 // KV is eventually consistent (60 s and more between places): right for what operators write now and then,
-// wrong for budgets and breakers, which have objects of their own.
+// wrong for budgets, breakers and revocation, which have objects of their own.
 import { parseCatalog, type Catalog } from "../policies/catalog.ts";
 import type { Parsed } from "../policies/parse.ts";
 import { parsePolicy, type Policy } from "../policies/policy.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "../policies/tenant.ts";
+import type { KeyFinding } from "./key-lookup.ts";
 
 /** How old a document may be before KV is asked again: as long as KV's own shortest cache. */
 const FRESH_MS = 30_000;
@@ -25,11 +26,18 @@ export class Configuration {
   readonly #kv: KVNamespace;
   readonly #cache: DocumentCache;
   readonly #now: () => number;
+  readonly #findKey: (hash: string) => Promise<KeyFinding>;
 
-  constructor(kv: KVNamespace, cache: DocumentCache, now: () => number) {
+  constructor(
+    kv: KVNamespace,
+    cache: DocumentCache,
+    now: () => number,
+    findKey: (hash: string) => Promise<KeyFinding>,
+  ) {
     this.#kv = kv;
     this.#cache = cache;
     this.#now = now;
+    this.#findKey = findKey;
   }
 
   catalog(): Promise<Catalog | null> {
@@ -44,38 +52,45 @@ export class Configuration {
     return this.#read(`tenant:${id}`, parseTenant);
   }
 
-  /** Keys are kept under the SHA-256 of their secret, so KV never holds one. */
+  /** Keys are kept under the SHA-256 of their secret, so KV never holds one. The registry knows those that KV lacks. */
   key(secretHash: string): Promise<Key | null> {
-    return this.#read(`key:${secretHash}`, parseKey);
+    return this.#read(`key:${secretHash}`, parseKey, () => this.#findKey(secretHash));
   }
 
-  /** The document, or null when there is none. A bad or unreachable one leaves the last good one in force. */
-  async #read<T>(name: string, parse: (document: unknown) => Parsed<T>): Promise<T | null> {
+  /**
+   * The document, or null when there is none. One that is bad, or out of reach, leaves the last good one in force. So
+   * does one that is gone: nothing that is in use can be removed, so it was lost. A key alone can be gone, when the
+   * registry says so.
+   */
+  async #read<T>(
+    name: string,
+    parse: (document: unknown) => Parsed<T>,
+    ask: () => Promise<KeyFinding> = unasked,
+  ): Promise<T | null> {
     const kept = this.#cache.get(name);
     if (kept !== undefined && kept.untilMs > this.#now()) return kept.value as T | null;
     const found = await this.#fetch(name, parse);
-    if (found.kind === "bad") {
-      console.error(
-        JSON.stringify({
-          event: "configuration-bad",
-          document: redact(name),
-          problem: found.problem,
-        }),
-      );
-      if (kept?.value !== undefined && kept.value !== null) {
-        this.#keep(name, kept.value, MISSING_FRESH_MS);
-        return kept.value as T;
-      }
-      return null;
+    if (found.kind === "found") return this.#keep(name, found.value, FRESH_MS);
+    if (found.kind === "bad") report("configuration-bad", name, found.problem);
+    const finding = await ask();
+    if (finding.kind === "found") {
+      const parsed = parse(finding.document);
+      if (parsed.kind === "parsed") return this.#keep(name, parsed.value, FRESH_MS);
     }
-    this.#keep(name, found.value, found.value === null ? MISSING_FRESH_MS : FRESH_MS);
-    return found.value;
+    if (finding.kind === "absent" && found.kind === "missing")
+      return this.#keep(name, null, MISSING_FRESH_MS);
+    const last = (kept?.value ?? null) as T | null;
+    if (last !== null && found.kind === "missing")
+      report("configuration-lost", name, "KV has it no more; the last good one stays in force");
+    // Nothing is known of a key that the registry could not be asked for, so the next request asks again.
+    if (last === null && ask !== unasked && finding.kind === "unasked") return null;
+    return this.#keep(name, last, MISSING_FRESH_MS);
   }
 
   async #fetch<T>(
     name: string,
     parse: (document: unknown) => Parsed<T>,
-  ): Promise<{ kind: "found"; value: T | null } | { kind: "bad"; problem: string }> {
+  ): Promise<{ kind: "found"; value: T } | { kind: "missing" } | { kind: "bad"; problem: string }> {
     let document: unknown;
     try {
       document = await this.#kv.get(name, "json");
@@ -85,7 +100,7 @@ export class Configuration {
         problem: error instanceof SyntaxError ? "is not JSON" : "KV did not answer",
       };
     }
-    if (document === null) return { kind: "found", value: null };
+    if (document === null) return { kind: "missing" };
     const parsed = parse(document);
     if (parsed.kind === "parsed") return { kind: "found", value: parsed.value };
     return {
@@ -94,7 +109,7 @@ export class Configuration {
     };
   }
 
-  #keep(name: string, value: unknown, freshMs: number): void {
+  #keep<T>(name: string, value: T, freshMs: number): T {
     this.#cache.delete(name);
     this.#cache.set(name, { value, untilMs: this.#now() + freshMs });
     // A map keeps its order of insertion, so the first one is the one that was read longest ago.
@@ -102,7 +117,17 @@ export class Configuration {
       const oldest = this.#cache.keys().next();
       if (oldest.done !== true) this.#cache.delete(oldest.value);
     }
+    return value;
   }
+}
+
+/** For what only KV is asked for. */
+function unasked(): Promise<KeyFinding> {
+  return Promise.resolve({ kind: "unasked" });
+}
+
+function report(event: string, name: string, problem: string): void {
+  console.error(JSON.stringify({ event, document: redact(name), problem }));
 }
 
 /** A key's hash is no secret, but a log needs no more of it than tells two apart. */

@@ -1,6 +1,6 @@
 // Everything that can go wrong with a request, and the one place where it becomes an HTTP answer.
 // Inside, a failure is rich; outside, it says what a stranger may know and what they can do about it.
-import type { Dimension, Window } from "../policies/tenant.ts";
+import type { Dimension, Scope, Window } from "../policies/tenant.ts";
 
 export type Failure =
   | { readonly kind: "malformed-json"; readonly position: number; readonly detail: string }
@@ -8,6 +8,7 @@ export type Failure =
   | { readonly kind: "body-too-large"; readonly bytesMax: number }
   | { readonly kind: "key-missing" }
   | { readonly kind: "key-unknown" }
+  | { readonly kind: "key-scope"; readonly scope: Scope }
   | { readonly kind: "model-unknown"; readonly model: string }
   | { readonly kind: "route-unknown"; readonly method: string; readonly path: string }
   | {
@@ -94,6 +95,15 @@ export function translate(failure: Failure): PublicFailure {
       );
     case "key-unknown":
       return unauthenticated("invalid_api_key", "This API key is not known, or no longer valid.");
+    case "key-scope":
+      return {
+        status: 403,
+        message: `This API key may not be used for this: it lacks the scope \`${failure.scope}\`.`,
+        type: "permission_error",
+        code: "insufficient_scope",
+        param: null,
+        headers: {},
+      };
     case "model-unknown":
       return {
         ...badRequest(

@@ -1,11 +1,12 @@
 // The entry: the Worker, and the object classes that the runtime looks for here. Turns the environment into
 // what a request needs; no other file sees it.
-import { breakerOf, conversationOf, ledgerOf } from "../durable/reach.ts";
+import { breakerOf, conversationOf, ledgerOf, registryOf } from "../durable/reach.ts";
 import { createApp } from "./app.ts";
 import { Breakers, type PermitCache } from "./breakers.ts";
 import { Configuration, type DocumentCache } from "./configuration.ts";
 import { Conversations } from "./conversations.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { keyLookup, type LookupCount } from "./key-lookup.ts";
 import { strategyOf } from "./strategy/table.ts";
 
 export { Breaker } from "../durable/breaker.ts";
@@ -13,14 +14,16 @@ export { Conversation } from "../durable/conversation.ts";
 export { Ledger } from "../durable/ledger.ts";
 export { Registry } from "../durable/registry.ts";
 
-// Shared by the requests of an isolate: documents and permits are plain data, and short-lived.
+// Shared by the requests of an isolate: documents, counts and permits are plain data, and short-lived.
 const documents: DocumentCache = new Map();
+const lookups: LookupCount = { secondMs: 0, lookups: 0 };
 const permits: PermitCache = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   const now = (): number => Date.now();
+  const findKey = keyLookup((hash) => registryOf(env.REGISTRY).findKey(hash), lookups, now);
   return {
-    configuration: new Configuration(env.CONFIGURATION, documents, now),
+    configuration: new Configuration(env.CONFIGURATION, documents, now, findKey),
     breakers: new Breakers((upstreamId) => breakerOf(env.BREAKER, upstreamId), permits, now),
     conversations: new Conversations((tenantId, sessionHash) =>
       conversationOf(env.CONVERSATION, tenantId, sessionHash),

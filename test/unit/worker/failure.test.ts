@@ -54,6 +54,12 @@ const FAILURES: {
     type: "authentication_error",
     code: "invalid_api_key",
   },
+  "key-scope": {
+    failure: { kind: "key-scope", scope: "inference" },
+    status: 403,
+    type: "permission_error",
+    code: "insufficient_scope",
+  },
   "model-unknown": {
     failure: { kind: "model-unknown", model: "gpt" },
     status: 404,
