@@ -44,6 +44,18 @@ export function openBook(sql: SqlStorage) {
       return sql.exec<CallRow>("SELECT * FROM call WHERE call_id = ?", callId).toArray()[0] ?? null;
     },
 
+    /** A request's calls are named by it, a colon and a number, so the primary key finds them in order. */
+    hasRequest(requestId: string): boolean {
+      return (
+        sql
+          .exec(
+            "SELECT 1 FROM call WHERE call_id >= ?1 || ':' AND call_id < ?1 || ';' LIMIT 1",
+            requestId,
+          )
+          .toArray().length > 0
+      );
+    },
+
     addCall(row: CallRow): void {
       sql.exec(
         `INSERT INTO call (call_id, state, fingerprint, request_id, key_id, policy_version, variant, arm, strategies,

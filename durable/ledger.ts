@@ -93,6 +93,11 @@ export class Ledger extends DurableObject<Env> {
     });
   }
 
+  /** Whether a request of this tenant made a call; as far back as ended calls are kept. */
+  knows(requestId: string): boolean {
+    return this.#book.hasRequest(requestId);
+  }
+
   /** What stands in the windows that are open now. */
   usage(): Standing {
     const atMs = this.#now();

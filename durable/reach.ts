@@ -2,6 +2,7 @@
 // carries the tenant, so that tenants never meet. A stub that threw is broken: reach again, which costs nothing.
 import type { Breaker } from "./breaker.ts";
 import type { Conversation } from "./conversation.ts";
+import type { Feedback } from "./feedback.ts";
 import { reach, type PersistedNamespace, type Remote } from "./itty.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Registry } from "./registry.ts";
@@ -10,6 +11,13 @@ export function ledgerOf(
   namespace: DurableObjectNamespace<Ledger>,
   tenantId: string,
 ): DurableObjectStub<Ledger> {
+  return namespace.getByName(tenantId);
+}
+
+export function feedbackOf(
+  namespace: DurableObjectNamespace<Feedback>,
+  tenantId: string,
+): DurableObjectStub<Feedback> {
   return namespace.getByName(tenantId);
 }
 

@@ -43,17 +43,16 @@ export interface Admission extends Caller {
 
 type Refused = { readonly kind: "refused"; readonly failure: Failure };
 
+/** What an authenticated caller asks for. */
 export async function admit(
   request: Request,
   dialect: Dialect,
+  caller: Caller,
   configuration: Configuration,
-  nowMs: number,
 ): Promise<Admission | Refused> {
-  const caller = await authenticate(request, configuration, nowMs);
-  if (caller.kind === "refused") return caller;
   const policy = await pickPolicy(request, caller.tenant, configuration);
   if ("failure" in policy) return policy;
-  const body = await readBody(request);
+  const body = await readBody(request, BODY_BYTES_MAX);
   if (typeof body !== "string") return refuse(body);
   const read = dialect.read(body);
   if (read.kind !== "read") return refuse(read);
@@ -156,16 +155,16 @@ function sessionOf(request: Request, ask: Ask): Admission["session"] {
 }
 
 /** The body as text. Stops at the bound instead of believing `content-length`, which a client may leave out or forge. */
-async function readBody(request: Request): Promise<string | Failure> {
-  const tooLarge: Failure = { kind: "body-too-large", bytesMax: BODY_BYTES_MAX };
-  if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) return tooLarge;
+export async function readBody(request: Request, bytesMax: number): Promise<string | Failure> {
+  const tooLarge: Failure = { kind: "body-too-large", bytesMax };
+  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) return tooLarge;
   if (request.body === null) return { kind: "malformed-json", position: 0, detail: "it is empty" };
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
     for await (const chunk of request.body) {
       bytes += chunk.byteLength;
-      if (bytes > BODY_BYTES_MAX) return tooLarge;
+      if (bytes > bytesMax) return tooLarge;
       chunks.push(chunk);
     }
   } catch {

@@ -17,8 +17,8 @@ export interface AnswerContext {
   readonly signal: AbortSignal;
   /** The explanation as it is now; null when nobody asked. */
   explain(): string | null;
-  /** Everything that the request opened is ended, and work may go on after the answer. */
-  close(): void;
+  /** Ends everything that the request opened. `failure`: why a stream broke off after its headers. */
+  close(failure: Failure | null): void;
   finish(work: Promise<unknown>): void;
 }
 
@@ -47,7 +47,7 @@ export async function answerWhole(
     for await (const delta of source) deltas.push(delta);
     text = context.dialect.write(context.head, deltas);
   }
-  context.close();
+  context.close(null);
   const explanation = context.explain();
   const body = explanation === null ? text : context.dialect.explain.body(text, explanation);
   return new Response(body, { headers: { ...context.headers, "content-type": contentType } });
@@ -76,6 +76,7 @@ export function answerStream(
 /** Bytes as they come, with a comment in every silence. */
 async function pumpCall(call: OpenCall, outlet: Outlet, context: AnswerContext): Promise<void> {
   const left = leaving(context.signal);
+  let failure: Failure | null = null;
   let isExplained = false;
   const explainOnce = async (): Promise<boolean> => {
     if (isExplained) return true;
@@ -97,6 +98,7 @@ async function pumpCall(call: OpenCall, outlet: Outlet, context: AnswerContext):
         continue;
       }
       call.take();
+      if (heard.kind === "failed") ({ failure } = heard.trouble);
       const went = await passOn(heard, call, outlet, context, explainOnce);
       if (went === "gone") return call.end("client-left");
       if (went === "over") return;
@@ -105,7 +107,7 @@ async function pumpCall(call: OpenCall, outlet: Outlet, context: AnswerContext):
     left.forget();
     // Whatever happened above, the call ends here and the client is let go.
     call.end("upstream-broke");
-    context.close();
+    context.close(failure);
     await outlet.close();
   }
 }
@@ -154,6 +156,7 @@ async function pumpDeltas(
 ): Promise<void> {
   const { dialect, head } = context;
   const left = leaving(context.signal);
+  let failure: Failure | null = null;
   const iterator = deltas[Symbol.asyncIterator]();
   const write = (text: string): Promise<boolean> => outlet.write(encoder.encode(text));
   try {
@@ -174,10 +177,11 @@ async function pumpDeltas(
     if (explanation !== null && !(await write(dialect.explain.event(head, explanation)))) return;
     await write(dialect.event.close(head));
   } catch (error) {
-    await outlet.write(failureEvent(failureOf(error), context));
+    failure = failureOf(error);
+    await outlet.write(failureEvent(failure, context));
   } finally {
     left.forget();
-    context.close();
+    context.close(failure);
     await outlet.close();
   }
 }

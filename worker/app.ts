@@ -6,21 +6,25 @@ import { chat } from "./dialect/chat.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import { DIALECTS } from "./dialect/table.ts";
 import type { Failure } from "./failure.ts";
+import { takeFeedback } from "./feedback.ts";
 import { readModels } from "./models.ts";
+import { previewChoice } from "./preview.ts";
 import { failureResponse, serve } from "./serve.ts";
+import { readUsage } from "./usage.ts";
+
+type InContext = Context<{ Bindings: Env }>;
 
 export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) => Dependencies) {
   const app = new Hono<{ Bindings: Env }>();
+  const depsOf = (context: InContext): Dependencies =>
+    dependenciesOf(context.env, context.executionCtx as ExecutionContext);
 
   app.get("/healthz", (context) => context.json({ ok: true }));
   // Some clients ask for the root before anything else, to see that somebody is there.
   app.get("/", (context) => context.json({ name: "sluice" }));
 
-  const models = async (
-    context: Context<{ Bindings: Env }>,
-    id: string | null,
-  ): Promise<Response> => {
-    const deps = dependenciesOf(context.env, executionOf(context));
+  const models = async (context: InContext, id: string | null): Promise<Response> => {
+    const deps = depsOf(context);
     const read = await readModels(context.req.raw, id, deps);
     return read.kind === "found" ? context.json(read.body) : fail(read, chat, deps.newId());
   };
@@ -28,16 +32,34 @@ export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) 
   // A model's id may hold slashes.
   app.get("/v1/models/:id{.+}", (context) => models(context, context.req.param("id")));
 
+  app.post("/v1/choose", async (context) => {
+    const deps = depsOf(context);
+    const previewed = await previewChoice(context.req.raw, deps);
+    if (previewed.kind !== "chosen") return fail(previewed, chat, deps.newId());
+    return context.body(previewed.body, 200, { "content-type": "application/json" });
+  });
+  app.post("/v1/feedback", async (context) => {
+    const deps = depsOf(context);
+    const taken = await takeFeedback(context.req.raw, deps);
+    return taken.kind === "kept" ? context.json(taken.body) : fail(taken, chat, deps.newId());
+  });
+  app.get("/v1/usage", async (context) => {
+    const deps = depsOf(context);
+    const read = await readUsage(context.req.raw, deps);
+    return read.kind === "read" ? context.json(read.body) : fail(read, chat, deps.newId());
+  });
+
   for (const dialect of DIALECTS) {
-    app.post(dialect.path, (context) =>
-      serve(context.req.raw, dialect, dependenciesOf(context.env, executionOf(context))),
-    );
+    app.post(dialect.path, (context) => serve(context.req.raw, dialect, depsOf(context)));
   }
 
   const allowed = new Map<string, string>([
     ["/healthz", "GET"],
     ["/", "GET"],
     ["/v1/models", "GET"],
+    ["/v1/choose", "POST"],
+    ["/v1/feedback", "POST"],
+    ["/v1/usage", "GET"],
     ...DIALECTS.map(({ path }): [string, string] => [path, "POST"]),
   ]);
   app.notFound((context) => {
@@ -71,8 +93,4 @@ function dialectOf(path: string): Dialect {
 
 function fail(failure: Failure, dialect: Dialect, requestId: string): Response {
   return failureResponse(failure, dialect, { "x-request-id": requestId });
-}
-
-function executionOf(context: { executionCtx: unknown }): ExecutionContext {
-  return context.executionCtx as ExecutionContext;
 }

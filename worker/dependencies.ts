@@ -1,9 +1,12 @@
 // What a request's life needs from outside, named once. Below the entry nothing sees the environment itself,
 // so every step takes just what it uses, and a test can stand in for any of it.
 import type { HoldAnswer, HoldRequest, SettleAnswer, Settlement } from "../policies/account.ts";
+import type { Opinion } from "../durable/feedback.ts";
+import type { Standing } from "../durable/ledger.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Conversations } from "./conversations.ts";
+import type { RecordSink } from "./learn.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 
 /** One tenant's ledger, as a caller across the network sees it. */
@@ -12,6 +15,13 @@ export interface LedgerPort {
   settle(settlement: Settlement): Promise<SettleAnswer>;
   /** Voids a hold whose call never left. */
   release(callId: string): Promise<unknown>;
+  knows(requestId: string): Promise<boolean>;
+  usage(): Promise<Standing>;
+}
+
+/** One tenant's feedback. */
+export interface FeedbackPort {
+  keep(opinion: Opinion): Promise<unknown>;
 }
 
 export interface Dependencies {
@@ -20,9 +30,14 @@ export interface Dependencies {
   readonly conversations: Conversations;
   /** A fresh stub at every call: one that threw is broken for good. */
   ledgerOf(tenantId: string): LedgerPort;
+  feedbackOf(tenantId: string): FeedbackPort;
   /** The secret of that name; null when it is not set. */
   secret(name: string): string | null;
   readonly strategyOf: (id: string) => Strategy | null;
+  /** Takes what is kept of a request when it is over. */
+  readonly record: RecordSink;
+  /** The isolate's counts, in Prometheus' text format. */
+  metricsText(): string;
   readonly now: () => number;
   newId(): string;
   /** 0..1, for jitter only. */

@@ -10,6 +10,7 @@ export type Failure =
   | { readonly kind: "key-unknown" }
   | { readonly kind: "key-scope"; readonly scope: Scope }
   | { readonly kind: "model-unknown"; readonly model: string }
+  | { readonly kind: "request-unknown"; readonly requestId: string }
   | { readonly kind: "route-unknown"; readonly method: string; readonly path: string }
   | {
       readonly kind: "method-not-allowed";
@@ -110,6 +111,15 @@ export function translate(failure: Failure): PublicFailure {
           "model",
           "model_not_found",
           `The model \`${clip(failure.model)}\` is not available to this key. Ask \`GET /v1/models\` for those that are, or send \`auto\`.`,
+        ),
+        status: 404,
+      };
+    case "request-unknown":
+      return {
+        ...badRequest(
+          "request_id",
+          "request_not_found",
+          `No request of this tenant is known as \`${clip(failure.requestId)}\`; send an answer's \`x-request-id\`.`,
         ),
         status: 404,
       };

@@ -1,16 +1,19 @@
 // The entry: the Worker, and the object classes that the runtime looks for here. Turns the environment into
 // what a request needs; no other file sees it.
-import { breakerOf, conversationOf, ledgerOf, registryOf } from "../durable/reach.ts";
+import { breakerOf, conversationOf, feedbackOf, ledgerOf, registryOf } from "../durable/reach.ts";
 import { createApp } from "./app.ts";
 import { Breakers, type PermitCache } from "./breakers.ts";
 import { Configuration, type DocumentCache } from "./configuration.ts";
 import { Conversations } from "./conversations.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { keyLookup, type LookupCount } from "./key-lookup.ts";
+import { Metrics } from "./metrics.ts";
+import { telemetry } from "./telemetry.ts";
 import { strategyOf } from "./strategy/table.ts";
 
 export { Breaker } from "../durable/breaker.ts";
 export { Conversation } from "../durable/conversation.ts";
+export { Feedback } from "../durable/feedback.ts";
 export { Ledger } from "../durable/ledger.ts";
 export { Registry } from "../durable/registry.ts";
 
@@ -18,6 +21,7 @@ export { Registry } from "../durable/registry.ts";
 const documents: DocumentCache = new Map();
 const lookups: LookupCount = { secondMs: 0, lookups: 0 };
 const permits: PermitCache = new Map();
+const metrics = new Metrics();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   const now = (): number => Date.now();
@@ -29,6 +33,9 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
       conversationOf(env.CONVERSATION, tenantId, sessionHash),
     ),
     ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
+    feedbackOf: (tenantId) => feedbackOf(env.FEEDBACK, tenantId),
+    record: telemetry(datasetOf(env), metrics),
+    metricsText: () => metrics.text(),
     secret: (name) => {
       const value: unknown = Reflect.get(env, name);
       return typeof value === "string" && value !== "" ? value : null;
@@ -39,6 +46,11 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
     chance: () => Math.random(),
     finish: (work) => context.waitUntil(work),
   };
+}
+
+/** A deployment may leave the dataset out; its log and its counts remain. */
+function datasetOf(env: Partial<Env>): AnalyticsEngineDataset | null {
+  return env.ANALYTICS ?? null;
 }
 
 export default createApp(dependenciesOf) satisfies ExportedHandler<Env>;

@@ -1,20 +1,13 @@
-// A request's whole life: admit, assign, probe, choose, run, answer. Each step narrows what is possible or ends it.
-import { classify } from "../classifiers/classify.ts";
-import { choose } from "../policies/choose.ts";
-import { isMode } from "../policies/mode.ts";
-import { admit, sha256Hex, type Admission } from "./admit.ts";
+// A request's whole life: plan, run, answer, learn. Each step narrows what is possible or ends it.
+import type { Rung } from "../policies/choice.ts";
+import { sha256Hex } from "./admit.ts";
 import { answerStream, answerWhole, type AnswerContext } from "./answer.ts";
-import { assign } from "./assign.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { AnswerHead, Dialect } from "./dialect/dialect.ts";
-import {
-  answerHeaders,
-  choiceHeaders,
-  explanation,
-  limitHeaders,
-  type Explained,
-} from "./explain.ts";
+import { answerHeaders, choiceHeaders, explanation, limitHeaders } from "./explain.ts";
 import { translate, type Failure } from "./failure.ts";
+import { recordOf, type RecordInput } from "./learn.ts";
+import { plan, type Plan } from "./plan.ts";
 import { Run } from "./run.ts";
 
 export async function serve(
@@ -23,84 +16,144 @@ export async function serve(
   deps: Dependencies,
 ): Promise<Response> {
   const requestId = deps.newId();
-  const refuse = (failure: Failure, headers: Record<string, string> = {}): Response =>
-    failureResponse(failure, dialect, { "x-request-id": requestId, ...headers });
-
-  const admission = await admit(request, dialect, deps.configuration, deps.now());
-  if (admission.kind === "refused") return refuse(admission.failure);
-  const { ask, tenant, catalog } = admission;
-  const { policy, variant } = assign(admission.policy);
-
-  const features = classify(ask.query);
-  const conversation = await recall(admission, deps);
-  const chosen = choose({
-    features,
-    policy,
-    catalog,
-    modelsAllowed: tenant.models ?? null,
-    asked: { ...admission.asked, effort: ask.effort },
-    conversation: {
-      previous: conversation.previous,
-      isToolResult: ask.isToolResult,
-      prefixTokens: Math.ceil(ask.inputBytes / 4),
-    },
-    inputTokens: Math.ceil(ask.inputBytes / 4),
-    lambda: policy.lambda,
+  const startedAtMs = deps.now();
+  const learn = onceOnly((seen: Seen) => {
+    const totalMs = deps.now() - startedAtMs;
+    deps.record(recordOf({ requestId, dialect: dialect.name, totalMs, ...seen }));
   });
-  if (chosen.kind !== "chosen") return refuse(choiceFailure(chosen));
-  const { choice } = chosen;
-  const explained: Explained = { requestId, policy, variant, features, choice };
+  const planned = await plan(request, dialect, requestId, deps);
+  if (planned.kind === "refused") {
+    const { failure, tenantId } = planned;
+    const response = failureResponse(failure, dialect, { "x-request-id": requestId });
+    learn({
+      ...NOTHING_SEEN,
+      tenant: tenantId,
+      status: response.status,
+      failure: failure.kind,
+      headersMs: deps.now() - startedAtMs,
+    });
+    return response;
+  }
 
-  const { signal } = request;
+  const { admission, explained, previous } = planned;
+  const { tenant, keyId, ask } = admission;
   const run = new Run(
     {
       requestId,
       admission,
-      policy,
-      variant,
-      ladder: choice.ladder,
-      previous: conversation.previous,
+      policy: explained.policy,
+      variant: explained.variant,
+      ladder: explained.choice.ladder,
+      previous,
       cacheSalt: await saltOf(tenant.id),
-      signal,
+      signal: request.signal,
     },
     deps,
   );
-  const driven = await run.drive();
-  if (driven.kind === "failed") {
-    run.close();
-    return refuse(driven.failure, {
-      ...choiceHeaders(explained, choice.ladder[0]),
-      ...limitHeaders(run.meters),
+  const conclude: Conclude = (response, rung, failure, headersMs) =>
+    learn({
+      tenant: tenant.id,
+      key: keyId,
+      status: response.status,
+      failure: failure?.kind ?? null,
+      isStream: ask.isStream,
+      explained,
+      rung,
+      accounts: run.accounts,
+      headersMs,
     });
+  try {
+    return await answer(request, dialect, planned, run, deps, conclude, startedAtMs);
+  } catch (error) {
+    // A bug becomes a 500 further up; what it had opened must not stay open until it expires.
+    run.close();
+    throw error;
   }
+}
+
+async function answer(
+  request: Request,
+  dialect: Dialect,
+  { admission, explained, remember }: Plan,
+  run: Run,
+  deps: Dependencies,
+  conclude: Conclude,
+  startedAtMs: number,
+): Promise<Response> {
+  const { ask } = admission;
+  const refuse = (failure: Failure, rung: Rung): Response => {
+    run.close();
+    const headers = { ...choiceHeaders(explained, rung), ...limitHeaders(run.meters) };
+    const response = failureResponse(failure, dialect, headers);
+    conclude(response, rung, failure, deps.now() - startedAtMs);
+    return response;
+  };
+
+  const driven = await run.drive();
+  if (driven.kind === "failed") return refuse(driven.failure, explained.choice.ladder[0]);
   const call = driven.kind === "relay" ? driven.call : driven.calls[0];
   if (call === undefined) throw new Error("A strategy answered without a call.");
-  const rung = call.preparation.rung;
-  if (admission.asked.model === null) deps.finish(conversation.remember(rung.arm));
+  const { rung, model } = call.preparation;
+  if (admission.asked.model === null) deps.finish(remember(rung.arm));
 
   const head: AnswerHead = {
-    requestId: `chatcmpl-${requestId}`,
-    model: call.preparation.model.id,
+    requestId: `chatcmpl-${explained.requestId}`,
+    model: model.id,
     createdSeconds: Math.floor(deps.now() / 1000),
     wantsUsage: ask.wantsUsage,
   };
+  // A stream ends after its headers went, a whole answer before them; whichever is later concludes.
+  let headersMs: number | null = null;
+  let response: Response | null = null;
   const context: AnswerContext = {
     dialect,
     head,
     isStream: ask.isStream,
     headers: answerHeaders(explained, call, run.meters),
-    heartbeatMs: policy.heartbeatMs,
-    signal,
+    heartbeatMs: explained.policy.heartbeatMs,
+    signal: request.signal,
     explain: () => (admission.wantsExplanation ? explanation(explained, run.accounts) : null),
-    close: () => run.close(),
+    close: (failure) => {
+      run.close();
+      if (response !== null) conclude(response, rung, failure, headersMs ?? 0);
+    },
     finish: (work) => deps.finish(work),
   };
   const source = driven.kind === "relay" ? driven.call : driven.deltas;
-  if (ask.isStream) return answerStream(source, context);
-  const answered = await answerWhole(source, context);
-  if (answered instanceof Response) return answered;
-  run.close();
-  return refuse(answered, { ...choiceHeaders(explained, rung), ...limitHeaders(run.meters) });
+  const answered = ask.isStream
+    ? answerStream(source, context)
+    : await answerWhole(source, context);
+  if (!(answered instanceof Response)) return refuse(answered, rung);
+  headersMs = deps.now() - startedAtMs;
+  response = answered;
+  if (!ask.isStream) conclude(answered, rung, null, headersMs);
+  return answered;
+}
+
+type Conclude = (
+  response: Response,
+  rung: Rung,
+  failure: Failure | null,
+  headersMs: number,
+) => void;
+type Seen = Omit<RecordInput, "requestId" | "dialect" | "totalMs">;
+
+const NOTHING_SEEN = {
+  tenant: null,
+  key: null,
+  isStream: false,
+  explained: null,
+  rung: null,
+  accounts: [],
+} satisfies Partial<Seen>;
+
+function onceOnly<T>(act: (value: T) => void): (value: T) => void {
+  let isDone = false;
+  return (value) => {
+    if (isDone) return;
+    isDone = true;
+    act(value);
+  };
 }
 
 export function failureResponse(
@@ -115,47 +168,10 @@ export function failureResponse(
   });
 }
 
-/** What the conversation ran on, and how to tell its next turn. A first turn that names no session has nothing to recall. */
-async function recall(admission: Admission, deps: Dependencies) {
-  const { tenant, session, ask } = admission;
-  const sessionHash = await sha256Hex(session.name);
-  const isLater = ask.hasHistory || session.isNamed;
-  const previous = isLater ? await deps.conversations.recall(tenant.id, sessionHash) : null;
-  return {
-    previous,
-    remember: async (arm: { model: string; mode: string | null }): Promise<void> => {
-      if (arm.mode !== null && !isMode(arm.mode)) return;
-      if (previous?.model === arm.model && previous.mode === arm.mode) return;
-      await deps.conversations.remember(tenant.id, sessionHash, {
-        model: arm.model,
-        mode: arm.mode,
-      });
-    },
-  };
-}
-
 /**
  * Keeps one tenant's cached prefixes from another's at engines that share a cache. The client never sees it and its
  * own value is stripped, so a plain hash of the tenant keeps them apart.
  */
 async function saltOf(tenantId: string): Promise<string> {
   return (await sha256Hex(`cache salt of ${tenantId}`)).slice(0, 32);
-}
-
-function choiceFailure(failure: Exclude<ReturnType<typeof choose>, { kind: "chosen" }>): Failure {
-  switch (failure.kind) {
-    case "model-unknown":
-      return { kind: "model-unknown", model: failure.model };
-    case "mode-unbound":
-      return {
-        kind: "invalid-field",
-        field: "model",
-        problem: `asks for the mode \`${failure.mode}\`, which this policy does not offer; it offers ${failure.bound.join(", ") || "none"}`,
-      };
-    case "no-arm":
-      return {
-        kind: "not-configured",
-        what: `the policy "${failure.policy}" leaves no model for this tenant`,
-      };
-  }
 }

@@ -14,6 +14,7 @@ type Modules = NonNullable<WorkerConfig["manifest"]>["modules"];
 
 const kvNamespace = z.object({ binding: z.string(), id: z.string() });
 const objectBinding = z.object({ name: z.string(), class_name: z.string() });
+const dataset = z.object({ binding: z.string(), dataset: z.string() });
 const objectExport = z.object({ type: z.literal("durable-object"), storage: z.literal("sqlite") });
 /** Read by a deploy or by the build, and without a counterpart in a local run. */
 const elsewhere = z.optional(z.unknown());
@@ -26,6 +27,7 @@ const deployment = z.strictObject({
   compatibility_flags: z._default(z.array(z.string()), []),
   kv_namespaces: z._default(z.array(kvNamespace), []),
   durable_objects: z._default(z.object({ bindings: z.array(objectBinding) }), { bindings: [] }),
+  analytics_engine_datasets: z._default(z.array(dataset), []),
   exports: z._default(z.record(z.string(), objectExport), {}),
   vars: z._default(z.record(z.string(), z.string()), {}),
   rules: elsewhere,
@@ -56,6 +58,9 @@ export async function describeWorker(
   for (const { binding, id } of of.kv_namespaces) env[binding] = { type: "kv", id };
   for (const { name, class_name } of of.durable_objects.bindings) {
     env[name] = { type: "durable-object", worker: of.name, exportName: class_name };
+  }
+  for (const { binding, dataset: name } of of.analytics_engine_datasets) {
+    env[binding] = { type: "analytics-engine-dataset", name };
   }
   for (const [name, value] of Object.entries({ ...of.vars, ...secrets })) {
     env[name] = { type: "text", value };

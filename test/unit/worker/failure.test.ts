@@ -36,6 +36,12 @@ const FAILURES: {
     type: "invalid_request_error",
     code: "invalid_value",
   },
+  "request-unknown": {
+    failure: { kind: "request-unknown", requestId: "r-1" },
+    status: 404,
+    type: "invalid_request_error",
+    code: "request_not_found",
+  },
   "body-too-large": {
     failure: { kind: "body-too-large", bytesMax: 10 },
     status: 413,

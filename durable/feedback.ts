@@ -1,0 +1,106 @@
+// What one tenant's clients say of answers: a score for a request, kept until the journal that explains it is gone.
+// Apart from the ledger, because opinions are not money; whether a request is the tenant's is the ledger's to say.
+import { DurableObject } from "cloudflare:workers";
+import { migrate } from "./migrate.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** As long as the ledger keeps the request's own lines. */
+const KEPT_MS = 70 * DAY_MS;
+const PRUNED_PER_ALARM_MAX = 1000;
+const READ_MAX = 1000;
+
+const STEPS = [
+  `CREATE TABLE feedback (
+    request_id TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    score REAL NOT NULL,
+    comment TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX feedback_at ON feedback (at_ms);`,
+];
+
+export interface Opinion {
+  readonly requestId: string;
+  readonly keyId: string;
+  /** 0 is useless, 1 is as good as could be. */
+  readonly score: number;
+  readonly comment: string | null;
+}
+
+export interface KeptOpinion extends Opinion {
+  readonly atMs: number;
+}
+
+export class Feedback extends DurableObject<Env> {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    migrate(ctx.storage, STEPS);
+  }
+
+  /** Keeps an opinion; a later one of the same request replaces it, so that a client may change its mind. */
+  keep({ requestId, keyId, score, comment }: Opinion): { readonly isFirst: boolean } {
+    const atMs = Date.now();
+    return this.ctx.storage.transactionSync(() => {
+      const { sql } = this.ctx.storage;
+      const isFirst =
+        sql.exec("SELECT 1 FROM feedback WHERE request_id = ?", requestId).toArray().length === 0;
+      sql.exec(
+        `INSERT INTO feedback (request_id, at_ms, key_id, score, comment) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (request_id) DO UPDATE SET
+           at_ms = excluded.at_ms, key_id = excluded.key_id, score = excluded.score, comment = excluded.comment`,
+        requestId,
+        atMs,
+        keyId,
+        score,
+        comment,
+      );
+      void this.#arm();
+      return { isFirst };
+    });
+  }
+
+  /** Opinions that came after an instant, oldest first, at most 1,000. */
+  list(afterMs: number, max: number): KeptOpinion[] {
+    return this.ctx.storage.sql
+      .exec<{
+        request_id: string;
+        at_ms: number;
+        key_id: string;
+        score: number;
+        comment: string | null;
+      }>(
+        "SELECT * FROM feedback WHERE at_ms > ? ORDER BY at_ms, request_id LIMIT ?",
+        afterMs,
+        Math.max(1, Math.min(max, READ_MAX)),
+      )
+      .toArray()
+      .map((row) => ({
+        requestId: row.request_id,
+        atMs: row.at_ms,
+        keyId: row.key_id,
+        score: row.score,
+        comment: row.comment,
+      }));
+  }
+
+  /** Forgets what is old. At least once and perhaps late; nothing depends on when. */
+  override async alarm(): Promise<void> {
+    this.ctx.storage.sql.exec(
+      `DELETE FROM feedback WHERE request_id IN
+         (SELECT request_id FROM feedback WHERE at_ms <= ? ORDER BY at_ms LIMIT ?)`,
+      Date.now() - KEPT_MS,
+      PRUNED_PER_ALARM_MAX,
+    );
+    const [oldest] = this.ctx.storage.sql
+      .exec<{ at_ms: number | null }>("SELECT MIN(at_ms) AS at_ms FROM feedback")
+      .toArray();
+    if (oldest?.at_ms !== null && oldest !== undefined)
+      await this.ctx.storage.setAlarm(Math.max(Date.now() + DAY_MS, oldest.at_ms + KEPT_MS));
+  }
+
+  async #arm(): Promise<void> {
+    if ((await this.ctx.storage.getAlarm()) === null)
+      await this.ctx.storage.setAlarm(Date.now() + KEPT_MS);
+  }
+}

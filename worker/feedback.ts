@@ -1,0 +1,55 @@
+// `POST /v1/feedback`: what a client thinks of an answer. Kept for the tenant; a request that is not the tenant's,
+// or that nobody knows, is 404 alike.
+import * as z from "zod/mini";
+import { parseWith } from "../policies/parse.ts";
+import { authenticate, readBody } from "./admit.ts";
+import type { Dependencies } from "./dependencies.ts";
+import type { Failure } from "./failure.ts";
+
+/** Room for a paragraph; more is an essay that nobody asked for. */
+const COMMENT_CHARS_MAX = 2000;
+/** A score, an id and a comment in any encoding. */
+const BODY_BYTES_MAX = 16_384;
+
+const opinion = z.strictObject({
+  /** The answer's `x-request-id`. */
+  request_id: z.string().check(z.regex(/^[A-Za-z0-9-]{1,64}$/)),
+  /** 0 is useless, 1 is as good as could be. */
+  score: z.number().check(z.gte(0), z.lte(1)),
+  comment: z.optional(z.nullable(z.string().check(z.maxLength(COMMENT_CHARS_MAX)))),
+});
+
+export async function takeFeedback(
+  request: Request,
+  deps: Dependencies,
+): Promise<{ readonly kind: "kept"; readonly body: object } | Failure> {
+  const caller = await authenticate(request, deps.configuration, deps.now());
+  if (caller.kind === "refused") return caller.failure;
+  const text = await readBody(request, BODY_BYTES_MAX);
+  if (typeof text !== "string") return text;
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return {
+      kind: "invalid-field",
+      field: "body",
+      problem: "must be JSON: {request_id, score, comment?}",
+    };
+  }
+  const parsed = parseWith<z.infer<typeof opinion>>(opinion, document);
+  if (parsed.kind === "faulty") {
+    const [first] = parsed.faults;
+    return {
+      kind: "invalid-field",
+      field: first?.path || "body",
+      problem: first?.problem ?? "is not valid",
+    };
+  }
+  const { request_id: requestId, score, comment } = parsed.value;
+  const { tenant, keyId } = caller;
+  if (!(await deps.ledgerOf(tenant.id).knows(requestId)))
+    return { kind: "request-unknown", requestId };
+  await deps.feedbackOf(tenant.id).keep({ requestId, keyId, score, comment: comment ?? null });
+  return { kind: "kept", body: { object: "feedback", request_id: requestId, score } };
+}

@@ -1,0 +1,97 @@
+// Counts of requests and tokens, as Prometheus reads them. Kept in the isolate's memory: right for one machine, where one
+// isolate serves everything; on Cloudflare each isolate has its own, and the dataset is what to ask.
+import type { RequestRecord } from "./learn.ts";
+
+/** Series of one name. Labels come from the catalog and from our own words, so only a huge catalog gets near. */
+const SERIES_MAX = 2000;
+/** Upper bounds of the time to the answer's headers, in seconds: from a cache hit to the longest gate. */
+const HEADERS_SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
+
+type Labels = Readonly<Record<string, string>>;
+
+export class Metrics {
+  readonly #requests = new Series(
+    "sluice_requests_total",
+    "Requests that ended, by what became of them.",
+  );
+  readonly #calls = new Series("sluice_calls_total", "Calls to upstreams.");
+  readonly #tokens = new Series(
+    "sluice_tokens_total",
+    "Tokens as settled; cached are part of input, reasoning of output.",
+  );
+  readonly #buckets = new Series("sluice_headers_seconds_bucket", "");
+  #headersSum = 0;
+  #headersCount = 0;
+
+  count(record: RequestRecord): void {
+    const arm = { mode: record.mode ?? "none", model: record.model ?? "none" };
+    this.#requests.add(
+      { ...arm, status: String(record.status), failure: record.failure ?? "none" },
+      1,
+    );
+    this.#calls.add(arm, record.calls);
+    this.#tokens.add({ ...arm, kind: "input" }, record.inputTokens);
+    this.#tokens.add({ ...arm, kind: "cached" }, record.cachedTokens);
+    this.#tokens.add({ ...arm, kind: "output" }, record.outputTokens);
+    this.#tokens.add({ ...arm, kind: "reasoning" }, record.reasoningTokens);
+    const seconds = record.headersMs / 1000;
+    for (const bound of HEADERS_SECONDS)
+      if (seconds <= bound) this.#buckets.add({ le: String(bound) }, 1);
+    this.#headersSum += seconds;
+    this.#headersCount += 1;
+  }
+
+  /** Prometheus' text format, version 0.0.4. */
+  text(): string {
+    const histogram = [
+      "# HELP sluice_headers_seconds Time from a request's arrival to its answer's headers.",
+      "# TYPE sluice_headers_seconds histogram",
+      ...this.#buckets.lines(),
+      `sluice_headers_seconds_bucket{le="+Inf"} ${this.#headersCount}`,
+      `sluice_headers_seconds_sum ${this.#headersSum}`,
+      `sluice_headers_seconds_count ${this.#headersCount}`,
+    ];
+    const counters = [this.#requests, this.#calls, this.#tokens].flatMap((series) => [
+      ...series.head(),
+      ...series.lines(),
+    ]);
+    return `${[...counters, ...histogram].join("\n")}\n`;
+  }
+}
+
+class Series {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #values = new Map<string, number>();
+
+  constructor(name: string, help: string) {
+    this.#name = name;
+    this.#help = help;
+  }
+
+  add(labels: Labels, amount: number): void {
+    // What cannot be true was kept by the ledger as an anomaly; a counter must only go up.
+    if (!(amount > 0) || !Number.isFinite(amount)) return;
+    const key = writeLabels(labels);
+    const isNew = !this.#values.has(key);
+    const place = isNew && this.#values.size >= SERIES_MAX ? '{overflow="true"}' : key;
+    this.#values.set(place, (this.#values.get(place) ?? 0) + amount);
+  }
+
+  head(): string[] {
+    return [`# HELP ${this.#name} ${this.#help}`, `# TYPE ${this.#name} counter`];
+  }
+
+  lines(): string[] {
+    return [...this.#values].map(([labels, value]) => `${this.#name}${labels} ${value}`);
+  }
+}
+
+function writeLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
+  return `{${pairs.join(",")}}`;
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}

@@ -1,0 +1,16 @@
+// `POST /v1/choose`: what would be chosen for a request, and why. The same plan as a real request's, and no call:
+// nothing is held, nothing is sent, nothing is remembered.
+import type { Dependencies } from "./dependencies.ts";
+import { chat } from "./dialect/chat.ts";
+import { explanation } from "./explain.ts";
+import type { Failure } from "./failure.ts";
+import { plan } from "./plan.ts";
+
+export async function previewChoice(
+  request: Request,
+  deps: Dependencies,
+): Promise<{ readonly kind: "chosen"; readonly body: string } | Failure> {
+  const planned = await plan(request, chat, deps.newId(), deps);
+  if (planned.kind === "refused") return planned.failure;
+  return { kind: "chosen", body: explanation(planned.explained, []) };
+}
