@@ -91,16 +91,12 @@ export function openBook(sql: SqlStorage) {
       );
     },
 
-    /** The first time stands. */
     revokeKey(keyId: string, nowMs: number): void {
       sql.exec("INSERT OR IGNORE INTO revoked_key (key_id, at_ms) VALUES (?, ?)", keyId, nowMs);
     },
 
-    revokedAtMs(keyId: string): number | null {
-      const [row] = sql
-        .exec<{ at_ms: number }>("SELECT at_ms FROM revoked_key WHERE key_id = ?", keyId)
-        .toArray();
-      return row?.at_ms ?? null;
+    isRevoked(keyId: string): boolean {
+      return sql.exec("SELECT 1 FROM revoked_key WHERE key_id = ?", keyId).toArray().length > 0;
     },
 
     endCall(callId: string, state: CallState, charged: Amounts): void {

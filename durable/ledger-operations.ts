@@ -53,7 +53,7 @@ export function admit(book: Book, request: HoldRequest, nowMs: number): HoldAnsw
     return JSON.parse(known.answer) as Hold;
   }
   // After the known call: what was held before the key was revoked runs to its end.
-  if (book.revokedAtMs(request.keyId) !== null) return { kind: "revoked", keyId: request.keyId };
+  if (book.isRevoked(request.keyId)) return { kind: "revoked", keyId: request.keyId };
   const rooms = request.limits.map((limit) => roomIn(book, limit, nowMs));
   const outcome = fit(request.offers, rooms, request.requests);
   if (outcome.kind === "refused") {

@@ -84,13 +84,10 @@ export class Ledger extends DurableObject<Env> {
     return this.ctx.storage.transactionSync(() => release(this.#book, callId, nowMs));
   }
 
-  /** From the next turn on this key holds nothing, whatever the caller's copy of it says. Answers since when. */
-  revoke(keyId: string): number {
+  /** From the next turn on this key holds nothing, whatever the caller's copy of it says. */
+  revoke(keyId: string): void {
     const nowMs = this.#now();
-    return this.ctx.storage.transactionSync(() => {
-      this.#book.revokeKey(keyId, nowMs);
-      return this.#book.revokedAtMs(keyId) ?? nowMs;
-    });
+    this.ctx.storage.transactionSync(() => this.#book.revokeKey(keyId, nowMs));
   }
 
   /** Whether a request of this tenant made a call; as far back as ended calls are kept. */

@@ -22,12 +22,11 @@ import type {
   WritableKind,
   WriteOptions,
 } from "../policies/administration.ts";
-import { writeConfigurationDocument } from "../policies/configuration-document.ts";
 import { migrate } from "./migrate.ts";
 import { ledgerOf } from "./reach.ts";
 import { openRegistryBook, type RegistryBook } from "./registry-book.ts";
 import { put, readKey, remove, standingVersion, type Turn } from "./registry-documents.ts";
-import { importAll } from "./registry-import.ts";
+import { exportAll, importAll } from "./registry-transfer.ts";
 import { createKey, revokeKey, rotateKey } from "./registry-keys.ts";
 import { confirmRevocation, publish } from "./registry-publication.ts";
 import { openRegistryQueue, type RegistryQueue } from "./registry-queue.ts";
@@ -60,6 +59,8 @@ export class Registry extends DurableObject<Env> {
   readonly #queue: RegistryQueue;
   #lastMs: number;
   #isRunning = false;
+  /** By key id; as many as one round of a run holds, and the revocations that are waited for. */
+  readonly #confirming = new Map<string, Promise<void>>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -137,17 +138,7 @@ export class Registry extends DurableObject<Env> {
   }
 
   exportAll(): Export {
-    const texts = (kind: DocumentKind): string[] =>
-      this.#book.all(kind).map(({ text }) => text ?? "null");
-    return {
-      documentText: writeConfigurationDocument({
-        catalog: texts("catalog")[0] ?? null,
-        policies: texts("policy"),
-        tenants: texts("tenant"),
-        keys: this.#book.all("key").map(({ id, text }) => ({ hash: id, text: text ?? "null" })),
-      }),
-      revision: this.#book.revision(),
-    };
+    return exportAll(this.#book);
   }
 
   /** Takes the place of everything that stands, or changes nothing. */
@@ -244,11 +235,17 @@ export class Registry extends DurableObject<Env> {
     }
   }
 
-  async #confirm(keyId: string): Promise<void> {
+  /** Whoever asks while the ledger is being told waits for that same answer. */
+  #confirm(keyId: string): Promise<void> {
+    const running = this.#confirming.get(keyId);
     const row = this.#queue.findRevocation(keyId);
-    if (row === null) return;
+    if (running !== undefined || row === null) return running ?? Promise.resolve();
     const revoke = (id: string) => ledgerOf(this.env.LEDGER, row.tenant).revoke(id);
-    await confirmRevocation(row, this.#queue, revoke, () => this.#now());
+    const confirming = confirmRevocation(row, this.#queue, revoke, () => this.#now()).finally(() =>
+      this.#confirming.delete(keyId),
+    );
+    this.#confirming.set(keyId, confirming);
+    return confirming;
   }
 
   #doubt({ kind, id }: DocumentRow): void {

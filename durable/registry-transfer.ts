@@ -1,19 +1,22 @@
-// Taking the place of the whole configuration by one document, whole or not at all. Runs inside one transaction of
+// The whole configuration out as one document, and in again: whole or not at all, inside one transaction of
 // registry.ts. No key comes back to life: what was revoked stays so, and a life that was shortened stays short.
 import {
   CATALOG_ID,
   type ImportAnswer,
   type ImportChange,
   type ImportOptions,
+  type DocumentKind,
+  type Export,
 } from "../policies/administration.ts";
 import {
   parseConfigurationDocument,
+  writeConfigurationDocument,
   type ConfigurationDocument,
 } from "../policies/configuration-document.ts";
 import type { Fault } from "../policies/parse.ts";
 import { findLooseEnds, findUnsetSecrets } from "../policies/references.ts";
 import { isLive, type Key } from "../policies/tenant.ts";
-import type { Change } from "./registry-book.ts";
+import type { Change, RegistryBook } from "./registry-book.ts";
 import {
   CONFIGURATION_CHARS_MAX,
   faulty,
@@ -30,6 +33,20 @@ const IMPORT_CHARS_MAX = 1.5 * CONFIGURATION_CHARS_MAX;
 interface Step extends Change, ImportChange {
   /** The ledger of the key's tenant has to be told. */
   readonly revoked: Key | null;
+}
+
+export function exportAll(book: RegistryBook): Export {
+  const texts = (kind: DocumentKind): { id: string; text: string }[] =>
+    book.all(kind).flatMap(({ id, text }) => (text === null ? [] : [{ id, text }]));
+  return {
+    documentText: writeConfigurationDocument({
+      catalog: texts("catalog")[0]?.text ?? null,
+      policies: texts("policy").map(({ text }) => text),
+      tenants: texts("tenant").map(({ text }) => text),
+      keys: texts("key").map(({ id, text }) => ({ hash: id, text })),
+    }),
+    revision: book.revision(),
+  };
 }
 
 export function importAll(turn: Turn, text: string, options: ImportOptions): ImportAnswer {
