@@ -1,11 +1,12 @@
 // From a request to a plan, without a call: admit, assign, probe, choose. `POST /v1/choose` ends here; `serve` goes on.
 import { classify } from "../classifiers/classify.ts";
+import type { Choice, Question } from "../policies/choice.ts";
 import { choose } from "../policies/choose.ts";
 import type { Arm } from "../policies/mode.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
 import { assign } from "./assign.ts";
 import type { Dependencies } from "./dependencies.ts";
-import type { Dialect } from "./dialect/dialect.ts";
+import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Explained } from "./explain.ts";
 import type { Failure } from "./failure.ts";
 
@@ -42,40 +43,68 @@ export async function plan(
   const { ask, tenant, catalog } = admission;
   const { policy, variant } = assign(admission.policy);
   const features = classify(ask.query);
-  const { previous, remember } = await recall(admission, deps);
+  const memory = await recall(admission, deps);
   const inputTokens = Math.ceil(ask.inputBytes / BYTES_PER_TOKEN);
-  const chosen = choose({
+  const fresh: Question = {
     features,
     policy,
     catalog,
     modelsAllowed: tenant.models ?? null,
     asked: { ...admission.asked, effort: ask.effort },
-    conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
+    conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
     inputTokens,
     lambda: policy.lambda,
+  };
+  const previous = memory.previous ?? deriveEarlier(ask, fresh);
+  const chosen = choose({
+    ...fresh,
+    conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
   });
   if (chosen.kind !== "chosen") {
     return { kind: "refused", failure: choiceFailure(chosen), tenantId: tenant.id };
   }
-  const explained = { requestId, policy, variant, features, choice: chosen.choice };
+  const { choice } = chosen;
+  const explained = { requestId, policy, variant, features, choice };
+  const remember = async (arm: Arm): Promise<void> => {
+    if (isDerivable(admission, choice, arm) || isSame(memory.previous, arm)) return;
+    await deps.conversations.remember(tenant.id, memory.sessionHash, arm);
+  };
   return { kind: "planned", admission, explained, previous, remember };
 }
 
-/** The conversation's memory. A first turn that names no session has nothing to recall. */
-async function recall(
-  { tenant, session, ask }: Admission,
-  deps: Dependencies,
-): Promise<Pick<Plan, "previous" | "remember">> {
+/** What the conversation's object says. A first turn that names no session has nothing to recall. */
+async function recall({ tenant, session, ask }: Admission, deps: Dependencies) {
   const sessionHash = await sha256Hex(session.name);
   const isLater = ask.hasHistory || session.isNamed;
   const previous = isLater ? await deps.conversations.recall(tenant.id, sessionHash) : null;
-  return {
-    previous,
-    remember: async (arm) => {
-      if (previous?.model === arm.model && previous.mode === arm.mode) return;
-      await deps.conversations.remember(tenant.id, sessionHash, arm);
-    },
-  };
+  return { sessionHash, previous };
+}
+
+/**
+ * Most first turns are never followed by a second, so what a first turn ran on is not written down when it can be
+ * found again: by choosing for it once more. What nobody could derive (an asked mode, tools, a stand-in) is kept.
+ */
+function isDerivable({ session, ask }: Admission, choice: Choice, arm: Arm): boolean {
+  const [first] = choice.ladder;
+  const isOwnChoice = first.reason.word === "utility" || first.reason.word === "low-confidence";
+  return (
+    !ask.hasHistory && !session.isNamed && !ask.hasTools && isOwnChoice && isSame(first.arm, arm)
+  );
+}
+
+/** The arm that the earlier turn of an unremembered conversation was given; wrong at worst about a cache. */
+function deriveEarlier(ask: Ask, fresh: Question): Arm | null {
+  if (!ask.hasHistory || ask.earlierQuery === null) return null;
+  const chosen = choose({
+    ...fresh,
+    features: classify(ask.earlierQuery),
+    asked: { mode: null, model: null, effort: null },
+  });
+  return chosen.kind === "chosen" ? chosen.choice.ladder[0].arm : null;
+}
+
+function isSame(left: Arm | null, right: Arm): boolean {
+  return left?.model === right.model && left.mode === right.mode;
 }
 
 function choiceFailure(failure: Exclude<ReturnType<typeof choose>, { kind: "chosen" }>): Failure {

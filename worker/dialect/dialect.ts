@@ -22,6 +22,8 @@ export interface Ask {
   readonly hasTools: boolean;
   /** The last user turn, which the probe reads. */
   readonly query: string;
+  /** The user turn before it; null when there is none. */
+  readonly earlierQuery: string | null;
   readonly userTurns: number;
   /** Something answered before in this conversation. */
   readonly hasHistory: boolean;

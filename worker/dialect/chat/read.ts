@@ -78,6 +78,7 @@ export function readChat(body: string): ReadAsk {
     isConstrained: constrainsForm(parsed),
     hasTools: isFilled(parsed["tools"]) || isFilled(parsed["functions"]),
     query: conversation.query,
+    earlierQuery: conversation.earlierQuery,
     userTurns: conversation.userTurns,
     hasHistory: conversation.hasHistory,
     isToolResult: conversation.isToolResult,
@@ -97,7 +98,13 @@ interface PartFault {
 
 type Conversation = Pick<
   Ask,
-  "query" | "userTurns" | "hasHistory" | "isToolResult" | "conversationSeed" | "unseenParts"
+  | "query"
+  | "earlierQuery"
+  | "userTurns"
+  | "hasHistory"
+  | "isToolResult"
+  | "conversationSeed"
+  | "unseenParts"
 > & {
   /** Characters of pictures, sound and files inside the body, whose tokens do not follow from their length. */
   readonly encodedChars: number;
@@ -107,6 +114,7 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
   let query = "";
   let firstUser: string | null = null;
   let system = "";
+  let earlierQuery: string | null = null;
   let userTurns = 0;
   let hasHistory = false;
   let unseenParts = 0;
@@ -126,6 +134,7 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
     encodedChars += read.encodedChars;
     lastRole = role;
     if (role === "user") {
+      if (userTurns > 0) earlierQuery = query;
       userTurns += 1;
       query = read.text;
       firstUser ??= read.text;
@@ -137,6 +146,7 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
   }
   return {
     query,
+    earlierQuery,
     userTurns,
     hasHistory,
     isToolResult: lastRole === "tool" || lastRole === "function",
