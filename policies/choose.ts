@@ -130,7 +130,7 @@ function weighPrevious(question: Question): Weighed | null {
 function followConversation(
   arms: readonly Weighed[],
   stay: Weighed | null,
-  { policy, features }: Question,
+  { policy, features, inputTokens }: Question,
 ): First | null {
   if (stay === null) return null;
   const best = bestOf(arms);
@@ -139,8 +139,11 @@ function followConversation(
     best.estimate.score > stay.estimate.score && best.estimate.costNanos > stay.estimate.costNanos;
   const isSure = features.confidence >= policy.confidenceMin;
   const pays = isSure && isEscalation && gain > policy.switchMargin;
-  // An arm that cannot do the question is left whatever it costs: direct for mathematics, a context too small.
-  if (pays || (stay.ruledOut !== null && best.ruledOut === null)) {
+  // An arm that cannot do the question is left whatever the margin: direct for mathematics in several steps, a context
+  // too small. One that is merely more than the question needs is not: a word of thanks leaves no cache behind.
+  const isTooSmall = inputTokens >= stay.model.contextTokens;
+  const cannot = stay.ruledOut !== null && best.ruledOut === null && (isEscalation || isTooSmall);
+  if (pays || cannot) {
     const sentence = `This turn needs more than ${armName(stay.arm)}: ${stay.ruledOut ?? `the switch gains ${gain.toFixed(3)}, more than the margin of ${policy.switchMargin}`}.`;
     return { weighed: best, reason: { word: "escalated", sentence }, keepsMode: false };
   }

@@ -22,7 +22,7 @@ export interface Ask {
   readonly hasTools: boolean;
   /** The last user turn, which the probe reads. */
   readonly query: string;
-  /** The user turn before it; null when there is none. */
+  /** The last user turn that something in the conversation has answered already; null when there is none. */
   readonly earlierQuery: string | null;
   readonly userTurns: number;
   /** Something answered before in this conversation. */

@@ -97,8 +97,20 @@ test("a tool's result never switches, however hard it reads and whatever is aske
   expect(withMode).toMatchObject({ arm: first.arm, reason: "tool-result" });
 });
 
+/** A mode that was asked for cannot be derived from the history, so only memory knows of it. */
+const IN_CODE = { "x-sluice-mode": "code" };
+
+test("a mode that one turn asked for is kept for the next", async () => {
+  const history = open(EASY);
+  const asked = await say(history, IN_CODE);
+  const next = await say([...history, asked.said, { role: "user", content: TALK }]);
+
+  expect(asked.arm).toBe("coder/code");
+  expect(next).toMatchObject({ arm: "coder/code", reason: "sticky" });
+});
+
 test("conversations with the same first words and other instructions are apart", async () => {
-  const hard = await say(open(HARD, "You are a mathematician."));
+  const hard = await say(open(HARD, "You are a mathematician."), IN_CODE);
   const turns = (system: string): Message[] => [
     ...open(HARD, system),
     hard.said,
@@ -109,14 +121,14 @@ test("conversations with the same first words and other instructions are apart",
     arm: hard.arm,
     reason: "sticky",
   });
-  expect((await say(turns("You are a poet."))).reason).not.toBe("sticky");
+  expect((await say(turns("You are a poet."))).arm).not.toBe(hard.arm);
 });
 
 test.each(["x-sluice-session", "x-session-id", "session_id", "x-claude-code-session-id"])(
   "%s joins turns whose first words differ",
   async (header) => {
     const headers = { [header]: `${header} ${conversations}` };
-    const hard = await say(open(HARD), headers);
+    const hard = await say(open(HARD), { ...headers, ...IN_CODE });
     const later: Message[] = [
       { role: "user", content: "Earlier turns were summed up." },
       hard.said,
@@ -126,18 +138,18 @@ test.each(["x-sluice-session", "x-session-id", "session_id", "x-claude-code-sess
     const stranger = await say(later, { [header]: `another ${conversations}` });
 
     expect(joined).toMatchObject({ arm: hard.arm, reason: "sticky" });
-    expect(stranger.reason).not.toBe("sticky");
+    expect(stranger.arm).not.toBe(hard.arm);
   },
 );
 
 test("two tenants with the same session never share it", async () => {
   const headers = { "x-sluice-session": `shared ${conversations}` };
   const history = open(HARD);
-  const hard = await say(history, headers);
+  const hard = await say(history, { ...headers, ...IN_CODE });
   const turns: Message[] = [...history, hard.said, { role: "user", content: TALK }];
 
-  expect((await say(turns, headers, OTHER_SECRET)).reason).not.toBe("sticky");
-  expect((await say(turns, headers)).reason).toBe("sticky");
+  expect((await say(turns, headers, OTHER_SECRET)).arm).not.toBe(hard.arm);
+  expect(await say(turns, headers)).toMatchObject({ arm: hard.arm, reason: "sticky" });
 });
 
 test("a model by name neither follows a conversation nor leads it", async () => {

@@ -134,7 +134,6 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
     encodedChars += read.encodedChars;
     lastRole = role;
     if (role === "user") {
-      if (userTurns > 0) earlierQuery = query;
       userTurns += 1;
       query = read.text;
       firstUser ??= read.text;
@@ -142,6 +141,7 @@ function readMessages(messages: readonly unknown[]): Conversation | PartFault {
       system += read.text;
     } else {
       hasHistory = true;
+      if (userTurns > 0) earlierQuery = query;
     }
   }
   return {
