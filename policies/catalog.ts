@@ -10,6 +10,8 @@ export const CAPABILITIES = [
   "thinking-switch",
   "effort",
   "thinking-cap",
+  /** It may think in a call that does not stream; said only of engines that refuse that of some models. */
+  "thinking-unstreamed",
   "temperature",
   "cache-salt",
   "stream-usage",
@@ -17,6 +19,10 @@ export const CAPABILITIES = [
   "json-schema",
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
+
+/** How hard a model may be asked to think, least first. */
+export const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
+export type Effort = (typeof EFFORTS)[number];
 
 const id = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/));
 /** $9,000 a million tokens: far above any price list, and small enough that tokens x price stays exact. */
@@ -57,13 +63,20 @@ const model = z.strictObject({
   contextTokens: z.int().check(z.gte(256), z.lte(16_000_000)),
   outputTokensMax: z.int().check(z.gte(1), z.lte(4_000_000)),
   capabilities: z._default(z.array(z.enum(CAPABILITIES)), []),
+  /** A model that thinks whatever it is told, or that cannot think; absent when it can be told. */
+  thinking: z.optional(z.enum(["always", "never"])),
+  /** The efforts that it takes, where they are not those that its engine takes of most models. */
+  efforts: z.optional(z.array(z.enum(EFFORTS)).check(z.minLength(1), z.maxLength(EFFORTS.length))),
+  /** Bounds on a cap on its thinking, beyond those that its engine has for all models. */
+  thinkingTokensMin: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
+  thinkingTokensMax: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
   /** Absent for an engine of one's own: money stays 0, and the choice weighs its tokens at a nominal price. */
   prices: z.optional(prices),
   /** How far its accuracy curve lies above (+) or below (-) a 7B model's, in logits. */
   strength: z._default(z.number().check(z.gte(-5), z.lte(5)), 0),
 });
 
-const catalog = z.strictObject({
+export const catalog = z.strictObject({
   version: z.string().check(z.minLength(1), z.maxLength(64)),
   upstreams: z.array(upstream).check(z.minLength(1), z.maxLength(256)),
   models: z.array(model).check(z.minLength(1), z.maxLength(1024)),
@@ -94,6 +107,12 @@ export function parseCatalog(document: unknown): Parsed<Catalog> {
       faults.push({
         path: `models.${index}.upstream`,
         problem: `no upstream is called "${entry.upstream}"`,
+      });
+    }
+    if ((entry.thinkingTokensMin ?? 0) > (entry.thinkingTokensMax ?? Infinity)) {
+      faults.push({
+        path: `models.${index}.thinkingTokensMin`,
+        problem: `must be at most thinkingTokensMax, ${String(entry.thinkingTokensMax)}`,
       });
     }
     if (/^auto(:|$)/.test(entry.id)) {

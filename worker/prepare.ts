@@ -2,9 +2,9 @@
 // client's own text around them. Pure, so that a lower rung than the prepared one is simply prepared again.
 import type { Hold, Offer } from "../policies/account.ts";
 import {
+  EFFORTS,
   findModel,
   findUpstream,
-  type Capability,
   type Catalog,
   type Model,
   type Upstream,
@@ -14,7 +14,15 @@ import { armName, type Arm, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Ask } from "./dialect/dialect.ts";
 import type { CallOrder, Draft, Strategy } from "./strategy/strategy.ts";
-import { off, undeclared, type Intent, type Knob } from "./upstream/engine.ts";
+import { compile } from "./upstream/compile.ts";
+import {
+  off,
+  undeclared,
+  type Engine,
+  type Intent,
+  type Knob,
+  type Traits,
+} from "./upstream/engine.ts";
 import { engineOf } from "./upstream/table.ts";
 import { writeWire } from "./upstream/wire/write.ts";
 
@@ -127,11 +135,12 @@ export function finish(
 ): Outgoing {
   const { model, upstream, draft } = preparation;
   const engine = engineOf(upstream.engine);
-  const has = (capability: Capability): boolean => model.capabilities.includes(capability);
+  const traits = traitsOf(model);
   const isStream = order.isStream ?? draft.ask.isStream;
   const outputTokens = Math.max(1, Math.floor(hold.outputTokens / draft.ask.answers));
-  const compiled = engine.compile(intentOf(draft, outputTokens, cacheSalt), has);
-  const asksUsage = isStream && has("stream-usage");
+  const intent = intentOf(draft, engine, { outputTokens, isStream, cacheSalt });
+  const compiled = compile(engine, intent, traits);
+  const asksUsage = isStream && traits.has("stream-usage");
   return {
     isStream,
     body: writeWire(draft.ask.wire, {
@@ -140,7 +149,9 @@ export function finish(
       asksUsage,
       outputTokens,
       capField: engine.capField,
+      isSoleCapField: engine.readsOnlyCapField,
       fields: compiled.fields,
+      drops: compiled.drops,
       notes: draft.notes,
       turnNotes: draft.turnNotes,
       isSteady: preparation.isSteady,
@@ -166,14 +177,38 @@ const INTENTS: Readonly<Record<Mode, Pick<Intent, "thinking" | "effort">>> = {
   long: { thinking: "on", effort: null },
 };
 
-function intentOf(draft: Draft, outputTokens: number, cacheSalt: string): Intent {
-  const { ask, mode, temperature } = draft;
-  // Who sets an engine's thinking by its own fields knows what they want; two hands on one knob help nobody.
-  if (mode === null || ask.setsThinking || ask.effort !== null) {
-    return { thinking: "as-sent", effort: null, thinkingTokensMax: null, temperature, cacheSalt };
+function intentOf(
+  { ask, mode, temperature }: Draft,
+  engine: Engine,
+  call: Pick<Intent, "outputTokens" | "isStream" | "cacheSalt">,
+): Intent {
+  const base = { ...call, temperature, setsTemperature: ask.setsTemperature };
+  const effort = EFFORTS.find((known) => known === ask.effort) ?? null;
+  // Who sets an engine's thinking by its own fields knows what they want; two hands on one knob help nobody. An effort
+  // is no engine's own: it has chosen the mode, and where it would not be read, the mode is told in words that are.
+  const replacesEffort = effort !== null && !engine.readsEffort;
+  if (mode === null || ask.setsThinking || (ask.effort !== null && !replacesEffort)) {
+    const thinking = { thinking: "as-sent" as const, effort: null, thinkingTokensMax: null };
+    return { ...base, ...thinking, replacesEffort: false };
   }
-  const thinkingTokensMax = mode === "long" ? Math.floor(outputTokens * THINKING_SHARE) : null;
-  return { ...INTENTS[mode], thinkingTokensMax, temperature, cacheSalt };
+  const isOn = INTENTS[mode].thinking === "on";
+  return {
+    ...base,
+    ...INTENTS[mode],
+    ...(isOn && effort !== null && effort !== "none" ? { effort } : {}),
+    thinkingTokensMax: isOn ? Math.floor(call.outputTokens * THINKING_SHARE) : null,
+    replacesEffort,
+  };
+}
+
+function traitsOf(model: Model): Traits {
+  return {
+    has: (capability) => model.capabilities.includes(capability),
+    thinking: model.thinking ?? null,
+    efforts: model.efforts ?? null,
+    thinkingTokensMin: model.thinkingTokensMin ?? null,
+    thinkingTokensMax: model.thinkingTokensMax ?? null,
+  };
 }
 
 const encoder = new TextEncoder();

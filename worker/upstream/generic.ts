@@ -1,18 +1,18 @@
 // Any other OpenAI-compatible engine: the prompt carries the mode, because nothing else is known to be understood.
-import { compileTemperature, lacks, merge, wishesThinkingCap, type Engine } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 
 export const generic: Engine = {
   id: "generic",
   capField: "max_tokens",
-  compile: (intent, has) =>
-    merge(
-      lacks("thinking", intent.thinking !== "as-sent", "no switch is known for a generic engine"),
-      lacks(
-        "thinking-cap",
-        wishesThinkingCap(intent),
-        "no bound on thinking is known for a generic engine",
-      ),
-      compileTemperature(intent, has),
-      lacks("cache-salt", intent.cacheSalt !== null, "no salt is known for a generic engine"),
-    ),
+  // Which of the two it reads is not known, so a client's choice stands.
+  readsOnlyCapField: false,
+  readsEffort: true,
+  thinking: null,
+  lacks: {
+    thinking: "no switch is known for a generic engine",
+    effort: "no effort is known for a generic engine",
+    cap: "no bound on thinking is known for a generic engine",
+    salt: "no salt is known for a generic engine",
+  },
+  temperature: "taken",
 };

@@ -1,25 +1,46 @@
-// Ollama's OpenAI endpoint: `reasoning_effort` maps to its think switch (ollama/ollama#14820); `think` itself is ignored there.
+// Ollama's OpenAI endpoint. `reasoning_effort` is its think switch there (ollama/ollama#14820): none is off, any other
+// on; `think`, templates' arguments and unknown fields are ignored (#17785). A model that can think does so by itself,
+// and one that cannot refuses to be told to, so with the switch alone only `none` is ever sent. `max_tokens` is the one
+// cap that it reads. No cap on thinking (a draft stands in #17566), no salt. Thinking comes as `reasoning`.
 import {
-  compileEffort,
-  compileTemperature,
-  lacks,
-  merge,
-  wishesThinkingCap,
+  alwaysThinks,
+  approx,
+  exact,
+  sayByEffort,
+  undeclared,
+  unmet,
   type Engine,
+  type Said,
+  type Traits,
+  type Wish,
 } from "./engine.ts";
 
 export const ollama: Engine = {
   id: "ollama",
   capField: "max_tokens",
-  compile: (intent, has) =>
-    merge(
-      compileEffort(intent, has),
-      lacks(
-        "thinking-cap",
-        wishesThinkingCap(intent),
-        "Ollama offers no bound on thinking apart from the total",
-      ),
-      compileTemperature(intent, has),
-      lacks("cache-salt", intent.cacheSalt !== null, "Ollama takes no salt for its cache"),
-    ),
+  readsOnlyCapField: true,
+  readsEffort: true,
+  thinking: { switches: ["effort", "thinking-switch"], lessens: true, say },
+  lacks: {
+    thinking: null,
+    effort: null,
+    cap: "Ollama offers no bound on thinking apart from the total",
+    salt: "Ollama takes no salt for its cache",
+  },
+  temperature: "taken",
 };
+
+function say(wish: Wish, traits: Traits): Said {
+  if (traits.has("effort"))
+    return sayByEffort(wish, traits, (effort) => ({ reasoning_effort: effort }));
+  if (!wish.isOn) {
+    return traits.thinking === "always"
+      ? { fields: {}, thinking: alwaysThinks(wish) }
+      : { fields: { reasoning_effort: "none" }, thinking: exact("effort none switches it off") };
+  }
+  return {
+    fields: {},
+    thinking: approx("Ollama thinks by itself where the model can"),
+    ...(wish.effort === null ? {} : { effort: unmet(undeclared("effort")) }),
+  };
+}

@@ -1,37 +1,24 @@
-// OpenAI: thinking by effort, no cap on thinking, and no temperature while a model thinks.
-import {
-  compileEffort,
-  compileTemperature,
-  lacks,
-  merge,
-  wishesThinkingCap,
-  type Engine,
-} from "./engine.ts";
+// OpenAI. Thinking by `reasoning_effort`; which levels there are differs by model (gpt-5: minimal to high; from 5.1
+// none to high, some xhigh; o-series: low to high), so a catalog may list them. No cap on thinking. A reasoning model
+// refuses `max_tokens` for `max_completion_tokens`, and a temperature unless its effort is none (vercel/ai#10942).
+// Unknown fields are refused. Thinking is hidden; its tokens are counted in completion_tokens_details. No salt.
+import { sayByEffort, type Engine } from "./engine.ts";
 
 export const openai: Engine = {
   id: "openai",
   capField: "max_completion_tokens",
-  compile: (intent, has) => {
-    const thinks = has("effort") && intent.thinking !== "off";
-    return merge(
-      compileEffort(intent, has),
-      lacks(
-        "thinking-cap",
-        wishesThinkingCap(intent),
-        "OpenAI offers no bound on thinking apart from the total",
-      ),
-      thinks
-        ? lacks(
-            "temperature",
-            intent.temperature !== null,
-            "OpenAI refuses a temperature unless effort is none",
-          )
-        : compileTemperature(intent, has),
-      lacks(
-        "cache-salt",
-        intent.cacheSalt !== null,
-        "OpenAI takes no salt; its cache is the account's",
-      ),
-    );
+  readsOnlyCapField: true,
+  readsEffort: true,
+  thinking: {
+    switches: ["effort"],
+    lessens: true,
+    say: (wish, traits) => sayByEffort(wish, traits, (effort) => ({ reasoning_effort: effort })),
   },
+  lacks: {
+    thinking: null,
+    effort: null,
+    cap: "OpenAI offers no bound on thinking apart from the total",
+    salt: "OpenAI takes no salt; its cache is the account's",
+  },
+  temperature: "refused-while-thinking",
 };

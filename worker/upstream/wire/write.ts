@@ -35,8 +35,12 @@ export interface WireOrder {
   /** The most output per answer. */
   readonly outputTokens: number;
   readonly capField: "max_tokens" | "max_completion_tokens";
+  /** The engine reads no other bound: what a client wrote into the other one moves into `capField`. */
+  readonly isSoleCapField?: boolean;
   /** Knobs as JSON text. */
   readonly fields: Readonly<Record<string, string>>;
+  /** The client's fields that the engine must not get beside those. */
+  readonly drops?: readonly string[];
   /** Text blocks that follow the last user turn. */
   readonly notes: readonly string[];
   /** Text blocks that stand before those, and, in a steady conversation, behind every earlier user turn as well. */
@@ -49,7 +53,7 @@ export function writeWire(body: string, order: WireOrder): string {
     members(body).map((member) => [member.key, body.slice(member.valueStart, member.valueEnd)]),
   );
   const fields: Record<string, string | undefined> = {};
-  for (const key of PRIVILEGED) fields[key] = undefined;
+  for (const key of [...PRIVILEGED, ...(order.drops ?? [])]) fields[key] = undefined;
   Object.assign(fields, order.fields);
   fields["model"] = JSON.stringify(order.model);
   Object.assign(fields, capFields(standing, order), streamFields(standing, order));
@@ -60,10 +64,14 @@ export function writeWire(body: string, order: WireOrder): string {
 function capFields(
   standing: ReadonlyMap<string, string>,
   order: WireOrder,
-): Record<string, string> {
-  const fields: Record<string, string> = {};
+): Record<string, string | undefined> {
+  const fields: Record<string, string | undefined> = {};
   let isBounded = false;
   for (const key of ["max_tokens", "max_completion_tokens"]) {
+    if (order.isSoleCapField === true && key !== order.capField) {
+      fields[key] = undefined;
+      continue;
+    }
     const text = standing.get(key);
     if (text === undefined || text === "null") continue;
     isBounded = true;

@@ -3,369 +3,444 @@ import { describe, expect, it } from "vitest";
 import { CAPABILITIES, type Capability } from "../../../../policies/catalog.ts";
 import type { Fidelity, Intent, Knob } from "../../../../worker/upstream/engine.ts";
 import { engineOf } from "../../../../worker/upstream/table.ts";
+import { AS_SENT, CAPPED, compileFor, MUCH, OFF, ON, type Entry } from "./an-intent.ts";
 
-const AS_SENT: Intent = {
-  thinking: "as-sent",
-  effort: null,
-  thinkingTokensMax: null,
-  temperature: null,
-  cacheSalt: null,
-};
-const OFF: Intent = { ...AS_SENT, thinking: "off" };
-const ON: Intent = { ...AS_SENT, thinking: "on", thinkingTokensMax: 300 };
 const WARM: Intent = { ...AS_SENT, temperature: 0.5 };
 const SALTED: Intent = { ...AS_SENT, cacheSalt: "s" };
+const WHOLE = { isStream: false };
 
-function compile(engine: string, intent: Intent, capabilities: readonly Capability[]) {
-  const { fields, knobs } = engineOf(engine).compile(intent, (capability) =>
-    capabilities.includes(capability),
-  );
-  return { fields, knobs: Object.fromEntries(knobs.map(({ knob, fidelity }) => [knob, fidelity])) };
-}
+type Fields = Readonly<Record<string, unknown>>;
+type Knobs = Readonly<Partial<Record<Knob["knob"], Fidelity>>>;
+type Row = readonly [wish: string, intent: Intent, entry: Entry, fields: Fields, knobs: Knobs];
 
-interface Row {
-  readonly engine: string;
-  readonly wish: string;
-  readonly intent: Intent;
-  readonly has: readonly Capability[];
-  readonly fields: Readonly<Record<string, string>>;
-  readonly knobs: Readonly<Partial<Record<Knob["knob"], Fidelity>>>;
-}
+const switchOf = (isOn: boolean): Fields => ({ chat_template_kwargs: { enable_thinking: isOn } });
+const has = (...capabilities: readonly Capability[]): Entry => ({ has: capabilities });
+const ALL = has(...CAPABILITIES);
+const SWITCH = has("thinking-switch");
+const EFFORT = has("effort");
+const BOTH = has("thinking-switch", "thinking-cap");
+const ALWAYS: Entry = { has: CAPABILITIES, thinking: "always" };
 
-const SWITCH_ON = '{"enable_thinking":true}';
-const SWITCH_OFF = '{"enable_thinking":false}';
-
-const ROWS: readonly Row[] = [
-  { engine: "vllm", wish: "nothing", intent: AS_SENT, has: CAPABILITIES, fields: {}, knobs: {} },
-  {
-    engine: "vllm",
-    wish: "no thinking",
-    intent: OFF,
-    has: ["thinking-switch"],
-    fields: { chat_template_kwargs: SWITCH_OFF },
-    knobs: { thinking: "exact" },
-  },
-  {
-    engine: "vllm",
-    wish: "no thinking",
-    intent: OFF,
-    has: ["effort"],
-    fields: { reasoning_effort: '"none"' },
-    knobs: { thinking: "exact" },
-  },
-  {
-    engine: "vllm",
-    wish: "no thinking",
-    intent: OFF,
-    has: [],
-    fields: {},
-    knobs: { thinking: "off" },
-  },
-  {
-    engine: "vllm",
-    wish: "capped thinking",
-    intent: ON,
-    has: ["thinking-switch", "thinking-cap"],
-    fields: { chat_template_kwargs: SWITCH_ON, thinking_token_budget: "300" },
-    knobs: { thinking: "exact", "thinking-cap": "exact" },
-  },
-  {
-    engine: "vllm",
-    wish: "capped thinking",
-    intent: ON,
-    has: ["thinking-switch"],
-    fields: { chat_template_kwargs: SWITCH_ON },
-    knobs: { thinking: "exact", "thinking-cap": "off" },
-  },
-  {
-    engine: "vllm",
-    wish: "little thinking",
-    intent: { ...ON, thinkingTokensMax: null, effort: "low" },
-    has: ["thinking-switch", "effort"],
-    fields: { chat_template_kwargs: SWITCH_ON, reasoning_effort: '"low"' },
-    knobs: { thinking: "exact", effort: "approx" },
-  },
-  {
-    engine: "vllm",
-    wish: "little thinking",
-    intent: { ...ON, thinkingTokensMax: null, effort: "low" },
-    has: ["thinking-switch"],
-    fields: { chat_template_kwargs: SWITCH_ON },
-    knobs: { thinking: "exact", effort: "off" },
-  },
-  {
-    engine: "vllm",
-    wish: "a temperature",
-    intent: WARM,
-    has: ["temperature"],
-    fields: { temperature: "0.5" },
-    knobs: { temperature: "proxy" },
-  },
-  {
-    engine: "vllm",
-    wish: "a temperature",
-    intent: WARM,
-    has: [],
-    fields: {},
-    knobs: { temperature: "off" },
-  },
-  {
-    engine: "vllm",
-    wish: "a salt",
-    intent: SALTED,
-    has: ["cache-salt"],
-    fields: { cache_salt: '"s"' },
-    knobs: { "cache-salt": "exact" },
-  },
-  {
-    engine: "vllm",
-    wish: "a salt",
-    intent: SALTED,
-    has: [],
-    fields: {},
-    knobs: { "cache-salt": "off" },
-  },
-
-  { engine: "openai", wish: "nothing", intent: AS_SENT, has: CAPABILITIES, fields: {}, knobs: {} },
-  {
-    engine: "openai",
-    wish: "no thinking",
-    intent: OFF,
-    has: ["effort"],
-    fields: { reasoning_effort: '"none"' },
-    knobs: { thinking: "exact" },
-  },
-  {
-    engine: "openai",
-    wish: "no thinking",
-    intent: OFF,
-    has: ["thinking-switch"],
-    fields: {},
-    knobs: { thinking: "off" },
-  },
-  {
-    engine: "openai",
-    wish: "capped thinking",
-    intent: ON,
-    has: CAPABILITIES,
-    fields: { reasoning_effort: '"medium"' },
-    knobs: { thinking: "approx", "thinking-cap": "off" },
-  },
-  {
-    engine: "openai",
-    wish: "a temperature while it thinks",
-    intent: { ...WARM, thinking: "on" },
-    has: ["effort", "temperature"],
-    fields: { reasoning_effort: '"medium"' },
-    knobs: { thinking: "approx", temperature: "off" },
-  },
-  {
-    engine: "openai",
-    wish: "a temperature while it may think",
-    intent: WARM,
-    has: ["effort", "temperature"],
-    fields: {},
-    knobs: { temperature: "off" },
-  },
-  {
-    engine: "openai",
-    wish: "a temperature without thinking",
-    intent: { ...WARM, thinking: "off" },
-    has: ["effort", "temperature"],
-    fields: { reasoning_effort: '"none"', temperature: "0.5" },
-    knobs: { thinking: "exact", temperature: "proxy" },
-  },
-  {
-    engine: "openai",
-    wish: "a temperature of a model that never thinks",
-    intent: WARM,
-    has: ["temperature"],
-    fields: { temperature: "0.5" },
-    knobs: { temperature: "proxy" },
-  },
-  {
-    engine: "openai",
-    wish: "a salt",
-    intent: SALTED,
-    has: CAPABILITIES,
-    fields: {},
-    knobs: { "cache-salt": "off" },
-  },
-
-  { engine: "ollama", wish: "nothing", intent: AS_SENT, has: CAPABILITIES, fields: {}, knobs: {} },
-  {
-    engine: "ollama",
-    wish: "no thinking",
-    intent: OFF,
-    has: ["effort"],
-    fields: { reasoning_effort: '"none"' },
-    knobs: { thinking: "exact" },
-  },
-  {
-    engine: "ollama",
-    wish: "no thinking",
-    intent: OFF,
-    has: [],
-    fields: {},
-    knobs: { thinking: "off" },
-  },
-  {
-    engine: "ollama",
-    wish: "capped thinking",
-    intent: ON,
-    has: CAPABILITIES,
-    fields: { reasoning_effort: '"medium"' },
-    knobs: { thinking: "approx", "thinking-cap": "off" },
-  },
-  {
-    engine: "ollama",
-    wish: "much thinking",
-    intent: { ...ON, effort: "high", thinkingTokensMax: null },
-    has: ["effort"],
-    fields: { reasoning_effort: '"high"' },
-    knobs: { thinking: "approx" },
-  },
-  {
-    engine: "ollama",
-    wish: "a temperature",
-    intent: WARM,
-    has: ["temperature"],
-    fields: { temperature: "0.5" },
-    knobs: { temperature: "proxy" },
-  },
-  {
-    engine: "ollama",
-    wish: "a salt",
-    intent: SALTED,
-    has: CAPABILITIES,
-    fields: {},
-    knobs: { "cache-salt": "off" },
-  },
-
-  { engine: "generic", wish: "nothing", intent: AS_SENT, has: CAPABILITIES, fields: {}, knobs: {} },
-  {
-    engine: "generic",
-    wish: "no thinking",
-    intent: OFF,
-    has: CAPABILITIES,
-    fields: {},
-    knobs: { thinking: "off" },
-  },
-  {
-    engine: "generic",
-    wish: "capped thinking",
-    intent: ON,
-    has: CAPABILITIES,
-    fields: {},
-    knobs: { thinking: "off", "thinking-cap": "off" },
-  },
-  {
-    engine: "generic",
-    wish: "a temperature",
-    intent: WARM,
-    has: ["temperature"],
-    fields: { temperature: "0.5" },
-    knobs: { temperature: "proxy" },
-  },
-  {
-    engine: "generic",
-    wish: "a salt",
-    intent: SALTED,
-    has: CAPABILITIES,
-    fields: {},
-    knobs: { "cache-salt": "off" },
-  },
+const TEMPLATE_ROWS: readonly Row[] = [
+  ["no thinking", OFF, SWITCH, switchOf(false), { thinking: "exact" }],
+  ["no thinking", OFF, EFFORT, { reasoning_effort: "none" }, { thinking: "exact" }],
+  ["no thinking", OFF, has(), {}, { thinking: "off" }],
+  [
+    "no thinking of one that always does",
+    OFF,
+    { ...SWITCH, thinking: "always" },
+    {},
+    { thinking: "off" },
+  ],
+  [
+    "no thinking of one that never does",
+    OFF,
+    { ...SWITCH, thinking: "never" },
+    {},
+    { thinking: "exact" },
+  ],
+  ["capped thinking", CAPPED, SWITCH, switchOf(true), { thinking: "exact", "thinking-cap": "off" }],
+  [
+    "much thinking",
+    MUCH,
+    has("thinking-switch", "effort"),
+    { ...switchOf(true), reasoning_effort: "high" },
+    { thinking: "exact", effort: "approx" },
+  ],
+  ["much thinking", MUCH, SWITCH, switchOf(true), { thinking: "exact", effort: "off" }],
+  [
+    "much thinking",
+    MUCH,
+    EFFORT,
+    { reasoning_effort: "high" },
+    { thinking: "approx", effort: "approx" },
+  ],
+  ["a salt", SALTED, has("cache-salt"), { cache_salt: "s" }, { "cache-salt": "exact" }],
 ];
 
-/** Every wish at once in every combination, for what must hold of all of them. */
-const INTENTS: readonly Intent[] = (["on", "off", "as-sent"] as const).flatMap((thinking) =>
-  ([null, "low", "high"] as const).flatMap((effort) =>
-    [null, 100].flatMap((thinkingTokensMax) =>
-      [null, 0.5].flatMap((temperature) =>
-        [null, "s"].map((cacheSalt) => ({
-          thinking,
-          effort,
-          thinkingTokensMax,
-          temperature,
-          cacheSalt,
-        })),
-      ),
-    ),
-  ),
-);
-const ENGINES = ["vllm", "openai", "ollama", "generic"];
-
-/** The capability that each field of an engine needs; any one of several. */
-const NEEDS: Readonly<Record<string, readonly Capability[]>> = {
-  chat_template_kwargs: ["thinking-switch"],
-  thinking_token_budget: ["thinking-cap"],
-  reasoning_effort: ["effort"],
-  temperature: ["temperature"],
-  cache_salt: ["cache-salt"],
+const ROWS: Readonly<Record<string, readonly Row[]>> = {
+  vllm: [
+    ...TEMPLATE_ROWS,
+    [
+      "capped thinking",
+      CAPPED,
+      BOTH,
+      { ...switchOf(true), thinking_token_budget: 3000 },
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+    [
+      "capped thinking of one that always does",
+      CAPPED,
+      { has: ["thinking-cap"], thinking: "always" },
+      { thinking_token_budget: 3000 },
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+    ["warmth", WARM, has("temperature"), { temperature: 0.5 }, { temperature: "proxy" }],
+    ["warmth", WARM, has(), {}, { temperature: "off" }],
+    ["a salt", SALTED, has(), {}, { "cache-salt": "off" }],
+  ],
+  sglang: [
+    ...TEMPLATE_ROWS,
+    [
+      "capped thinking",
+      CAPPED,
+      BOTH,
+      { ...switchOf(true), custom_params: { thinking_budget: 3000 } },
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+  ],
+  "llama.cpp": [
+    ["no thinking", OFF, SWITCH, switchOf(false), { thinking: "exact" }],
+    ["no thinking", OFF, has("thinking-cap"), { thinking_budget_tokens: 0 }, { thinking: "exact" }],
+    ["no thinking", OFF, EFFORT, {}, { thinking: "off" }],
+    [
+      "capped thinking",
+      CAPPED,
+      BOTH,
+      { ...switchOf(true), thinking_budget_tokens: 3000 },
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+    ["much thinking", MUCH, ALL, switchOf(true), { thinking: "exact", effort: "off" }],
+    ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+  ],
+  ollama: [
+    ["no thinking", OFF, EFFORT, { reasoning_effort: "none" }, { thinking: "exact" }],
+    ["no thinking", OFF, SWITCH, { reasoning_effort: "none" }, { thinking: "exact" }],
+    ["no thinking", OFF, has(), {}, { thinking: "off" }],
+    [
+      "no thinking of one that always does",
+      OFF,
+      ALWAYS,
+      { reasoning_effort: "low" },
+      { thinking: "approx" },
+    ],
+    // A model that cannot think refuses any level, so a switch alone sends none.
+    ["thinking", ON, SWITCH, {}, { thinking: "approx" }],
+    [
+      "capped thinking",
+      CAPPED,
+      ALL,
+      { reasoning_effort: "medium" },
+      { thinking: "approx", "thinking-cap": "off" },
+    ],
+    ["much thinking", MUCH, SWITCH, {}, { thinking: "approx", effort: "off" }],
+    ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+  ],
+  openai: [
+    ["no thinking", OFF, EFFORT, { reasoning_effort: "none" }, { thinking: "exact" }],
+    ["no thinking", OFF, SWITCH, {}, { thinking: "off" }],
+    [
+      "no thinking of one without none",
+      OFF,
+      { ...EFFORT, efforts: ["minimal", "low", "medium", "high"] },
+      { reasoning_effort: "minimal" },
+      { thinking: "approx" },
+    ],
+    [
+      "capped thinking",
+      CAPPED,
+      ALL,
+      { reasoning_effort: "medium" },
+      { thinking: "approx", "thinking-cap": "off" },
+    ],
+    [
+      "the most thinking",
+      { ...ON, effort: "max" },
+      { ...EFFORT, efforts: ["none", "low", "xhigh"] },
+      { reasoning_effort: "xhigh" },
+      { thinking: "approx", effort: "approx" },
+    ],
+    [
+      "warm thinking",
+      { ...WARM, thinking: "on" },
+      has("effort", "temperature"),
+      { reasoning_effort: "medium" },
+      { thinking: "approx", temperature: "off" },
+    ],
+    ["warmth while it may think", WARM, has("effort", "temperature"), {}, { temperature: "off" }],
+    [
+      "warmth without thinking",
+      { ...WARM, thinking: "off" },
+      has("effort", "temperature"),
+      { reasoning_effort: "none", temperature: 0.5 },
+      { thinking: "exact", temperature: "proxy" },
+    ],
+    [
+      "warmth and the least thinking",
+      { ...WARM, thinking: "off" },
+      { ...has("effort", "temperature"), efforts: ["minimal", "low"] },
+      { reasoning_effort: "minimal" },
+      { thinking: "approx", temperature: "off" },
+    ],
+    [
+      "warmth of one that never thinks",
+      WARM,
+      has("temperature"),
+      { temperature: 0.5 },
+      { temperature: "proxy" },
+    ],
+    ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+  ],
+  deepseek: [
+    ["no thinking", OFF, SWITCH, { thinking: { type: "disabled" } }, { thinking: "exact" }],
+    ["no thinking", OFF, EFFORT, {}, { thinking: "off" }],
+    [
+      "capped thinking",
+      CAPPED,
+      ALL,
+      { thinking: { type: "enabled" } },
+      { thinking: "exact", "thinking-cap": "off" },
+    ],
+    [
+      "some thinking",
+      { ...ON, effort: "medium" },
+      has("thinking-switch", "effort"),
+      { thinking: { type: "enabled" }, reasoning_effort: "low" },
+      { thinking: "exact", effort: "approx" },
+    ],
+    [
+      "warm thinking",
+      { ...WARM, thinking: "on" },
+      has("thinking-switch", "temperature"),
+      { thinking: { type: "enabled" } },
+      { thinking: "exact", temperature: "off" },
+    ],
+    [
+      "warmth without thinking",
+      { ...WARM, thinking: "off" },
+      has("thinking-switch", "temperature"),
+      { thinking: { type: "disabled" }, temperature: 0.5 },
+      { thinking: "exact", temperature: "proxy" },
+    ],
+    ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+  ],
+  dashscope: [
+    ["no thinking", OFF, SWITCH, { enable_thinking: false }, { thinking: "exact" }],
+    ["no thinking of one that always does", OFF, ALWAYS, {}, { thinking: "off" }],
+    [
+      "capped thinking",
+      CAPPED,
+      BOTH,
+      { enable_thinking: true, thinking_budget: 3000 },
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+    [
+      "thinking beyond what the model can",
+      CAPPED,
+      { ...BOTH, thinkingTokensMax: 2000 },
+      { enable_thinking: true, thinking_budget: 2000 },
+      { thinking: "exact", "thinking-cap": "approx" },
+    ],
+    [
+      "capped thinking in one piece",
+      { ...CAPPED, ...WHOLE },
+      BOTH,
+      { enable_thinking: false },
+      { thinking: "off", "thinking-cap": "off" },
+    ],
+    [
+      "thinking in one piece, declared",
+      { ...ON, ...WHOLE },
+      has("thinking-switch", "thinking-unstreamed"),
+      { enable_thinking: true },
+      { thinking: "exact" },
+    ],
+    [
+      "capped thinking of one that always does",
+      CAPPED,
+      { ...BOTH, thinking: "always" },
+      { thinking_budget: 3000 },
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+    ["much thinking", MUCH, ALL, { enable_thinking: true }, { thinking: "exact", effort: "off" }],
+  ],
+  anthropic: [
+    ["no thinking", OFF, SWITCH, { thinking: { type: "disabled" } }, { thinking: "exact" }],
+    ["no thinking of one that always does", OFF, ALWAYS, {}, { thinking: "off" }],
+    ["thinking", ON, SWITCH, { thinking: { type: "adaptive" } }, { thinking: "approx" }],
+    [
+      "capped thinking",
+      CAPPED,
+      SWITCH,
+      { thinking: { type: "adaptive" } },
+      { thinking: "approx", "thinking-cap": "off" },
+    ],
+    [
+      "capped thinking",
+      CAPPED,
+      BOTH,
+      { thinking: { type: "enabled", budget_tokens: 3000 } },
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+    [
+      "thinking of one that wants a budget",
+      ON,
+      BOTH,
+      { thinking: { type: "enabled", budget_tokens: 3000 } },
+      { thinking: "exact" },
+    ],
+    [
+      "less thinking than it takes",
+      { ...CAPPED, thinkingTokensMax: 900, outputTokens: 1200 },
+      BOTH,
+      { thinking: { type: "enabled", budget_tokens: 1024 } },
+      { thinking: "exact", "thinking-cap": "approx" },
+    ],
+    [
+      "thinking in an answer that has no room for it",
+      { ...CAPPED, thinkingTokensMax: 768, outputTokens: 1024 },
+      BOTH,
+      { thinking: { type: "disabled" } },
+      { thinking: "off", "thinking-cap": "off" },
+    ],
+    [
+      "warm thinking",
+      { ...WARM, thinking: "on" },
+      has("thinking-switch", "temperature"),
+      { thinking: { type: "adaptive" } },
+      { thinking: "approx", temperature: "off" },
+    ],
+    ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+  ],
+  gemini: [
+    ["no thinking", OFF, EFFORT, { reasoning_effort: "none" }, { thinking: "exact" }],
+    ["no thinking", OFF, has("thinking-cap"), budgetOf(0), { thinking: "exact" }],
+    [
+      "no thinking of one that has a least",
+      OFF,
+      { has: ["thinking-cap"], thinkingTokensMin: 128 },
+      budgetOf(128),
+      { thinking: "approx" },
+    ],
+    [
+      "no thinking of one without none",
+      OFF,
+      { ...EFFORT, efforts: ["low", "high"] },
+      { reasoning_effort: "low" },
+      { thinking: "approx" },
+    ],
+    [
+      "capped thinking",
+      CAPPED,
+      has("effort", "thinking-cap"),
+      budgetOf(3000),
+      { thinking: "exact", "thinking-cap": "exact" },
+    ],
+    [
+      "capped thinking",
+      CAPPED,
+      EFFORT,
+      { reasoning_effort: "medium" },
+      { thinking: "approx", "thinking-cap": "off" },
+    ],
+    [
+      "much capped thinking",
+      { ...CAPPED, effort: "high" },
+      has("effort", "thinking-cap"),
+      budgetOf(3000),
+      { thinking: "exact", effort: "off", "thinking-cap": "exact" },
+    ],
+    ["thinking", ON, has("thinking-cap"), budgetOf(-1), { thinking: "exact" }],
+  ],
+  openrouter: [
+    ["no thinking", OFF, EFFORT, { reasoning: { effort: "none" } }, { thinking: "exact" }],
+    ["no thinking", OFF, SWITCH, { reasoning: { enabled: false } }, { thinking: "exact" }],
+    [
+      "no thinking of one that always does",
+      OFF,
+      { ...SWITCH, thinking: "always" },
+      {},
+      { thinking: "off" },
+    ],
+    ["thinking", ON, SWITCH, { reasoning: { enabled: true } }, { thinking: "approx" }],
+    [
+      "capped thinking",
+      CAPPED,
+      ALL,
+      { reasoning: { max_tokens: 3000 } },
+      { thinking: "approx", "thinking-cap": "approx" },
+    ],
+    [
+      "much thinking",
+      MUCH,
+      EFFORT,
+      { reasoning: { effort: "high" } },
+      { thinking: "approx", effort: "approx" },
+    ],
+  ],
+  "workers-ai": [
+    ...TEMPLATE_ROWS.slice(0, -1),
+    [
+      "no thinking of one with efforts that always does",
+      OFF,
+      { ...EFFORT, thinking: "always" },
+      { reasoning_effort: "low" },
+      { thinking: "approx" },
+    ],
+    ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+  ],
+  generic: [
+    ["no thinking", OFF, ALL, {}, { thinking: "off" }],
+    [
+      "much capped thinking",
+      { ...CAPPED, effort: "high" },
+      ALL,
+      {},
+      { thinking: "off", effort: "off", "thinking-cap": "off" },
+    ],
+    ["warmth", WARM, has("temperature"), { temperature: 0.5 }, { temperature: "proxy" }],
+    ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+  ],
 };
 
+function budgetOf(tokens: number): Fields {
+  return { extra_body: { google: { thinking_config: { thinking_budget: tokens } } } };
+}
+
+const ENGINES = Object.keys(ROWS);
+const CASES = ENGINES.flatMap((engine) =>
+  (ROWS[engine] ?? []).map(([wish, intent, entry, fields, knobs]) => ({
+    engine,
+    wish,
+    intent,
+    entry,
+    fields,
+    knobs,
+  })),
+);
+
 describe("an engine", () => {
-  it.each(ROWS)(
-    "$engine with $has is asked for $wish",
-    ({ engine, intent, has, fields, knobs }) => {
-      expect(compile(engine, intent, has)).toEqual({ fields, knobs });
+  it.each(CASES)(
+    "$engine is asked for $wish ($entry)",
+    ({ engine, intent, entry, fields, knobs }) => {
+      const compiled = compileFor(engine, intent, entry);
+      expect({
+        fields: Object.fromEntries(
+          Object.entries(compiled.fields).map(([name, text]) => [
+            name,
+            JSON.parse(text) as unknown,
+          ]),
+        ),
+        knobs: Object.fromEntries(compiled.knobs.map(({ knob, fidelity }) => [knob, fidelity])),
+      }).toEqual({ fields, knobs });
     },
   );
 
-  it.each(ENGINES)("%s is never sent what is not declared", (engine) => {
-    for (let set = 0; set < 2 ** CAPABILITIES.length; set += 1) {
-      const has = CAPABILITIES.filter((_, bit) => (set >> bit) % 2 === 1);
-      for (const intent of INTENTS) {
-        for (const field of Object.keys(compile(engine, intent, has).fields)) {
-          expect(NEEDS[field]?.some((capability) => has.includes(capability)) ?? false).toBe(true);
-        }
-      }
-    }
-  });
-
-  it.each(ENGINES)("%s says of every wish what became of it, and why", (engine) => {
-    const sets: readonly (readonly Capability[])[] = [[], CAPABILITIES];
-    for (const has of sets) {
-      for (const intent of INTENTS) {
-        const { knobs } = engineOf(engine).compile(intent, (capability) =>
-          has.includes(capability),
-        );
-        const said = knobs.map(({ knob }) => knob);
-        expect(new Set(said).size).toBe(said.length);
-        expect(said.includes("thinking")).toBe(intent.thinking !== "as-sent");
-        expect(said.includes("thinking-cap")).toBe(
-          intent.thinking === "on" && intent.thinkingTokensMax !== null,
-        );
-        expect(said.includes("temperature")).toBe(intent.temperature !== null);
-        expect(said.includes("cache-salt")).toBe(intent.cacheSalt !== null);
-        for (const { reason } of knobs) expect(reason).not.toBe("");
-      }
-    }
-  });
-
-  it("sends fields that are JSON", () => {
-    for (const engine of ENGINES) {
-      for (const intent of INTENTS) {
-        const { fields } = engineOf(engine).compile(intent, () => true);
-        for (const text of Object.values(fields))
-          expect(() => JSON.parse(text) as unknown).not.toThrow();
-      }
-    }
-  });
-
-  it.each(["sglang", "", "toString", "__proto__", "constructor"])(
+  it.each(["", "toString", "__proto__", "constructor", "VLLM"])(
     "that is not known (%j) is generic",
     (id) => {
       expect(engineOf(id).id).toBe("generic");
     },
   );
 
-  it("bounds its output by the field that it reads", () => {
-    expect(Object.fromEntries(ENGINES.map((id) => [id, engineOf(id).capField]))).toEqual({
-      vllm: "max_completion_tokens",
-      openai: "max_completion_tokens",
-      ollama: "max_tokens",
-      generic: "max_tokens",
-    });
+  it("goes by its own name", () => {
+    expect(ENGINES.map((id) => engineOf(id).id)).toEqual(ENGINES);
+  });
+
+  it("bounds its output by a field that it reads", () => {
+    const newer = ENGINES.filter((id) => engineOf(id).capField === "max_completion_tokens");
+    expect(newer).toEqual(["vllm", "sglang", "openai"]);
+    const both = ENGINES.filter((id) => !engineOf(id).readsOnlyCapField);
+    expect(both).toEqual(["vllm", "sglang", "generic"]);
   });
 });

@@ -186,6 +186,35 @@ describe("caps", () => {
   });
 });
 
+describe("an engine that reads one cap alone", () => {
+  it.each([
+    { given: '"max_tokens":10', field: "max_completion_tokens", out: '"max_completion_tokens":7' },
+    {
+      given: '"max_completion_tokens":7',
+      field: "max_completion_tokens",
+      out: '"max_completion_tokens":7',
+    },
+    { given: '"max_completion_tokens":10', field: "max_tokens", out: '"max_tokens":7' },
+    {
+      given: '"max_tokens":10,"max_completion_tokens":9',
+      field: "max_tokens",
+      out: '"max_tokens":7',
+    },
+    { given: '"max_tokens":null', field: "max_tokens", out: '"max_tokens":7' },
+    { given: '"x":1', field: "max_tokens", out: '"x":1,"max_tokens":7' },
+  ] as const)("gets $out for $given", ({ given, field, out }) => {
+    const order: WireOrder = { ...ORDER, outputTokens: 7, capField: field, isSoleCapField: true };
+    expect(writeWire(bodyWith(given), order)).toBe(bodyWith(out));
+  });
+});
+
+it("leaves out what an engine must not get, however its key is written", () => {
+  const order: WireOrder = { ...ORDER, drops: ["temperature"], fields: { x: "2" } };
+  expect(writeWire(bodyWith('"max_tokens":5,"temp\\u0065rature":0.2,"x":1'), order)).toBe(
+    bodyWith('"max_tokens":5,"x":2'),
+  );
+});
+
 describe("streaming", () => {
   const streamed = { ...ORDER, isStream: true, asksUsage: true };
 

@@ -1,0 +1,34 @@
+// DeepSeek's API (its thinking-mode guide, V4 models, autumn 2026). `thinking: {type}` switches and is on by default;
+// `reasoning_effort` is low, high or max, and the levels between are mapped onto those. While it thinks it ignores
+// temperature and penalties without an error. `max_tokens` is the documented cap and counts thinking as well; older
+// documents of the reasoner counted the answer only. No cap on thinking, no salt: the cache is the account's, and its
+// hits come as `prompt_cache_hit_tokens`. With tools, earlier `reasoning_content` must be sent back, or it refuses.
+import { exact, sayLevel, type Engine, type Said, type Traits, type Wish } from "./engine.ts";
+
+export const deepseek: Engine = {
+  id: "deepseek",
+  capField: "max_tokens",
+  readsOnlyCapField: true,
+  // `none` is a level of its other APIs, not of this one.
+  readsEffort: false,
+  thinking: { switches: ["thinking-switch"], lessens: false, say },
+  lacks: {
+    thinking: null,
+    effort: null,
+    cap: "DeepSeek offers no bound on thinking apart from the total",
+    salt: "DeepSeek takes no salt; its cache is the account's",
+  },
+  temperature: "ignored-while-thinking",
+};
+
+function say(wish: Wish, traits: Traits): Said {
+  const type = wish.isOn ? "enabled" : "disabled";
+  const thinking = exact(`thinking ${type}`);
+  if (!wish.isOn) return { fields: { thinking: { type } }, thinking };
+  const level = sayLevel(wish, traits, (effort) => ({ reasoning_effort: effort }), [
+    "low",
+    "high",
+    "max",
+  ]);
+  return { ...level, fields: { thinking: { type }, ...level.fields }, thinking };
+}
