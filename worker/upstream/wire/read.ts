@@ -159,7 +159,7 @@ export class AnswerReader {
 
 /** Reads an error out of a body: OpenAI's shape, FastAPI's `detail`, a bare message, or text that is not JSON. */
 export function readErrorText(text: string): UpstreamError {
-  const body = parseFields(text);
+  const body = parseFields(text, true);
   const error = body === null ? null : readError(body);
   if (error !== null) return error;
   const detail = body?.["detail"] ?? body?.["message"];
@@ -175,7 +175,7 @@ export function readErrorText(text: string): UpstreamError {
 }
 
 function readError(body: Fields): UpstreamError | null {
-  const error = body["error"];
+  const error = body["error"] ?? choiceError(body["choices"]);
   if (error === undefined || error === null) {
     if (body["object"] !== "error") return null;
     return {
@@ -199,7 +199,13 @@ function readError(body: Fields): UpstreamError | null {
   };
 }
 
-/** Counts as reported, unchecked: the ledger records what cannot be true instead of dropping it. */
+/** OpenRouter says so when a provider fails after it began: the error stands in the choice that it ended. */
+function choiceError(choices: unknown): unknown {
+  const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
+  return isFields(first) && first["finish_reason"] === "error" ? first["error"] : undefined;
+}
+
+/** Counts as reported: the ledger records what cannot be true instead of dropping it. */
 function readUsage(value: unknown): UsageReport | null {
   if (!isFields(value)) return null;
   const inputTokens = numberOrNull(value["prompt_tokens"]);
@@ -211,7 +217,7 @@ function readUsage(value: unknown): UsageReport | null {
   const outputDetails = isFields(value["completion_tokens_details"])
     ? value["completion_tokens_details"]
     : {};
-  return {
+  const usage: UsageReport = {
     inputTokens,
     outputTokens,
     cachedTokens:
@@ -220,12 +226,32 @@ function readUsage(value: unknown): UsageReport | null {
       0,
     reasoningTokens: numberOrNull(outputDetails["reasoning_tokens"]) ?? 0,
   };
+  return takeIn(usage, (numberOrNull(value["total_tokens"]) ?? 0) - inputTokens - outputTokens);
 }
 
-function parseFields(text: string): Fields | null {
+/**
+ * Tokens that only the total counts are taken in where they belong: Gemini and xAI leave thinking out of the output
+ * (vercel/ai#12425, mozilla-ai/any-llm#1290), some proxies leave cached tokens out of the input. A difference that
+ * is none of these stays as it was reported.
+ */
+function takeIn(usage: UsageReport, outsideTokens: number): UsageReport {
+  const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = usage;
+  if (outsideTokens <= 0) return usage;
+  if (outsideTokens === cachedTokens) return { ...usage, inputTokens: inputTokens + cachedTokens };
+  if (reasoningTokens !== 0 && reasoningTokens !== outsideTokens) return usage;
+  return {
+    ...usage,
+    outputTokens: outputTokens + outsideTokens,
+    reasoningTokens: outsideTokens,
+  };
+}
+
+/** `inList`: Gemini wraps an error's object in a list of one. */
+function parseFields(text: string, inList = false): Fields | null {
   try {
     const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : null;
+    const first: unknown = inList && Array.isArray(value) ? value[0] : value;
+    return isFields(first) ? first : null;
   } catch {
     // Not JSON is an answer of its own here: the caller says what that means.
     return null;

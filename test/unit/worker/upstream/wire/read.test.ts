@@ -160,6 +160,51 @@ describe("usage", () => {
       usage: { prompt_tokens: 9, completion_tokens: 1, prompt_cache_hit_tokens: 8 },
       out: { inputTokens: 9, cachedTokens: 8, outputTokens: 1, reasoningTokens: 0 },
     },
+    {
+      name: "with thinking outside the output, as xAI counts",
+      usage: {
+        prompt_tokens: 12,
+        completion_tokens: 2,
+        total_tokens: 331,
+        completion_tokens_details: { reasoning_tokens: 317 },
+      },
+      out: { inputTokens: 12, outputTokens: 319, cachedTokens: 0, reasoningTokens: 317 },
+    },
+    {
+      name: "with thinking in the total alone, as Gemini counts",
+      usage: { prompt_tokens: 20, completion_tokens: 151, total_tokens: 553 },
+      out: { inputTokens: 20, outputTokens: 533, cachedTokens: 0, reasoningTokens: 382 },
+    },
+    {
+      name: "with cached tokens outside the input",
+      usage: {
+        prompt_tokens: 10,
+        completion_tokens: 5,
+        total_tokens: 65,
+        prompt_tokens_details: { cached_tokens: 50 },
+      },
+      out: { inputTokens: 60, outputTokens: 5, cachedTokens: 50, reasoningTokens: 0 },
+    },
+    {
+      name: "as it came when its total explains nothing",
+      usage: {
+        prompt_tokens: 10,
+        completion_tokens: 5,
+        total_tokens: 99,
+        completion_tokens_details: { reasoning_tokens: 7 },
+      },
+      out: { inputTokens: 10, outputTokens: 5, cachedTokens: 0, reasoningTokens: 7 },
+    },
+    {
+      name: "as it came when its total is too small",
+      usage: {
+        prompt_tokens: 10,
+        completion_tokens: 5,
+        total_tokens: 0,
+        completion_tokens_details: { reasoning_tokens: 7 },
+      },
+      out: { inputTokens: 10, outputTokens: 5, cachedTokens: 0, reasoningTokens: 7 },
+    },
     { name: "of null as none", usage: null, out: null },
     { name: "with one count missing as none", usage: { prompt_tokens: 9 }, out: null },
   ])("is read $name", ({ usage: reported, out }) => {
@@ -284,6 +329,18 @@ describe("what is no chunk", () => {
       data: { object: "error", message: "M", type: "T", code: 400 },
       error: { message: "M", type: "T", status: 400 },
     },
+    {
+      // OpenRouter's, when a provider fails after it began.
+      data: { choices: [{ finish_reason: "error", error: { message: "M", code: 502 } }] },
+      error: { message: "M", status: 502 },
+    },
+    {
+      data: {
+        error: { message: "M", code: "server_error" },
+        choices: [{ finish_reason: "error" }],
+      },
+      error: { message: "M", code: "server_error", status: null },
+    },
   ])("is an error in $data, in a stream and in a whole answer of status 200", ({ data, error }) => {
     const text = JSON.stringify(data);
     expect(new AnswerReader().readEvent(text)).toMatchObject({ kind: "error", error });
@@ -292,6 +349,7 @@ describe("what is no chunk", () => {
 
   it("is no error when the error is null", () => {
     expect(kind('{"error":null,"choices":[]}')).toBe("chunk");
+    expect(kind('{"choices":[{"finish_reason":"stop","error":"M"}]}')).toBe("chunk");
   });
 });
 
@@ -305,6 +363,8 @@ describe("an error's text", () => {
       message: '{"detail":[{"loc":["body"]}]}',
     },
     { name: "a bare message", text: '{"message":"M"}', message: "M" },
+    { name: "Gemini's list of one", text: '[{"error":{"code":400,"message":"M"}}]', message: "M" },
+    { name: "a list of anything else as it came", text: '["M"]', message: '["M"]' },
     { name: "text that is not JSON", text: " Bad gateway\n", message: "Bad gateway" },
     { name: "nothing", text: "", message: "no reason given" },
   ])("is read from $name", ({ text, message }) => {
