@@ -1,6 +1,7 @@
 // Everything that the two renderings of an answer, stream and body, have in common: its names,
 // its usage, its pace, and what it has to suffer.
 import type { Completion } from "./completion.ts";
+import type { AnswerShape } from "./dialects/dialect.ts";
 import type { Misbehaviours } from "./misbehaviour.ts";
 import type { Pace } from "./pace.ts";
 import type { Usage } from "./usage.ts";
@@ -11,6 +12,7 @@ export type Answer = {
   readonly model: string;
   readonly completion: Completion;
   readonly usage: Usage;
+  readonly shape: AnswerShape;
   readonly includeUsage: boolean;
   readonly topLogprobs: number | null;
   readonly chunkTokens: number;
@@ -28,12 +30,14 @@ export const engineError = {
   },
 } as const;
 
-/** Which field, or which tags, carry the reasoning. */
-export type ReasoningDialect = "reasoning_content" | "reasoning" | "tags";
+/** Which field, or which tags, carry the reasoning, if it is shown at all. */
+export type ReasoningDialect = AnswerShape["reasoning"] | "tags";
 
-export function dialectOf(misbehaviours: Misbehaviours): ReasoningDialect {
+/** What a test orders is stronger than the way of the engine. */
+export function dialectOf({ misbehaviours, shape }: Answer): ReasoningDialect {
   if (misbehaviours.has("think-tags") || misbehaviours.has("split-tags")) return "tags";
-  return misbehaviours.has("reasoning") ? "reasoning" : "reasoning_content";
+  if (misbehaviours.has("reasoning")) return "reasoning";
+  return misbehaviours.has("reasoning-content") ? "reasoning_content" : shape.reasoning;
 }
 
 export const openTag = "<think>\n";

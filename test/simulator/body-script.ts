@@ -26,7 +26,7 @@ export function scriptBody(answer: Answer): Step[] {
 const cutDelayMs = 20;
 
 function renderBody(answer: Answer): unknown {
-  const { id, createdSeconds, model, completion, usage, misbehaviours } = answer;
+  const { id, createdSeconds, model, completion, usage, shape, misbehaviours } = answer;
   return {
     id,
     object: "chat.completion",
@@ -39,12 +39,12 @@ function renderBody(answer: Answer): unknown {
         answer.topLogprobs === null ? null : writeLogprobs(choice.content, answer.topLogprobs),
       finish_reason: choice.finishReason,
     })),
-    ...(misbehaviours.has("no-usage") ? {} : { usage }),
+    ...(misbehaviours.has("no-usage") ? {} : { usage: shape.usage(usage) }),
   };
 }
 
 function renderMessage(choice: Choice, answer: Answer): unknown {
-  const dialect = dialectOf(answer.misbehaviours);
+  const dialect = dialectOf(answer);
   const tagged = dialect === "tags" && choice.reasoning !== "";
   const calls =
     choice.toolCall === null
@@ -66,7 +66,9 @@ function renderMessage(choice: Choice, answer: Answer): unknown {
         : tagged
           ? `${openTag}${choice.reasoning}${closeTag}${choice.content}`
           : choice.content,
-    ...(dialect === "tags" || choice.reasoning === "" ? {} : { [dialect]: choice.reasoning }),
+    ...(dialect === "tags" || dialect === "hidden" || choice.reasoning === ""
+      ? {}
+      : { [dialect]: choice.reasoning }),
     ...calls,
   };
 }

@@ -3,11 +3,13 @@ import type { ServerResponse } from "node:http";
 import type { Answer } from "./answer.ts";
 import { scriptBody } from "./body-script.ts";
 import { hash } from "./chance.ts";
-import { parseChat, type ChatRequest } from "./chat-request.ts";
+import { isFields, parseChat, type ChatRequest } from "./chat-request.ts";
 import { complete } from "./completion.ts";
+import type { EngineDialect } from "./dialects/dialect.ts";
 import { createControl, splitModel, type Control, type Misbehaviours } from "./misbehaviour.ts";
 import { paceAnswer } from "./pace.ts";
 import { createPrefixCache, type PrefixCache } from "./prefix-cache.ts";
+import type { Truth } from "./recorder.ts";
 import type { SimulatorSettings } from "./settings.ts";
 import type { Step } from "./step.ts";
 import { scriptStream } from "./stream-script.ts";
@@ -27,6 +29,8 @@ export type Exchange = {
   readonly headers: Readonly<Record<string, string>>;
   readonly beforeHeadersMs: number;
   readonly steps: readonly Step[];
+  /** Of a completion: what it really was. */
+  readonly truth?: Truth;
 };
 
 const slowFirstByteMs = 5_000;
@@ -45,13 +49,16 @@ export function createEngine(settings: SimulatorSettings): Engine {
 
 export function answerChat(
   engine: Engine,
-  replica: number,
-  body: unknown,
-  header: string,
+  dialect: EngineDialect,
+  asked: { readonly replica: number; readonly body: unknown; readonly misbehaveHeader: string },
 ): Exchange {
-  const parsed = parseChat(body);
-  if (!parsed.ok)
-    return refuse(400, parsed.message, "invalid_request_error", parsed.parameter, null);
+  const { replica, body, misbehaveHeader: header } = asked;
+  const heard = isFields(body) ? dialect.hear(body) : ({ kind: "read", body } as const);
+  const parsed = heard.kind === "refused" ? null : parseChat(heard.body);
+  if (heard.kind === "refused")
+    return refuseAs(dialect, heard.message, heard.parameter, heard.code);
+  if (parsed === null || !parsed.ok)
+    return refuseAs(dialect, parsed?.message ?? "", parsed?.parameter ?? "", null);
   const misbehaviours = engine.control.collect({
     model: parsed.request.model,
     header,
@@ -63,8 +70,20 @@ export function answerChat(
     : 0;
   const request = { ...parsed.request, model: splitModel(parsed.request.model).model };
   const exchange =
-    refuseOnRequest(misbehaviours) ?? answerRequest(engine, replica, request, misbehaviours);
+    refuseOnRequest(misbehaviours) ??
+    answerRequest(engine, replica, request, { shape: dialect.shape, misbehaviours });
   return { ...exchange, beforeHeadersMs: exchange.beforeHeadersMs + waitMs };
+}
+
+function refuseAs(
+  dialect: EngineDialect,
+  message: string,
+  parameter: string,
+  code: string | null,
+): Exchange {
+  return dialect.error === undefined
+    ? refuse(400, message, "invalid_request_error", parameter, code)
+    : sendJson(400, dialect.error(message));
 }
 
 function refuseOnRequest(misbehaviours: Misbehaviours): Exchange | null {
@@ -102,7 +121,7 @@ function answerRequest(
   engine: Engine,
   replica: number,
   request: ChatRequest,
-  misbehaviours: Misbehaviours,
+  { shape, misbehaviours }: Pick<Answer, "shape" | "misbehaviours">,
 ): Exchange {
   const { settings } = engine;
   const preface = misbehaviours.has("split-utf8") ? widePreface : "";
@@ -137,7 +156,8 @@ function answerRequest(
     model: request.model,
     completion,
     usage: misbehaviours.has("lying-usage") ? lieAbout(usage, request.capTokens) : usage,
-    includeUsage: request.includeUsage,
+    shape,
+    includeUsage: request.includeUsage || shape.alwaysUsage,
     topLogprobs: request.topLogprobs,
     chunkTokens: settings.chunkTokens,
     pace: paceAnswer(settings, promptTokens - cachedTokens, usage.completion_tokens),
@@ -153,6 +173,7 @@ function answerRequest(
     headers,
     beforeHeadersMs: 0,
     steps: request.stream ? scriptStream(answer) : scriptBody(answer),
+    truth: { mode: completion.mode, usage },
   };
 }
 

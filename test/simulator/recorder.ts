@@ -1,7 +1,11 @@
 // Keeps what the simulator was sent and how it ended, newest last, within a bound.
 import type { IncomingHttpHeaders } from "node:http";
+import type { Mode } from "./mode.ts";
+import type { Usage } from "./usage.ts";
 
 export type RecordedEnding = "open" | "complete" | "client-left" | "cut" | "closed";
+
+export type Truth = { readonly mode: Mode; readonly usage: Usage };
 
 export type RecordedRequest = {
   readonly method: string;
@@ -12,6 +16,8 @@ export type RecordedRequest = {
   /** Undefined when the body was empty or no JSON. */
   readonly json: unknown;
   readonly replica: number;
+  /** What was really done, whatever was told of it; null until then, and of a request that was not answered. */
+  readonly truth: Truth | null;
   /** "open" until the exchange is over. */
   readonly ended: RecordedEnding;
 };

@@ -1,6 +1,8 @@
 // Which path does what. Everything but a chat completion is answered at once.
 import { isFields, parseChat } from "./chat-request.ts";
 import { renderPrompt } from "./completion.ts";
+import type { EngineDialect } from "./dialects/dialect.ts";
+import { ENGINE_DIALECTS } from "./dialects/table.ts";
 import { answerChat, refuse, sendJson, type Engine, type Exchange } from "./engine.ts";
 import { modelNames } from "./parameters.ts";
 import type { RecordedRequest } from "./recorder.ts";
@@ -26,11 +28,14 @@ const modelsCreatedSeconds = 1_760_000_000;
 
 export function route(incoming: Incoming, desk: Desk): Exchange {
   const { engine } = desk;
-  switch (`${incoming.method} ${incoming.path}`) {
+  const [path, dialect] = splitEngine(incoming.path, engine.settings.engine);
+  if (dialect === undefined)
+    return refuse(404, "There is no such engine.", "invalid_request_error", null, "not_found");
+  switch (`${incoming.method} ${path}`) {
     case "POST /v1/chat/completions":
       if (incoming.body === undefined)
         return refuse(400, "The body is not valid JSON.", "invalid_request_error", null, null);
-      return answerChat(engine, incoming.replica, incoming.body, incoming.misbehaveHeader);
+      return answerChat(engine, dialect, incoming);
     case "GET /v1/models":
       return sendJson(200, {
         object: "list",
@@ -62,6 +67,17 @@ export function route(incoming: Incoming, desk: Desk): Exchange {
         "not_found",
       );
   }
+}
+
+/** `/as/openai/v1/models` is what OpenAI would answer to `/v1/models`; without a prefix the settings say who answers. */
+function splitEngine(
+  path: string,
+  usual: string,
+): [path: string, dialect: EngineDialect | undefined] {
+  const match = /^\/as\/([^/]+)(\/.*)$/.exec(path);
+  return match === null
+    ? [path, ENGINE_DIALECTS.get(usual)]
+    : [match[2] ?? "/", ENGINE_DIALECTS.get(match[1] ?? "")];
 }
 
 /** vLLM's shape, for a plain prompt or for messages. */

@@ -1,7 +1,11 @@
 // What a caller may set about a simulated engine: its seed, its replicas and its pace.
 // The defaults let a person watch tokens arrive, yet end every answer within 10 s.
 
+import { ENGINE_DIALECTS } from "./dialects/table.ts";
+
 export type SimulatorSettings = {
+  /** Which engine `/v1` passes for; `/as/NAME/v1` passes for any other beside it. */
+  readonly engine: string;
   /** Every draw of chance hangs on it: the same seed and request give the same answer. */
   readonly seed: number;
   /** 0 asks the system for any free port. */
@@ -20,6 +24,7 @@ export type SimulatorSettings = {
 };
 
 export const defaultSettings: SimulatorSettings = {
+  engine: "vllm",
   seed: 1,
   port: 0,
   replicas: 1,
@@ -44,7 +49,12 @@ const replicasMax = 64;
 /** Fills in the defaults; throws on what can only be a mistake of the caller's code. */
 export function completeSettings(given: Partial<SimulatorSettings>): SimulatorSettings {
   const settings = { ...defaultSettings, ...given };
-  for (const [name, value] of Object.entries(settings)) {
+  const { engine, ...numbers } = settings;
+  if (!ENGINE_DIALECTS.has(engine))
+    throw new RangeError(
+      `engine must be one of ${[...ENGINE_DIALECTS.keys()].join(", ")}, got ${engine}`,
+    );
+  for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isFinite(value) || value < 0)
       throw new RangeError(`${name} must be a number from 0, got ${value}`);
   }

@@ -96,6 +96,7 @@ async function serve(
     body: text,
     json,
     replica,
+    truth: null,
     ended: "open",
   };
   record(entry);
@@ -105,6 +106,7 @@ async function serve(
   }
 
   const exchange = decide();
+  entry.truth = exchange.truth ?? null;
   entry.ended = await play(exchange);
 
   function decide(): Exchange {

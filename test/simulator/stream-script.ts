@@ -46,19 +46,24 @@ export function scriptStream(answer: Answer): Step[] {
       ...done(answer),
     ];
   }
+  const told = withUsage(body, answer);
   const whole = misbehaviours.has("broken-json")
-    ? body.with(middle, breakJson(body[middle]))
-    : body;
-  const usage =
-    answer.includeUsage && !misbehaviours.has("no-usage")
-      ? [
-          {
-            data: JSON.stringify({ ...frame(answer), choices: [], usage: answer.usage }),
-            tokens: 0,
-          },
-        ]
-      : [];
-  return [first, ...events([...whole, ...usage], answer), ...done(answer)];
+    ? told.with(middle, breakJson(told[middle]))
+    : told;
+  return [first, ...events(whole, answer), ...done(answer)];
+}
+
+/** The usage in a chunk of its own, or beside the last finish reason. */
+function withUsage(body: readonly StreamEvent[], answer: Answer): readonly StreamEvent[] {
+  if (!answer.includeUsage || answer.misbehaviours.has("no-usage")) return body;
+  const usage = answer.shape.usage(answer.usage);
+  const last = body.at(-1);
+  if (answer.shape.usagePlace === "own-chunk" || last === undefined) {
+    const data = JSON.stringify({ ...frame(answer), choices: [], usage });
+    return [...body, { data, tokens: 0 }];
+  }
+  const beside = { ...(JSON.parse(last.data) as object), usage };
+  return [...body.slice(0, -1), { ...last, data: JSON.stringify(beside) }];
 }
 
 function renderEvents(answer: Answer): StreamEvent[] {
@@ -89,7 +94,7 @@ function renderChoice(choice: Choice, index: number, answer: Answer): StreamEven
       tokens: countTokens(text),
     };
   };
-  const { reasoning, content } = textParts(choice, answer, dialectOf(answer.misbehaviours));
+  const { reasoning, content } = textParts(choice, answer, dialectOf(answer));
   return [
     event({ role: "assistant", content: "" }, ""),
     ...reasoning.map(([field, text]) => event({ [field]: text }, text)),
@@ -109,6 +114,7 @@ function textParts(
 } {
   const content = splitText(choice.content, answer.chunkTokens);
   const thoughts = splitText(choice.reasoning, answer.chunkTokens);
+  if (dialect === "hidden") return { reasoning: [], content };
   if (choice.reasoning === "" || dialect !== "tags")
     return { reasoning: thoughts.map((text) => [dialect, text] as const), content };
   // Three letters into the tag, so that neither half can be taken for one.
@@ -160,7 +166,9 @@ function breakJson(event: StreamEvent | undefined): StreamEvent {
 function events(list: readonly StreamEvent[], answer: Answer): Step[] {
   return list.flatMap(({ data, tokens }, index): Step[] => {
     const comment =
-      answer.misbehaviours.has("comments") && index > 0 ? writeLines(": still here", answer) : [];
+      (answer.misbehaviours.has("comments") || answer.shape.comments) && index > 0
+        ? writeLines(": still here", answer)
+        : [];
     const wait: Step[] =
       tokens === 0 || answer.pace.perTokenMs === 0
         ? []

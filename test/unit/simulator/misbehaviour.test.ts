@@ -1,5 +1,6 @@
 // Every misbehaviour, observed on the wire where a gateway would meet it.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { vllm } from "../../simulator/dialects/open-engines.ts";
 import { answerChat, createEngine } from "../../simulator/engine.ts";
 import { completeSettings, noLatency } from "../../simulator/settings.ts";
 import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
@@ -116,7 +117,11 @@ test("a marker leaves the answer as it was", async () => {
 test("slow-first-byte waits before its headers, as long as it is told", async () => {
   const engine = createEngine(completeSettings(noLatency));
   const waitOf = (name: string): number =>
-    answerChat(engine, 0, chatBody(`${question} [[sim:${name}]]`), "").beforeHeadersMs;
+    answerChat(engine, vllm, {
+      replica: 0,
+      body: chatBody(`${question} [[sim:${name}]]`),
+      misbehaveHeader: "",
+    }).beforeHeadersMs;
   expect([waitOf("slow-first-byte(1500)"), waitOf("slow-first-byte"), waitOf("crlf")]).toEqual([
     1_500, 5_000, 0,
   ]);
