@@ -7,6 +7,7 @@ import {
   reportOutcome,
   type Circuit,
   type Permit,
+  handBackProbe,
 } from "../policies/breaker.ts";
 import { Persisted } from "./itty.ts";
 
@@ -26,6 +27,22 @@ export class Breaker extends Persisted {
   report(isOk: boolean, settings: BreakerSettings): { readonly state: Circuit["kind"] } {
     this.circuit = reportOutcome(this.circuit, isOk, settings, Date.now());
     return { state: this.circuit.kind };
+  }
+
+  /** A probe whose call told nothing, because its client left or the budget refused it. */
+  handBack(settings: BreakerSettings): { readonly state: Circuit["kind"] } {
+    this.circuit = handBackProbe(this.circuit, settings, Date.now());
+    return { state: this.circuit.kind };
+  }
+
+  /** How it stands, for an operator: asks for nothing, so a probe's slot stays free. */
+  look(settings: BreakerSettings): Permit & { readonly recentFailures: number } {
+    const { circuit } = this;
+    const nowMs = Date.now();
+    const { permitted, retryInMs } = askPermit(circuit, settings, nowMs).permit;
+    const failedAtMs = circuit.kind === "closed" ? circuit.failedAtMs : [];
+    const recentFailures = failedAtMs.filter((atMs) => nowMs - atMs < settings.windowMs).length;
+    return { state: circuit.kind, permitted, retryInMs, recentFailures };
   }
 
   /** Most calls find the circuit closed and leave it so; those write nothing. */

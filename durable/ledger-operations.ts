@@ -170,7 +170,7 @@ function lifetimeMs(call: CallRow): number {
 function roomIn(book: Book, { dimension, window, limit }: Limit, nowMs: number): Room {
   const { spent, held } = balanceIn(book.balance(window, windowKey(window, nowMs)), dimension);
   const remaining = limit - spent - held;
-  return { dimension, window, limit, remaining, resetAtMs: windowEndMs(window, nowMs) };
+  return { dimension, window, limit, remaining, held, resetAtMs: windowEndMs(window, nowMs) };
 }
 
 function answerOf(charged: Amounts, over: Amounts): SettleAnswer {

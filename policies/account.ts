@@ -73,8 +73,11 @@ export interface Hold {
 
 export interface HoldRefusal {
   readonly kind: "refused";
-  /** `quota`: the window has no room for any rung. `unfit`: it has room, but not for this request at its least. */
-  readonly reason: "quota" | "unfit";
+  /**
+   * `quota`: the window has no room for any rung. `unfit`: it has room, but not for this request at its least.
+   * `busy`: it would have room if calls in flight had not held it; most of what they hold comes back soon.
+   */
+  readonly reason: "quota" | "unfit" | "busy";
   readonly scope: "tenant";
   readonly dimension: Dimension;
   readonly window: Window;

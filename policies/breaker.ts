@@ -67,6 +67,13 @@ export function reportOutcome(
   }
 }
 
+/** A probe that told nothing gives its slot back: the next call may probe at once, so that nobody can sit on it. */
+export function handBackProbe(circuit: Circuit, settings: BreakerSettings, nowMs: number): Circuit {
+  return circuit.kind === "half-open"
+    ? { kind: "open", openedAtMs: nowMs - settings.cooldownMs }
+    : circuit;
+}
+
 /** A clock that stepped back by more than a cool-down counts as one that passed, or the circuit would wait it out. */
 function cooldownLeftMs(sinceMs: number, settings: BreakerSettings, nowMs: number): number {
   const passedMs = nowMs - sinceMs;

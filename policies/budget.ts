@@ -44,6 +44,8 @@ export interface Room {
   readonly window: Window;
   readonly limit: number;
   readonly remaining: number;
+  /** What calls in flight hold of it; most of that comes back when they settle. */
+  readonly held: number;
   readonly resetAtMs: number;
 }
 
@@ -163,9 +165,12 @@ function refuse(rungs: readonly RungCap[], rooms: readonly Room[], requests: 0 |
   const [latest] = blocking.toSorted((a, b) => b.resetAtMs - a.resetAtMs);
   const binding = hopeless ?? latest;
   if (binding === undefined) throw new Error("A rung was refused although no limit blocks it.");
+  // Told as used up, a client would give up until tomorrow on what is free again in seconds.
+  const isBusy = blocking.every((room) => needs[room.dimension] <= room.remaining + room.held);
+  const isUnfit = nearest.cap > 0 || hopeless !== undefined;
   return {
     kind: "refused",
-    reason: nearest.cap > 0 || hopeless !== undefined ? "unfit" : "quota",
+    reason: isBusy ? "busy" : isUnfit ? "unfit" : "quota",
     binding,
     affordableTokens: Math.max(0, nearest.cap),
   };

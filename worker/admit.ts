@@ -88,6 +88,12 @@ export async function authenticate(
     configuration.tenant(key.tenant),
     configuration.catalog(),
   ]);
+  // A document under another's name would spend that other's budget.
+  if (tenant !== null && tenant.id !== key.tenant)
+    return refuse({
+      kind: "not-configured",
+      what: "this key's tenant is stored under another's name",
+    });
   if (tenant === null)
     return refuse({ kind: "not-configured", what: "this key's tenant is missing" });
   if (catalog === null) return refuse({ kind: "not-configured", what: "there is no catalog" });

@@ -3,6 +3,8 @@
 import type { Hold } from "../policies/account.ts";
 import type { Delta } from "./dialect/dialect.ts";
 import { SseSplitter, type SseEvent } from "./stream/sse.ts";
+import { Silence } from "./stream/silence.ts";
+import { readText, TOO_LARGE } from "./stream/text.ts";
 import { TIMED_OUT, within } from "./stream/wait.ts";
 import {
   cut,
@@ -13,6 +15,7 @@ import {
   unlike,
   unreachable,
   type Troubled,
+  tooMuch,
 } from "./trouble.ts";
 import { AnswerReader, readErrorText } from "./upstream/wire/read.ts";
 
@@ -49,6 +52,14 @@ export type Said =
   | { readonly kind: "done"; readonly data: string };
 
 const BLANK_LINE = new TextEncoder().encode("\n\n");
+/** A pause of this length is an engine's own: reading the prompt, or one slow step. */
+const PAUSE_MS = 1000;
+/**
+ * An engine that was given a bound stops there; one that ignores it is stopped here, so that an answer cannot cost
+ * many times what was held. What is seen is an estimate, hence the factor, and short answers vary most.
+ */
+const OVERRUN_FACTOR = 2;
+const OVERRUN_TOKENS = 256;
 /** How long a body may take to end after its last event before it is cut off. */
 const DRAIN_MS = 250;
 /** An error's body is read this far: enough for its message. */
@@ -57,14 +68,17 @@ const ERROR_BYTES_MAX = 65_536;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
 export function attempt(hold: Hold, outbound: Outbound, nowMs: () => number): Attempt {
-  return new Attempt(hold.callId, outbound, nowMs);
+  return new Attempt(hold, outbound, nowMs);
 }
 
 export class Attempt {
   readonly reader = new AnswerReader();
   readonly #outbound: Outbound;
   readonly #now: () => number;
+  readonly #startedAtMs: number;
   readonly #endsAtMs: number;
+  readonly #outputTokensMax: number;
+  readonly #silence: Silence;
   readonly #controller = new AbortController();
   readonly #splitter = new SseSplitter();
   readonly #response: Promise<Response | Error>;
@@ -73,10 +87,13 @@ export class Attempt {
   #pending: Promise<Heard> | null = null;
   #isDone = false;
 
-  constructor(callId: string, outbound: Outbound, now: () => number) {
+  constructor(hold: Hold, outbound: Outbound, now: () => number) {
     this.#outbound = outbound;
     this.#now = now;
-    this.#endsAtMs = now() + outbound.deadlineMs;
+    this.#startedAtMs = now();
+    this.#silence = new Silence(PAUSE_MS, now);
+    this.#endsAtMs = this.#startedAtMs + outbound.deadlineMs;
+    this.#outputTokensMax = hold.outputTokens;
     this.#response = fetch(outbound.url, {
       method: "POST",
       redirect: "manual",
@@ -84,7 +101,7 @@ export class Attempt {
       headers: {
         "content-type": "application/json",
         accept: outbound.isStream ? "text/event-stream" : "application/json",
-        "x-request-id": callId,
+        "x-request-id": hold.callId,
         ...(outbound.secret === null ? {} : { authorization: `Bearer ${outbound.secret}` }),
       },
       body: outbound.body,
@@ -100,6 +117,14 @@ export class Attempt {
 
   take(): void {
     this.#pending = null;
+  }
+
+  /**
+   * How long the upstream has been silent, beyond pauses that every engine makes: time in which one that hides its
+   * thinking may have written, unseen.
+   */
+  get silentMs(): number {
+    return this.#silence.totalMs;
   }
 
   /** Stops the upstream. When it has said its last, its connection is left to end by itself and be used again. */
@@ -145,11 +170,12 @@ export class Attempt {
         waitMs,
       );
       if (chunk === TIMED_OUT) return this.#late();
+      this.#silence.hear();
       if (chunk === null) return cut("its connection broke");
       if (chunk.done) return this.#hearEnd();
       for (const event of this.#splitter.push(chunk.value)) if (!this.#hearEvent(event)) break;
       if (this.#splitter.isOverfull)
-        this.#ready.push(cut("one of its events is larger than a mebibyte"));
+        this.#ready.push(tooMuch("one of its events is larger than a mebibyte"));
       const ready = this.#ready.shift();
       if (ready !== undefined) return ready;
     }
@@ -164,6 +190,10 @@ export class Attempt {
     const reading = this.reader.readEvent(event.data);
     switch (reading.kind) {
       case "chunk":
+        if (this.reader.seenTokens > OVERRUN_FACTOR * this.#outputTokensMax + OVERRUN_TOKENS) {
+          this.#ready.push(tooMuch("it wrote far past the bound that it was given"));
+          return false;
+        }
         this.#ready.push({
           kind: "event",
           bytes: event.bytes,
@@ -178,7 +208,9 @@ export class Attempt {
         void this.#drain();
         return false;
       case "error":
-        this.#ready.push(inBandError(reading.error, this.reader.seenTokens === 0));
+        this.#ready.push(
+          inBandError(reading.error, this.reader.seenTokens === 0, this.#elapsedMs()),
+        );
         return false;
       case "unreadable":
         this.#ready.push(cut("one of its events is not JSON"));
@@ -214,8 +246,10 @@ export class Attempt {
     body: ReadableStream<Uint8Array>,
     contentType: string,
   ): Promise<Heard> {
-    const text = await this.#readText(body, ANSWER_BYTES_MAX);
+    this.#body = body.getReader();
+    const text = await readText(this.#body, ANSWER_BYTES_MAX, () => this.#waitMs());
     if (text === TIMED_OUT) return this.#late();
+    if (text === TOO_LARGE) return tooMuch("its answer is larger than 32 mebibytes");
     if (text === null) return cut("its connection broke");
     this.#isDone = true;
     const reading = this.reader.readBody(text);
@@ -228,7 +262,7 @@ export class Attempt {
           deltas: reading.deltas,
         };
       case "error":
-        return inBandError(reading.error, true);
+        return inBandError(reading.error, true, this.#elapsedMs());
       case "done":
       case "unreadable":
         return unlike(response.status);
@@ -236,39 +270,22 @@ export class Attempt {
   }
 
   async #hearRefusal(response: Response): Promise<Heard> {
-    const text = response.body === null ? "" : await this.#readText(response.body, ERROR_BYTES_MAX);
+    const body = response.body?.getReader() ?? null;
+    this.#body = body;
+    const text = body === null ? "" : await readText(body, ERROR_BYTES_MAX, () => this.#waitMs());
     const error = readErrorText(typeof text === "string" ? text : "");
-    return refusal(response.status, error, response.headers.get("retry-after"));
-  }
-
-  /** The body as text; null when it broke or outgrew its bound. */
-  async #readText(
-    body: ReadableStream<Uint8Array>,
-    bytesMax: number,
-  ): Promise<string | null | typeof TIMED_OUT> {
-    const reader = body.getReader();
-    this.#body = reader;
-    const decoder = new TextDecoder();
-    let text = "";
-    let bytes = 0;
-    for (;;) {
-      const chunk = await within(
-        reader.read().catch(() => null),
-        this.#waitMs(),
-      );
-      if (chunk === TIMED_OUT) return TIMED_OUT;
-      if (chunk === null) return null;
-      if (chunk.done) return text + decoder.decode();
-      bytes += chunk.value.byteLength;
-      if (bytes > bytesMax) return null;
-      text += decoder.decode(chunk.value, { stream: true });
-    }
+    const retryAfter = response.headers.get("retry-after");
+    return refusal(response.status, error, retryAfter, this.#elapsedMs());
   }
 
   /** Why a wait was given up: the call's time is over, or the upstream was silent for too long. */
   #late(): Troubled {
     const { idleMs, deadlineMs } = this.#outbound;
     return this.#now() >= this.#endsAtMs ? overdue(deadlineMs) : silent(idleMs);
+  }
+
+  #elapsedMs(): number {
+    return this.#now() - this.#startedAtMs;
   }
 
   #waitMs(): number {

@@ -13,6 +13,7 @@ export interface Permit {
 export interface BreakerPort {
   permit(settings: BreakerSettings): Promise<Permit>;
   report(isOk: boolean, settings: BreakerSettings): Promise<unknown>;
+  handBack(settings: BreakerSettings): Promise<unknown>;
 }
 
 /** How long a closed or open circuit is believed: an upstream that dies costs each isolate at most this of calls. */
@@ -33,6 +34,24 @@ export class Breakers {
     this.#now = now;
   }
 
+  /** How long an upstream is known to be left alone still; 0 when it may be asked. Known means without asking. */
+  restingMs(upstream: Upstream): number {
+    const kept = this.#cache.get(upstream.id);
+    if (kept === undefined || kept.untilMs <= this.#now() || kept.permit.permitted) return 0;
+    return Math.max(1, kept.permit.retryInMs);
+  }
+
+  /** Returns a probe's slot unused, so that the next call may probe. */
+  async handBack(upstream: Upstream, permit: Permit): Promise<void> {
+    if (permit.state !== "half-open" || !permit.permitted) return;
+    this.#cache.delete(upstream.id);
+    try {
+      await this.#reach(upstream.id).handBack(upstream.breaker);
+    } catch (error) {
+      report(upstream, error);
+    }
+  }
+
   async permit(upstream: Upstream): Promise<Permit> {
     const kept = this.#cache.get(upstream.id);
     if (kept !== undefined && kept.untilMs > this.#now()) return kept.permit;
@@ -41,13 +60,7 @@ export class Breakers {
       permit = await this.#reach(upstream.id).permit(upstream.breaker);
     } catch (error) {
       // A breaker protects upstreams from load, not tenants from loss: without it calls go out as usual.
-      console.error(
-        JSON.stringify({
-          event: "breaker-unreachable",
-          upstream: upstream.id,
-          problem: String(error),
-        }),
-      );
+      report(upstream, error);
     }
     // A half-open yes is the one probe's and must not be handed to a second call.
     if (permit.state !== "half-open") {
@@ -66,13 +79,12 @@ export class Breakers {
     try {
       await this.#reach(upstream.id).report(isOk, upstream.breaker);
     } catch (error) {
-      console.error(
-        JSON.stringify({
-          event: "breaker-unreachable",
-          upstream: upstream.id,
-          problem: String(error),
-        }),
-      );
+      report(upstream, error);
     }
   }
+}
+
+function report(upstream: Upstream, error: unknown): void {
+  const problem = String(error);
+  console.error(JSON.stringify({ event: "breaker-unreachable", upstream: upstream.id, problem }));
 }

@@ -13,6 +13,8 @@ const FRESH_MS = 30_000;
 const MISSING_FRESH_MS = 5000;
 /** Documents kept in one isolate; some kilobytes each, so far below its 128 MB. */
 const DOCUMENTS_MAX = 2000;
+/** Keys that nobody knows; a flood of them forgets the oldest. */
+const MISSING_MAX = 1000;
 
 interface Kept {
   readonly value: unknown;
@@ -20,7 +22,15 @@ interface Kept {
 }
 
 /** Plain data only, shared by the requests of an isolate. */
-export type DocumentCache = Map<string, Kept>;
+export interface DocumentCache {
+  readonly documents: Map<string, Kept>;
+  /** Names that nobody knows, apart: anybody can make up keys, and they must not push real documents out. */
+  readonly missing: Map<string, Kept>;
+}
+
+export function newDocumentCache(): DocumentCache {
+  return { documents: new Map(), missing: new Map() };
+}
 
 export class Configuration {
   readonly #kv: KVNamespace;
@@ -67,7 +77,7 @@ export class Configuration {
     parse: (document: unknown) => Parsed<T>,
     ask: () => Promise<KeyFinding> = unasked,
   ): Promise<T | null> {
-    const kept = this.#cache.get(name);
+    const kept = this.#cache.documents.get(name) ?? this.#cache.missing.get(name);
     if (kept !== undefined && kept.untilMs > this.#now()) return kept.value as T | null;
     const found = await this.#fetch(name, parse);
     if (found.kind === "found") return this.#keep(name, found.value, FRESH_MS);
@@ -110,15 +120,28 @@ export class Configuration {
   }
 
   #keep<T>(name: string, value: T, freshMs: number): T {
-    this.#cache.delete(name);
-    this.#cache.set(name, { value, untilMs: this.#now() + freshMs });
-    // A map keeps its order of insertion, so the first one is the one that was read longest ago.
-    if (this.#cache.size > DOCUMENTS_MAX) {
-      const oldest = this.#cache.keys().next();
-      if (oldest.done !== true) this.#cache.delete(oldest.value);
-    }
+    const { documents, missing } = this.#cache;
+    documents.delete(name);
+    missing.delete(name);
+    const kept = { value, untilMs: this.#now() + freshMs };
+    if (value === null) keepWithin(missing, MISSING_MAX, name, kept);
+    else keepWithin(documents, DOCUMENTS_MAX, name, kept);
     return value;
   }
+}
+
+function keepWithin(map: Map<string, Kept>, max: number, name: string, kept: Kept): void {
+  map.set(name, kept);
+  // A map keeps its order of insertion, so the first one is the one that was read longest ago.
+  const oldest = map.size > max ? map.keys().next() : null;
+  if (oldest !== null && oldest.done !== true) map.delete(oldest.value);
+}
+
+/** Has a document read again at its next use; the last good one stays until then. */
+export function forgetDocument(cache: DocumentCache, name: string): void {
+  const kept = cache.documents.get(name);
+  if (kept !== undefined) cache.documents.set(name, { ...kept, untilMs: 0 });
+  cache.missing.delete(name);
 }
 
 /** For what only KV is asked for. */

@@ -20,7 +20,7 @@ export type Failure =
     }
   | {
       readonly kind: "budget-exceeded";
-      readonly reason: "quota" | "unfit";
+      readonly reason: "quota" | "unfit" | "busy";
       readonly dimension: Dimension;
       readonly window: Window;
       readonly limit: number;
@@ -229,12 +229,25 @@ export function translate(failure: Failure): PublicFailure {
   }
 }
 
+/** About the length of a short answer, whose hold is given back then. */
+const BUSY_RETRY_MS = 2000;
+
 type BudgetExceeded = Extract<Failure, { kind: "budget-exceeded" }>;
 
 function budgetExceeded(failure: BudgetExceeded): PublicFailure {
   const unit = { requests: "requests", tokens: "tokens", nanos: "nano-dollars" }[failure.dimension];
   const limit = `${failure.limit} ${unit} per ${failure.window}`;
   const until = new Date(failure.resetAtMs).toISOString();
+  if (failure.reason === "busy") {
+    return {
+      status: 429,
+      message: `Requests in flight hold what is left of the limit of ${limit}; most of it is free again when they end. Try again shortly.`,
+      type: "rate_limit_error",
+      code: "budget_busy",
+      param: null,
+      headers: retryAdvice(BUSY_RETRY_MS),
+    };
+  }
   if (failure.reason === "unfit") {
     return {
       status: 429,

@@ -3,7 +3,7 @@
 import { breakerOf, conversationOf, feedbackOf, ledgerOf, registryOf } from "../durable/reach.ts";
 import { createApp } from "./app.ts";
 import { Breakers, type PermitCache } from "./breakers.ts";
-import { Configuration, type DocumentCache } from "./configuration.ts";
+import { Configuration, newDocumentCache } from "./configuration.ts";
 import { Conversations } from "./conversations.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { keyLookup, type LookupCount } from "./key-lookup.ts";
@@ -18,7 +18,7 @@ export { Ledger } from "../durable/ledger.ts";
 export { Registry } from "../durable/registry.ts";
 
 // Shared by the requests of an isolate: documents, counts and permits are plain data, and short-lived.
-const documents: DocumentCache = new Map();
+const documents = newDocumentCache();
 const lookups: LookupCount = { secondMs: 0, lookups: 0 };
 const permits: PermitCache = new Map();
 const metrics = new Metrics();

@@ -1,5 +1,6 @@
 // A call that has begun to answer: its bytes, what they mean, and an end that settles it exactly once.
 import type { Certainty, Hold, Usage } from "../policies/account.ts";
+import { UNSEEN_TOKENS_PER_SECOND } from "../policies/budget.ts";
 import type { Attempt, Heard } from "./attempt.ts";
 import type { Preparation } from "./prepare.ts";
 import type { Failure } from "./failure.ts";
@@ -67,16 +68,18 @@ export class OpenCall {
     nowMs: () => number,
   ): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" | "waiting" }> {
     const endsAtMs = nowMs() + gateMs;
+    let heldBackBytes = 0;
     for (;;) {
       const heard = await within(this.#attempt.peek(), endsAtMs - nowMs());
       if (heard === TIMED_OUT) return { kind: "waiting" };
       this.#attempt.take();
       if (heard.kind === "failed") return heard;
       this.#heldBack.push(heard);
+      if (heard.kind === "event") heldBackBytes += heard.bytes.byteLength;
       if (heard.kind !== "event" || heard.said.kind === "done") return { kind: "ready" };
       if (heard.said.kind === "deltas" && heard.said.isReal) return { kind: "ready" };
-      // What is held back is bounded by time and by the size of events; this bounds their number.
-      if (this.#heldBack.length >= HELD_BACK_EVENTS_MAX) return { kind: "ready" };
+      if (heldBackBytes > HELD_BACK_BYTES_MAX || this.#heldBack.length >= HELD_BACK_EVENTS_MAX)
+        return { kind: "ready" };
     }
   }
 
@@ -99,14 +102,25 @@ export class OpenCall {
     const isOver = ending === "complete" || reader.isFinished;
     if (reported !== null && isOver && !isBlank(reported, seenTokens))
       return { usage: reported, certainty: "exact", ending };
+    const seen = Math.max(seenTokens, reported?.outputTokens ?? 0);
     const usage: Usage = {
       inputTokens: reported?.inputTokens || this.preparation.inputTokens,
       cachedTokens: reported?.cachedTokens ?? 0,
-      outputTokens: Math.max(seenTokens, reported?.outputTokens ?? 0),
+      outputTokens: isOver ? seen : this.#withUnseen(seen),
       reasoningTokens: Math.max(reader.seenReasoningTokens, reported?.reasoningTokens ?? 0),
     };
-    const isUnseen = usage.outputTokens === 0 && ending !== "complete";
+    const isUnseen = seen === 0 && ending !== "complete";
     return { usage, certainty: isUnseen ? "unknown" : "at_least", ending };
+  }
+
+  /**
+   * What an answer that was cut short may have cost beyond what was seen of it: an engine that thinks out of sight is
+   * silent meanwhile, and leaving at its first word must not be cheaper than hearing it out. At most what was held.
+   */
+  #withUnseen(seenTokens: number): number {
+    const { answers } = this.preparation.draft.ask;
+    const unseen = Math.ceil((this.#attempt.silentMs * UNSEEN_TOKENS_PER_SECOND * answers) / 1000);
+    return Math.max(seenTokens, Math.min(this.hold.outputTokens, seenTokens + unseen));
   }
 
   /** Ends the call for good: the first ending settles, every later one is nothing. */
@@ -124,6 +138,8 @@ export class OpenCall {
 
 /** Comments before the first token, one a second for longer than any gate. */
 const HELD_BACK_EVENTS_MAX = 1000;
+/** Far above the comments and the role chunk of any engine before it begins. */
+const HELD_BACK_BYTES_MAX = 262_144;
 
 const NO_USAGE: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 

@@ -1,6 +1,6 @@
 // Runs a plan: the strategies drive one function, `call`, and each call is prepared, held, placed, attempted and
 // settled. Retry and fallback are further calls, made only while nothing has been sent to the client.
-import type { Hold, HoldRefusal, Meter, Offer } from "../policies/account.ts";
+import type { Hold, Meter, Offer } from "../policies/account.ts";
 import type { Rung } from "../policies/choice.ts";
 import { armName, type Arm } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
@@ -8,6 +8,7 @@ import type { Admission } from "./admit.ts";
 import { attempt } from "./attempt.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
+import { askHold } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
 import { OpenCall, type CallAccount } from "./open-call.ts";
 import { place } from "./place.ts";
@@ -121,10 +122,19 @@ export class Run {
       strategyOf: this.#deps.strategyOf,
     };
     const preparations = ladder.map((rung) => prepare(rung, context));
+    const prepared = preparations.filter((preparation) => preparation !== null);
+    if (prepared.length === 0)
+      return fail({ kind: "model-unknown", model: first.arm.model }, first);
+    // An upstream that is known to rest is not held for: its holds would only refuse others their budget.
+    const restsMs = prepared.map(({ upstream }) => this.#deps.breakers.restingMs(upstream));
+    if (restsMs.every((restMs) => restMs > 0)) {
+      return fail({ kind: "upstream-resting", retryAfterMs: Math.min(...restsMs) }, first);
+    }
     const offers = preparations.flatMap((preparation, index): Offer[] =>
-      preparation === null ? [] : [offerOf(preparation, index)],
+      preparation === null || this.#deps.breakers.restingMs(preparation.upstream) > 0
+        ? []
+        : [offerOf(preparation, index)],
     );
-    if (offers.length === 0) return fail({ kind: "model-unknown", model: first.arm.model }, first);
 
     const held = await this.#hold(offers);
     if (held.kind !== "held") return fail(held, first);
@@ -145,6 +155,7 @@ export class Run {
         : null;
     if (obstacle !== null) {
       this.#release(account);
+      this.#deps.finish(this.#deps.breakers.handBack(preparation.upstream, permit));
       return fail(obstacle, preparation.rung, {
         failure: obstacle,
         isRetryable: true,
@@ -174,10 +185,14 @@ export class Run {
     const call = new OpenCall(attempted, preparation, held, account, (settled) => {
       this.#post(settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps));
       const isFault = settled.ending === "upstream-broke";
-      // A client that left before anything was said tells nothing of the upstream's health. If that was a probe, its
-      // slot frees itself after the cool-down.
-      if (!isFault && settled.certainty === "unknown") return;
-      this.#deps.finish(this.#deps.breakers.report(preparation.upstream, permit, !isFault));
+      const { breakers } = this.#deps;
+      // A client that left before anything was said tells nothing of the upstream's health.
+      const tellsNothing = !isFault && settled.certainty === "unknown";
+      this.#deps.finish(
+        tellsNothing
+          ? breakers.handBack(preparation.upstream, permit)
+          : breakers.report(preparation.upstream, permit, !isFault),
+      );
     });
     this.#open.push(call);
     const leave = (): void => call.end("client-left");
@@ -200,33 +215,19 @@ export class Run {
   async #hold(offers: readonly Offer[]): Promise<Hold | Failure> {
     const { admission, policy, requestId, variant } = this.input;
     this.#calls += 1;
-    const callId = `${requestId}:${this.#calls}`;
-    let answer;
-    try {
-      answer = await this.#deps.ledgerOf(admission.tenant.id).hold({
-        callId,
-        requestId,
-        keyId: admission.keyId,
-        policyVersion: `${policy.name}@${policy.version}`,
-        variant,
-        requests: this.#isCounted ? 0 : 1,
-        limits: admission.tenant.limits,
-        offers,
-        ttlMs: policy.deadlineMs + 2 * policy.heartbeatMs + SETTLE_MARGIN_MS,
-      });
-    } catch (error) {
-      // A hard budget that cannot be asked is a no: nothing was sent, and the client may try again.
-      console.error(
-        JSON.stringify({ event: "ledger-unreachable", callId, problem: String(error) }),
-      );
-      return { kind: "budget-unavailable" };
-    }
-    if (answer.kind === "mismatch")
-      throw new Error(`Call ${callId} was held before with other arguments.`);
-    // Like a key that nobody knows, which the caller's copy of it will soon say as well.
-    if (answer.kind === "revoked") return { kind: "key-unknown" };
-    this.meters = answer.meters;
-    return answer.kind === "held" ? answer : budgetFailure(answer);
+    const { held, meters } = await askHold(this.#deps.ledgerOf(admission.tenant.id), {
+      callId: `${requestId}:${this.#calls}`,
+      requestId,
+      keyId: admission.keyId,
+      policyVersion: `${policy.name}@${policy.version}`,
+      variant,
+      requests: this.#isCounted ? 0 : 1,
+      limits: admission.tenant.limits,
+      offers,
+      ttlMs: policy.deadlineMs + 2 * policy.heartbeatMs + SETTLE_MARGIN_MS,
+    });
+    if (meters !== null) this.meters = meters;
+    return held;
   }
 
   #post(work: Promise<unknown>): void {
@@ -279,21 +280,5 @@ function accountOf(
     usage: null,
     certainty: null,
     ending: null,
-  };
-}
-
-function budgetFailure(refusal: HoldRefusal): Failure {
-  const { reason, dimension, window, limit, remaining, resetAtMs, resetInMs, affordableTokens } =
-    refusal;
-  return {
-    kind: "budget-exceeded",
-    reason,
-    dimension,
-    window,
-    limit,
-    remaining,
-    resetAtMs,
-    resetInMs,
-    affordableTokens,
   };
 }

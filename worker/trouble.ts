@@ -32,9 +32,20 @@ export function silent(waitedMs: number): Troubled {
   return troubled({ kind: "upstream-silent", waitedMs }, { isFault: true, isFree: false });
 }
 
-/** It may well have been answering; the call has lasted as long as one may. */
+/**
+ * The call has lasted as long as one may. No fault of the upstream, which may well have been answering: otherwise a few
+ * long answers to one tenant would close it to all.
+ */
 export function overdue(deadlineMs: number): Troubled {
-  return troubled({ kind: "upstream-late", deadlineMs }, { isFault: true, isFree: false });
+  return troubled({ kind: "upstream-late", deadlineMs }, { isFault: false, isFree: false });
+}
+
+/** It says more than the gateway lets through. What one client asked for must not count against the upstream. */
+export function tooMuch(detail: string): Troubled {
+  return troubled(
+    { kind: "upstream-cut", detail },
+    { isRetryable: false, isFault: false, isFree: false },
+  );
 }
 
 export function cut(detail: string): Troubled {
@@ -50,15 +61,19 @@ export function unlike(status: number): Troubled {
 }
 
 /** An error that came with status 200: what kind it is, only its own fields can say. */
-export function inBandError(error: UpstreamError, isBeforeAnything: boolean): Troubled {
+export function inBandError(
+  error: UpstreamError,
+  isBeforeAnything: boolean,
+  elapsedMs: number,
+): Troubled {
   const status = statusOf(error);
   const { trouble } =
     status === null
       ? troubled(
           { kind: "upstream-failed", status, detail: "it answered with an error" },
-          { isFault: true, isFree: true },
+          { isFault: true, isFree: elapsedMs <= REFUSED_WITHIN_MS },
         )
-      : refusal(status, error, null);
+      : refusal(status, error, null, elapsedMs);
   return { kind: "failed", trouble: { ...trouble, isFree: trouble.isFree && isBeforeAnything } };
 }
 
@@ -69,8 +84,19 @@ function statusOf({ status, type, code }: UpstreamError): number | null {
   return /invalid.?request|bad.?request/i.test(words) ? 400 : null;
 }
 
+/**
+ * A 5xx that comes sooner than this is taken for a refusal; a later one may be a proxy giving up on an engine that
+ * worked all the while, and would be a way to have it work for nothing.
+ */
+const REFUSED_WITHIN_MS = 2000;
+
 /** What a status means. */
-export function refusal(status: number, error: UpstreamError, retryAfter: string | null): Troubled {
+export function refusal(
+  status: number,
+  error: UpstreamError,
+  retryAfter: string | null,
+  elapsedMs: number,
+): Troubled {
   switch (status) {
     case 429: {
       const seconds = Number(retryAfter);
@@ -95,7 +121,15 @@ export function refusal(status: number, error: UpstreamError, retryAfter: string
       // 404 is the catalog naming a model that is not there, 402 an unpaid bill: the operator's, never the caller's.
       return troubled(
         { kind: "upstream-failed", status, detail: "it refused" },
-        { isFault: status >= 500 || status === 408, isFree: true },
+        {
+          isFault: status >= 500 || status === 408,
+          // 501 and 503 say that nothing was done; the client's fault (but a time-out) that nothing could be.
+          isFree:
+            status === 501 ||
+            status === 503 ||
+            (status < 500 && status !== 408) ||
+            elapsedMs <= REFUSED_WITHIN_MS,
+        },
       );
   }
 }

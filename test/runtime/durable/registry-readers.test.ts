@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FoundKey } from "../../../policies/administration.ts";
-import { Configuration, type DocumentCache } from "../../../worker/configuration.ts";
+import { Configuration, newDocumentCache, type DocumentCache } from "../../../worker/configuration.ts";
 import { keyLookup } from "../../../worker/key-lookup.ts";
 import { stopClock, type Clock } from "./ledger-samples.ts";
 import {
@@ -32,7 +32,7 @@ afterEach(() => {
 /** One isolate's view: its cache lives as long as this. */
 function openReader(
   find: (hash: string) => Promise<FoundKey | null>,
-  cache: DocumentCache = new Map(),
+  cache: DocumentCache = newDocumentCache(),
 ) {
   const asked = vi.fn(find);
   const now = () => clock.nowMs;
@@ -80,7 +80,7 @@ describe("a key that KV does not know", () => {
       expect(await configuration.key(hash(number))).toBeNull();
     expect(asked).toHaveBeenCalledTimes(10);
     // Those that were not asked for are not remembered as absent: the next second may be theirs.
-    expect(cache.size).toBe(10);
+    expect(cache.missing.size).toBe(10);
     clock.advance(1000);
     expect(await configuration.key(hash(149))).toBeNull();
     expect(asked).toHaveBeenCalledTimes(11);

@@ -41,6 +41,7 @@ function room(remaining: number, changes: Partial<Room> = {}): Room {
     window: "day",
     limit: 10_000,
     remaining,
+    held: 0,
     resetAtMs: 1_000,
     ...changes,
   };
@@ -70,11 +71,29 @@ const aRoom: fc.Arbitrary<Room> = fc.record({
     fc.integer({ min: 0, max: 60_000_000_000 }),
     fc.integer({ min: 0, max: LIMIT_MAX }),
   ),
+  held: fc.integer({ min: 0, max: 6_000 }),
   resetAtMs: fc.integer({ min: 0, max: 1_000_000 }),
 });
 
 const rooms = fc.array(aRoom, { maxLength: 6 });
 const requests = fc.constantFrom<0 | 1>(0, 1);
+
+describe("a refusal by what calls in flight hold", () => {
+  it.each([
+    { reason: "busy", remaining: 10, held: 5_000, because: "what is held would do" },
+    { reason: "quota", remaining: 10, held: 50, because: "what is held would not do either" },
+    { reason: "quota", remaining: 10, held: 0, because: "nothing is held" },
+  ])("is $reason with $remaining left and $held held: $because", ({ reason, remaining, held }) => {
+    const asked = offer({ inputTokens: 100, outputTokens: 1_000, outputTokensMin: 64 });
+    expect(fit([asked], [room(remaining, { held })], 1)).toMatchObject({ kind: "refused", reason });
+  });
+
+  it("is not busy while another limit is used up", () => {
+    const asked = offer({ inputTokens: 100, outputTokens: 1_000, outputTokensMin: 64 });
+    const spent = room(0, { dimension: "requests", limit: 5 });
+    expect(fit([asked], [room(10, { held: 5_000 }), spent], 1)).toMatchObject({ reason: "quota" });
+  });
+});
 
 describe("fit", () => {
   it("takes the first rung as it is when there are no limits", () => {
