@@ -7,7 +7,7 @@ const modelId = z.string().check(z.minLength(1), z.maxLength(128));
 const waitMs = z.int().check(z.gte(50), z.lte(3_600_000));
 const capTokens = z.int().check(z.gte(16), z.lte(4_000_000));
 
-const policy = z.strictObject({
+export const policy = z.strictObject({
   name: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
   version: z.string().check(z.minLength(1), z.maxLength(64)),
   /** What a thousandth of a dollar must buy in expected score. 0 buys the best score at any price. */

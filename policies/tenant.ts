@@ -17,7 +17,7 @@ const limit = z.strictObject({
   limit: z.int().check(z.gte(0), z.lte(LIMIT_MAX)),
 });
 
-const tenant = z.strictObject({
+export const tenant = z.strictObject({
   id: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
   name: z.string().check(z.minLength(1), z.maxLength(200)),
   policy: z.string().check(z.minLength(1), z.maxLength(64)),
@@ -32,7 +32,7 @@ const tenant = z.strictObject({
 export const SCOPES = ["inference", "usage"] as const;
 export type Scope = (typeof SCOPES)[number];
 
-const key = z.strictObject({
+export const key = z.strictObject({
   /** Names the key in logs and journals; never the secret. */
   id: z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/)),
   tenant: z.string().check(z.minLength(1), z.maxLength(64)),
