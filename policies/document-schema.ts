@@ -1,0 +1,20 @@
+// The shape of each document that operators write: the declaration that checks it, and the JSON Schema that is generated
+// from it for editors and other programs. What documents say of each other is references.ts, and no schema can hold it.
+import * as z from "zod/mini";
+import { DOCUMENT_KINDS, type DocumentKind } from "./administration.ts";
+import { catalog } from "./catalog.ts";
+import { policy } from "./policy.ts";
+import { key, tenant } from "./tenant.ts";
+
+export const DECLARATIONS = { catalog, policy, tenant, key } as const satisfies Readonly<
+  Record<DocumentKind, z.ZodMiniType>
+>;
+
+/** As an operator writes it: what has a default may be left out. */
+export function documentSchema(kind: DocumentKind): object {
+  return z.toJSONSchema(DECLARATIONS[kind], { io: "input" });
+}
+
+export function isDocumentKind(text: string): text is DocumentKind {
+  return (DOCUMENT_KINDS as readonly string[]).includes(text);
+}
