@@ -105,6 +105,7 @@ test("an exhausted budget is not asked again", async () => {
 
 test("a request that does not fit the budget is not asked again", async () => {
   await expect(chat(secretOf("tokens")).invoke("Hello! is large")).rejects.toMatchObject({
+    param: "max_completion_tokens",
     status: 429,
     code: "budget_exceeded",
   });
