@@ -1,12 +1,15 @@
-// From the documents that an operator writes to the entries that KV holds, every one checked first.
-// kv-seeds/README.md is the contract of the keys.
+// From the documents that an operator writes to the one that the registry imports, every one checked first.
+// kv-seeds/README.md is the contract of the keys in KV.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseCatalog, type Catalog } from "../../policies/catalog.ts";
-import type { Fault, Parsed } from "../../policies/parse.ts";
-import { parsePolicy, type Policy } from "../../policies/policy.ts";
-import { parseKey, parseTenant, type Key, type Tenant } from "../../policies/tenant.ts";
+import {
+  FORMAT,
+  parseConfigurationDocument,
+  type ConfigurationDocument,
+} from "../../policies/configuration-document.ts";
+import type { Fault } from "../../policies/parse.ts";
+import { findLooseEnds } from "../../policies/references.ts";
 import { StartFailure } from "./failure.ts";
 
 /** As they were written: nothing is taken for checked. */
@@ -17,14 +20,20 @@ export interface Documents {
   readonly keys: readonly SecretKey[];
 }
 
-/** A key with its secret, of which KV sees only the hash. */
+/** A key with its secret, of which the registry sees only the hash. */
 export interface SecretKey {
   readonly secret: string;
   readonly document: unknown;
 }
 
-/** What KV holds: each key with its document. */
-export type Entries = ReadonlyMap<string, unknown>;
+/** The form of an export (policies/configuration-document.ts). */
+export interface Composed {
+  readonly format: string;
+  readonly catalog: unknown;
+  readonly policies: readonly unknown[];
+  readonly tenants: readonly unknown[];
+  readonly keys: readonly { readonly hash: string; readonly key: unknown }[];
+}
 
 /** The documents in kv-seeds/, without keys: a secret is never in the repository. */
 export async function readSeeds(folder: string): Promise<Omit<Documents, "keys">> {
@@ -40,94 +49,40 @@ export async function readSeeds(folder: string): Promise<Omit<Documents, "keys">
   };
 }
 
-/** Checks each document by itself and against the others; throws every fault with its path. */
-export function checkDocuments(documents: Documents): Entries {
-  const faults: string[] = [];
-  const keep = <T>(place: string, parsed: Parsed<T>): T | null => {
-    if (parsed.kind === "parsed") return parsed.value;
-    faults.push(...parsed.faults.map((fault) => sayFault(place, fault)));
-    return null;
+/** Checks each document by itself and against the others, and makes them one; throws every fault with its path. */
+export function composeConfiguration({ catalog, policies, tenants, keys }: Documents): Composed {
+  const composed: Composed = {
+    format: FORMAT,
+    catalog,
+    policies,
+    tenants,
+    keys: keys.map(({ secret, document }) => ({ hash: hashSecret(secret), key: document })),
   };
-
-  const catalog = keep("catalog", parseCatalog(documents.catalog));
-  const policies = documents.policies.flatMap(
-    (document, index) => keep(`policies.${index}`, parsePolicy(document)) ?? [],
+  const parsed = parseConfigurationDocument(composed);
+  // A document that failed alone would only repeat itself as a missing name.
+  const faults = parsed.kind === "faulty" ? parsed.faults : findLooseEndsIn(parsed.value);
+  if (faults.length === 0) return composed;
+  throw new StartFailure(
+    ["The seeded documents have faults:", ...faults.map(sayFault)].join("\n  "),
   );
-  const tenants = documents.tenants.flatMap(
-    (document, index) => keep(`tenants.${index}`, parseTenant(document)) ?? [],
-  );
-  const keys = documents.keys.flatMap(({ secret, document }, index) => {
-    const key = keep(`keys.${index}`, parseKey(document));
-    return key === null ? [] : [{ secret, key }];
-  });
-
-  // A document that failed alone would only repeat itself here as a missing name.
-  if (faults.length === 0 && catalog !== null) {
-    faults.push(
-      ...findLooseEnds(
-        catalog,
-        policies,
-        tenants,
-        keys.map(({ key }) => key),
-      ),
-    );
-  }
-  if (faults.length > 0) {
-    throw new StartFailure(["The documents for KV have faults:", ...faults].join("\n  "));
-  }
-  return new Map<string, unknown>([
-    ["catalog", catalog],
-    ...policies.map((policy) => [`policy:${policy.name}`, policy] as const),
-    ...tenants.map((tenant) => [`tenant:${tenant.id}`, tenant] as const),
-    ...keys.map(({ secret, key }) => [`key:${hashSecret(secret)}`, key] as const),
-  ]);
 }
 
-/** What a key is filed under: KV never learns a secret that would open anything. */
+function findLooseEndsIn(document: ConfigurationDocument): readonly Fault[] {
+  return findLooseEnds({
+    catalog: document.catalog.value,
+    policies: document.policies.map(({ value }) => value),
+    tenants: document.tenants.map(({ value }) => value),
+    keys: document.keys.map(({ value }) => value),
+  });
+}
+
+/** What a key is filed under: nobody but its holder ever has a secret that opens anything. */
 export function hashSecret(secret: string): string {
   return createHash("sha256").update(secret, "utf8").digest("hex");
 }
 
-/** Names that one document uses and no other defines. */
-function findLooseEnds(
-  catalog: Catalog,
-  policies: readonly Policy[],
-  tenants: readonly Tenant[],
-  keys: readonly Key[],
-): string[] {
-  const faults: string[] = [];
-  const models = new Set(catalog.models.map(({ id }) => id));
-  const policyNames = new Set(policies.map(({ name }) => name));
-  const tenantIds = new Set(tenants.map(({ id }) => id));
-  const expect = (names: ReadonlySet<string>, kind: string, name: string, path: string) => {
-    if (!names.has(name)) faults.push(`${path}: no ${kind} is called "${name}"`);
-  };
-
-  for (const policy of policies) {
-    const path = `policy:${policy.name}`;
-    for (const [mode, model] of Object.entries(policy.modes)) {
-      if (model !== undefined) expect(models, "model", model, `${path}.modes.${mode}`);
-    }
-    for (const [index, model] of policy.fallback.entries()) {
-      expect(models, "model", model, `${path}.fallback.${index}`);
-    }
-  }
-  for (const tenant of tenants) {
-    const path = `tenant:${tenant.id}`;
-    expect(policyNames, "policy", tenant.policy, `${path}.policy`);
-    for (const [index, name] of tenant.policies.entries()) {
-      expect(policyNames, "policy", name, `${path}.policies.${index}`);
-    }
-    for (const [index, model] of (tenant.models ?? []).entries()) {
-      expect(models, "model", model, `${path}.models.${index}`);
-    }
-  }
-  for (const key of keys) expect(tenantIds, "tenant", key.tenant, `key ${key.id}.tenant`);
-  return faults;
-}
-
-function sayFault(place: string, { path, problem }: Fault): string {
-  return `${path === "" ? place : `${place}.${path}`}: ${problem}`;
+export function sayFault({ path, problem }: Fault): string {
+  return `${path === "" ? "the document" : path}: ${problem}`;
 }
 
 async function readJson(file: string): Promise<unknown> {

@@ -1,10 +1,12 @@
-// Runs the built Worker on this machine: Miniflare on a loopback port, its KV filled, its state in one folder.
+// Runs the built Worker on this machine: Miniflare on a loopback port, its registry seeded, its state in one folder.
 // `npm start`, `npm run dev` and the journeys all stand on it.
 import { join } from "node:path";
 import { Miniflare, MiniflareCoreError, type MiniflareOptions } from "miniflare";
 import { describeWorker, readDeployment } from "./deployment.ts";
-import { checkDocuments, type Documents } from "./documents.ts";
+import { composeConfiguration, type Composed, type Documents } from "./documents.ts";
 import { StartFailure } from "./failure.ts";
+import { keepSeeds, readKeptSeeds } from "./kept-seeds.ts";
+import { seedRegistry, type SeedableRegistry } from "./seed-registry.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
 /** Only this machine: the demo key is printed, and nothing here speaks TLS. */
@@ -40,13 +42,13 @@ export interface Gateway {
 
 export async function startGateway(settings: GatewaySettings): Promise<Gateway> {
   // Checked before anything runs: a faulty document must not leave a half-seeded gateway behind.
-  const entries = checkDocuments(settings.documents);
+  const brought = composeConfiguration(settings.documents);
   const options = await describeInstance(settings, settings.port);
   const miniflare = withoutSignalHandlers(() => new Miniflare(options));
   let url: string;
   try {
     url = (await miniflare.ready).origin;
-    await fill(miniflare, entries);
+    await seed(miniflare, brought, settings.stateFolder);
   } catch (error) {
     // A start that failed makes its end fail again, with the same error.
     await miniflare.dispose().catch(() => {});
@@ -62,9 +64,9 @@ export async function startGateway(settings: GatewaySettings): Promise<Gateway> 
     remove: async (key) => (await configuration(miniflare)).delete(key),
     bindings: <Env>() => miniflare.getBindings<Env>(),
     reload: async (changed) => {
-      const changedEntries = checkDocuments(changed.documents);
+      const broughtNow = composeConfiguration(changed.documents);
       await miniflare.setOptions(await describeInstance({ ...settings, ...changed }, port));
-      await fill(miniflare, changedEntries);
+      await seed(miniflare, broughtNow, settings.stateFolder);
     },
     dispose: () => miniflare.dispose(),
   };
@@ -92,10 +94,14 @@ function configuration(miniflare: Miniflare) {
   return miniflare.getKVNamespace("CONFIGURATION");
 }
 
-/** Overwrites the keys it has and leaves all others as they are. */
-async function fill(miniflare: Miniflare, entries: ReadonlyMap<string, unknown>): Promise<void> {
-  const namespace = await configuration(miniflare);
-  for (const [key, document] of entries) await namespace.put(key, JSON.stringify(document));
+/** What was brought last is kept beside the state that it went into: what differs from it now is an operator's. */
+async function seed(miniflare: Miniflare, brought: Composed, stateFolder: string | null) {
+  const { REGISTRY } = await miniflare.getBindings<{
+    readonly REGISTRY: { getByName(name: string): SeedableRegistry };
+  }>();
+  const last = stateFolder === null ? null : await readKeptSeeds(stateFolder);
+  await seedRegistry(REGISTRY.getByName("registry"), brought, last);
+  if (stateFolder !== null) await keepSeeds(stateFolder, brought);
 }
 
 /**

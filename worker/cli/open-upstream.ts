@@ -1,8 +1,10 @@
 // What a local gateway stands in front of, and the documents that say so: one real engine, or the simulator.
 import { startSimulator } from "../../test/simulator/simulator.ts";
-import { readSeeds, type Documents } from "./documents.ts";
+import { hashSecret, readSeeds, type Documents } from "./documents.ts";
 import { bindPolicies, buildCatalog, type OneUpstream } from "./one-upstream.ts";
 import type { Variables } from "./settings.ts";
+
+const ID_DIGITS = 8;
 
 export interface OpenUpstream {
   /** What to say of it, in the middle of a sentence. */
@@ -18,7 +20,17 @@ export async function openUpstream(
   seedFolder: string,
   secret: string,
 ): Promise<OpenUpstream> {
-  const keys = [{ secret, document: { id: "demo", tenant: "demo" } }];
+  // Named by its hash: an id is taken for good, and a key that is made anew is another one.
+  const keys = [
+    {
+      secret,
+      document: {
+        id: `demo-${hashSecret(secret).slice(0, ID_DIGITS)}`,
+        tenant: "demo",
+        name: "Demo",
+      },
+    },
+  ];
   if (one !== null) {
     return {
       name: `${one.model} at ${one.baseUrl}`,
@@ -56,16 +68,18 @@ function pointSimulator(catalog: unknown, baseUrl: string): unknown {
   };
 }
 
-/** The secrets that the catalog names, and no other variable of this machine. */
+/** Of this machine's variables those that the seeded catalog names, and those that .dev.vars gives; no other. */
 export function pickSecrets(
   catalog: unknown,
+  namesInFile: readonly string[],
   variables: Variables,
 ): Readonly<Record<string, string>> {
   const { upstreams } = catalog as { readonly upstreams?: readonly { readonly secret?: string }[] };
-  const secrets: Record<string, string> = {};
-  for (const { secret } of upstreams ?? []) {
-    const value = secret === undefined ? undefined : variables[secret];
-    if (secret !== undefined && value !== undefined) secrets[secret] = value;
-  }
-  return secrets;
+  const names = [...(upstreams ?? []).flatMap(({ secret }) => secret ?? []), ...namesInFile];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = variables[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }

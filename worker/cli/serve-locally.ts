@@ -3,12 +3,12 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { buildWorker } from "./build.ts";
-import { keepDemoKey } from "./demo-key.ts";
 import { StartFailure } from "./failure.ts";
 import { HOST, portTaken, startGateway, type Gateway } from "./gateway.ts";
 import { greet } from "./greet.ts";
+import { ADMIN_SECRET, DEMO_KEY, keepSecret } from "./kept-secret.ts";
 import { openUpstream, pickSecrets, type OpenUpstream } from "./open-upstream.ts";
-import { readSettings, readVariables, type Settings } from "./settings.ts";
+import { readSecretNames, readSettings, readVariables, type Settings } from "./settings.ts";
 import { watchSources } from "./watch-sources.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
@@ -43,12 +43,14 @@ async function run(
   stop: AbortSignal,
   opened: (() => Promise<void>)[],
 ): Promise<void> {
-  const variables = await readVariables(join(repository, ".dev.vars"), process.env);
+  const variablesFile = join(repository, ".dev.vars");
+  const variables = await readVariables(variablesFile, process.env);
   const settings = readSettings(variables, join(repository, ".sluice"));
   // Asked before the build, so that the commonest mistake is answered at once.
   await expectFreePort(settings.port);
 
-  const secret = await keepDemoKey(settings.stateFolder);
+  const secret = await keepSecret(settings.stateFolder, DEMO_KEY);
+  const adminSecret = await keepSecret(settings.stateFolder, ADMIN_SECRET);
   const upstream = await openUpstream(settings.upstream, join(repository, "kv-seeds"), secret);
   opened.push(() => upstream.close());
   const documents = await upstream.readDocuments();
@@ -62,12 +64,20 @@ async function run(
     ...settings,
     bundleFolder,
     documents,
-    secrets: pickSecrets(documents.catalog, variables),
+    secrets: {
+      ADMIN_SECRET: adminSecret,
+      ...pickSecrets(documents.catalog, await readSecretNames(variablesFile), variables),
+    },
     log: (line) => console.log(line),
   });
   opened.push(() => gateway.dispose());
   if (stop.aborted) return;
-  greet(gateway.url, secret, upstream.name);
+  greet({
+    url: gateway.url,
+    secret,
+    upstream: upstream.name,
+    adminSecretFile: join(settings.stateFolder, ADMIN_SECRET.file),
+  });
   if (rebuild) watch(gateway, settings, upstream, stop);
   await untilAborted(stop);
 }

@@ -17,18 +17,33 @@ export interface Settings {
   readonly upstream: OneUpstream | null;
 }
 
+/** What this program reads for itself and the Worker does not see. */
+const OWN = ["PORT", "SLUICE_STATE", "UPSTREAM_BASE_URL", "UPSTREAM_MODEL", "UPSTREAM_ENGINE"];
+
 /** The environment over .dev.vars; a file that is absent holds nothing. */
 export async function readVariables(
   file: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Variables> {
+  return withoutEmpty({ ...(await readFileVariables(file)), ...environment });
+}
+
+/** The names that .dev.vars gives the Worker: secrets that a catalog may name, now or later. */
+export async function readSecretNames(file: string): Promise<readonly string[]> {
+  return Object.keys(await readFileVariables(file)).filter((name) => !OWN.includes(name));
+}
+
+async function readFileVariables(file: string): Promise<Variables> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
     throw new StartFailure(`${file} cannot be read (${error.code ?? "unknown"}).`);
   });
-  const merged = { ...parseEnv(text), ...environment };
+  return withoutEmpty(parseEnv(text));
+}
+
+function withoutEmpty(variables: Readonly<Record<string, string | undefined>>): Variables {
   return Object.fromEntries(
-    Object.entries(merged).flatMap(([name, value]) => (value ? [[name, value]] : [])),
+    Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value]] : [])),
   );
 }
 

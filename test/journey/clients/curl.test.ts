@@ -88,7 +88,8 @@ function curl(...words: readonly string[]): Promise<{ readonly stdout: string }>
 /** From `curl` to the end of its last line. */
 function printedCommand(): string {
   const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
-  greet(gateway.url, gateway.secret, "the simulator");
+  const { url, secret } = gateway;
+  greet({ url, secret, upstream: "the simulator", adminSecretFile: "a file" });
   const printed = log.mock.calls.map(([line]) => String(line)).join("\n");
   log.mockRestore();
   const command = /^ *curl [\s\S]*?(?<!\\)$/m.exec(printed)?.[0];
