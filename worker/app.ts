@@ -14,7 +14,10 @@ import { readUsage } from "./usage.ts";
 
 type InContext = Context<{ Bindings: Env }>;
 
-export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) => Dependencies) {
+export function createApp(
+  dependenciesOf: (env: Env, context: ExecutionContext) => Dependencies,
+  admin: Pick<Hono<{ Bindings: Env }>, "fetch">,
+) {
   const app = new Hono<{ Bindings: Env }>();
   const depsOf = (context: InContext): Dependencies =>
     dependenciesOf(context.env, context.executionCtx as ExecutionContext);
@@ -22,6 +25,9 @@ export function createApp(dependenciesOf: (env: Env, context: ExecutionContext) 
   app.get("/healthz", (context) => context.json({ ok: true }));
   // Some clients ask for the root before anything else, to see that somebody is there.
   app.get("/", (context) => context.json({ name: "sluice" }));
+
+  // The control plane has its own authentication and its own errors.
+  app.all("/admin/v1/*", ({ req, env, executionCtx }) => admin.fetch(req.raw, env, executionCtx));
 
   const models = async (context: InContext, id: string | null): Promise<Response> => {
     const deps = depsOf(context);

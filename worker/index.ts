@@ -1,9 +1,12 @@
 // The entry: the Worker, and the object classes that the runtime looks for here. Turns the environment into
 // what a request needs; no other file sees it.
 import { breakerOf, conversationOf, feedbackOf, ledgerOf, registryOf } from "../durable/reach.ts";
+import { createAdmin } from "./admin/admin.ts";
+import type { RestingAddresses } from "./admin/login.ts";
+import type { AdminDependencies } from "./admin/route.ts";
 import { createApp } from "./app.ts";
 import { Breakers, type PermitCache } from "./breakers.ts";
-import { Configuration, newDocumentCache } from "./configuration.ts";
+import { Configuration, forgetDocument, newDocumentCache } from "./configuration.ts";
 import { Conversations } from "./conversations.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { keyLookup, type LookupCount } from "./key-lookup.ts";
@@ -22,6 +25,7 @@ const documents = newDocumentCache();
 const lookups: LookupCount = { secondMs: 0, lookups: 0 };
 const permits: PermitCache = new Map();
 const metrics = new Metrics();
+const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   const now = (): number => Date.now();
@@ -36,10 +40,7 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
     feedbackOf: (tenantId) => feedbackOf(env.FEEDBACK, tenantId),
     record: telemetry(datasetOf(env), metrics),
     metricsText: () => metrics.text(),
-    secret: (name) => {
-      const value: unknown = Reflect.get(env, name);
-      return typeof value === "string" && value !== "" ? value : null;
-    },
+    secret: (name) => secretOf(env, name),
     strategyOf,
     now,
     newId: () => crypto.randomUUID(),
@@ -48,9 +49,36 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   };
 }
 
+function adminDependenciesOf(env: Env): AdminDependencies {
+  return {
+    adminSecret: secretOf(env, "ADMIN_SECRET"),
+    limiter: limiterOf(env),
+    resting,
+    registry: () => registryOf(env.REGISTRY),
+    standingOf: (tenantId) => ledgerOf(env.LEDGER, tenantId).usage(),
+    lookAtBreaker: ({ id, breaker }) => breakerOf(env.BREAKER, id).look(breaker),
+    isSecretSet: (name) => secretOf(env, name) !== null,
+    forget: (kind, id) => forgetDocument(documents, kind === "catalog" ? id : `${kind}:${id}`),
+    now: () => Date.now(),
+  };
+}
+
+function secretOf(env: Env, name: string): string | null {
+  const value: unknown = Reflect.get(env, name);
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** Nor does a gateway on plain workerd have the limiter. */
+function limiterOf(env: Partial<Env>): RateLimit | null {
+  return env.ADMIN_LIMIT ?? null;
+}
+
 /** A deployment may leave the dataset out; its log and its counts remain. */
 function datasetOf(env: Partial<Env>): AnalyticsEngineDataset | null {
   return env.ANALYTICS ?? null;
 }
 
-export default createApp(dependenciesOf) satisfies ExportedHandler<Env>;
+export default createApp(
+  dependenciesOf,
+  createAdmin(adminDependenciesOf),
+) satisfies ExportedHandler<Env>;

@@ -16,6 +16,11 @@ const kvNamespace = z.object({ binding: z.string(), id: z.string() });
 const objectBinding = z.object({ name: z.string(), class_name: z.string() });
 const dataset = z.object({ binding: z.string(), dataset: z.string() });
 const objectExport = z.object({ type: z.literal("durable-object"), storage: z.literal("sqlite") });
+const rateLimit = z.object({
+  name: z.string(),
+  namespace_id: z.string(),
+  simple: z.object({ limit: z.number(), period: z.literal([10, 60]) }),
+});
 /** Read by a deploy or by the build, and without a counterpart in a local run. */
 const elsewhere = z.optional(z.unknown());
 
@@ -27,6 +32,7 @@ const deployment = z.strictObject({
   compatibility_flags: z._default(z.array(z.string()), []),
   kv_namespaces: z._default(z.array(kvNamespace), []),
   durable_objects: z._default(z.object({ bindings: z.array(objectBinding) }), { bindings: [] }),
+  ratelimits: z._default(z.array(rateLimit), []),
   analytics_engine_datasets: z._default(z.array(dataset), []),
   exports: z._default(z.record(z.string(), objectExport), {}),
   vars: z._default(z.record(z.string(), z.string()), {}),
@@ -58,6 +64,9 @@ export async function describeWorker(
   for (const { binding, id } of of.kv_namespaces) env[binding] = { type: "kv", id };
   for (const { name, class_name } of of.durable_objects.bindings) {
     env[name] = { type: "durable-object", worker: of.name, exportName: class_name };
+  }
+  for (const { name, namespace_id: namespace, simple } of of.ratelimits) {
+    env[name] = { type: "rate-limit", namespace, simple };
   }
   for (const { binding, dataset: name } of of.analytics_engine_datasets) {
     env[binding] = { type: "analytics-engine-dataset", name };

@@ -14,6 +14,8 @@ import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
 const SEED_FOLDER = join(import.meta.dirname, "..", "..", "..", "kv-seeds");
 /** The demo tenant's key, unless the journey says otherwise. */
 const DEMO_SECRET = "sk-sluice-journey";
+/** As long as the admin API asks for. */
+const ADMIN_SECRET = "sluice-admin-of-a-journey-0123456789";
 /** Settling follows the answer by one hop; a shared machine may stretch that. */
 const SETTLE_WAIT_MS = 10_000;
 const SETTLE_POLL_MS = 20;
@@ -32,6 +34,7 @@ export interface Surroundings {
   readonly tenants?: readonly Named[];
   /** Besides the demo tenant's. */
   readonly keys?: readonly SecretKey[];
+  /** An empty ADMIN_SECRET turns the admin API off. */
   readonly secrets?: Readonly<Record<string, string>>;
 }
 
@@ -39,6 +42,7 @@ export interface GatewayUnderTest {
   /** Without a slash at its end. */
   readonly url: string;
   readonly secret: string;
+  readonly adminSecret: string;
   readonly simulator: Simulator;
   readonly gateway: Gateway;
   /** Every line that the Worker logged. */
@@ -70,12 +74,13 @@ export async function startGatewayUnderTest(given: Surroundings = {}): Promise<G
           ...(given.keys ?? []),
         ],
       },
-      secrets: given.secrets ?? {},
+      secrets: { ADMIN_SECRET, ...given.secrets },
       log: (line) => logged.push(line),
     });
     return {
       url: gateway.url,
       secret: DEMO_SECRET,
+      adminSecret: ADMIN_SECRET,
       simulator,
       gateway,
       logged,

@@ -1,0 +1,137 @@
+// The whole configuration as one document, who changed what, and how far KV has been told.
+import { askRegistry } from "./ask-registry.ts";
+import { answer } from "./document-routes.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Answered, Call, Route } from "./route.ts";
+
+/** Above what the registry takes (12 Mi characters), so that it can say why; far below an isolate's 128 MB. */
+const IMPORT_BYTES_MAX = 16 * 1024 * 1024;
+
+export const CONFIGURATION_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/export",
+    name: "exportConfiguration",
+    summary: "Everything as one document, without a secret; its revision is the `etag`.",
+    query: [],
+    condition: "none",
+    body: null,
+    answers: { 200: "Configuration" },
+    run: async ({ deps }) => {
+      const { documentText, revision } = await askRegistry(deps, (registry) =>
+        registry.exportAll(),
+      );
+      return answer(documentText, revision);
+    },
+  },
+  {
+    method: "POST",
+    path: "/import",
+    name: "importConfiguration",
+    summary:
+      "Takes the place of everything, or changes nothing. Keys that it does not name are revoked; none comes back to life.",
+    query: ["dry_run", "secrets_later"],
+    condition: "revision",
+    body: { shape: "Configuration", bytesMax: IMPORT_BYTES_MAX },
+    answers: { 200: "Imported" },
+    run: importConfiguration,
+  },
+  {
+    method: "GET",
+    path: "/audit",
+    name: "readAudit",
+    summary: "Who changed what and when, oldest first, after a line's number.",
+    query: ["after", "limit"],
+    condition: "none",
+    body: null,
+    answers: { 200: "AuditPage" },
+    run: readAudit,
+  },
+  {
+    method: "GET",
+    path: "/publication",
+    name: "readPublication",
+    summary: "What KV was not yet seen to hold, and revoked keys that a ledger has not confirmed.",
+    query: [],
+    condition: "none",
+    body: null,
+    answers: { 200: "Publication" },
+    run: async ({ deps }) => answer(await readPublication(deps)),
+  },
+  {
+    method: "POST",
+    path: "/publication",
+    name: "publishAgain",
+    summary: "Has every document compared with KV now, and put where they differ.",
+    query: [],
+    condition: "none",
+    body: null,
+    answers: { 202: "Publication" },
+    run: async ({ deps }) => {
+      await askRegistry(deps, (registry) => registry.republish());
+      return { ...answer(await readPublication(deps)), status: 202 };
+    },
+  },
+];
+
+async function importConfiguration(call: Call): Promise<Answered | Refusal> {
+  const { bodyText, actor, expected, isDryRun, areSecretsLater, deps } = call;
+  const imported = await askRegistry(deps, (registry) =>
+    registry.importAll(bodyText, actor, { isDryRun, areSecretsLater, expectedRevision: expected }),
+  );
+  if (imported.kind === "stale") return { kind: "stale-revision", revision: imported.revision };
+  if (imported.kind === "faulty") return imported;
+  const { kind, revision, changes } = imported;
+  if (kind === "imported") for (const change of changes) deps.forget(change.kind, change.id);
+  return answer(
+    { object: "import", dry_run: kind === "valid", revision, changes: [...changes] },
+    revision,
+  );
+}
+
+async function readAudit({ after, limit, deps }: Call): Promise<Answered | Refusal> {
+  if (!/^\d{0,15}$/.test(after))
+    return { kind: "invalid", parameter: "after", problem: "must be a line's number" };
+  const lines = await askRegistry(deps, (registry) => registry.audit(Number(after), limit));
+  return answer({
+    object: "list",
+    data: lines.map(({ seq, atMs, actor, kind, id, version, before, after: later }) => ({
+      seq,
+      at: new Date(atMs).toISOString(),
+      actor,
+      kind,
+      id,
+      version,
+      before: before === null ? null : JSON.parse(before),
+      after: later === null ? null : JSON.parse(later),
+    })),
+    // A page of long lines holds fewer than were asked for, so only an empty one is known to be the last.
+    next: lines.at(-1)?.seq.toString() ?? null,
+  });
+}
+
+async function readPublication(deps: Call["deps"]): Promise<object> {
+  const told = await askRegistry(deps, (registry) => registry.publication());
+  return {
+    object: "publication",
+    unpublished_count: told.unpublishedCount,
+    unpublished: told.unpublished.map(
+      ({ kind, id, version, putVersion, tries, nextTryAtMs, problem }) => ({
+        kind,
+        id,
+        version,
+        put_version: putVersion,
+        tries,
+        next_try_at: new Date(nextTryAtMs).toISOString(),
+        problem,
+      }),
+    ),
+    unconfirmed_count: told.unconfirmedCount,
+    unconfirmed: told.unconfirmed.map(({ tenant, keyId, tries, nextTryAtMs }) => ({
+      tenant,
+      key_id: keyId,
+      tries,
+      next_try_at: new Date(nextTryAtMs).toISOString(),
+    })),
+  };
+}

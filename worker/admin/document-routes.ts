@@ -1,0 +1,203 @@
+// Tenants, policies and the catalog: read, listed, written and removed, each write against the version it was decided on.
+import {
+  CATALOG_ID,
+  type DocumentKind,
+  type StoredDocument,
+  type WritableKind,
+} from "../../policies/administration.ts";
+import { pause } from "../stream/wait.ts";
+import { askRegistry } from "./ask-registry.ts";
+import type { Answered, Call, Route } from "./route.ts";
+import type { Refusal } from "./refusal.ts";
+import { DOCUMENT_SHAPES } from "./shapes.ts";
+
+/** The registry's own bound on a document, and room for the white space that an editor adds. */
+const DOCUMENT_BYTES_MAX = 1_500_000;
+/** A write waits so long, in turn, for KV to hold it; where KV is slower, the answer says that it is not published. */
+const PUBLISHED_WAITS_MS = [10, 20, 40, 80, 160, 320];
+
+const PLURALS = { tenant: "tenants", policy: "policies" } as const;
+
+export const DOCUMENT_ROUTES: readonly Route[] = [
+  ...routesOfList("tenant", "id", "TenantPage"),
+  ...routesOfOne("tenant", "/tenants/{id}"),
+  removalOf("tenant", "/tenants/{id}"),
+  ...routesOfList("policy", "name", "PolicyPage"),
+  ...routesOfOne("policy", "/policies/{name}"),
+  removalOf("policy", "/policies/{name}"),
+  ...routesOfOne("catalog", "/catalog"),
+];
+
+function routesOfList(
+  kind: "tenant" | "policy",
+  idName: string,
+  page: "TenantPage" | "PolicyPage",
+): readonly Route[] {
+  return [
+    {
+      method: "GET",
+      path: `/${PLURALS[kind]}`,
+      name: `list${capitalise(PLURALS[kind])}`,
+      summary: `Lists ${PLURALS[kind]} in the order of their ${idName}s.`,
+      query: ["after", "limit"],
+      condition: "none",
+      body: null,
+      answers: { 200: page },
+      run: async ({ after, limit, deps }) => {
+        const { documents, next } = await askRegistry(deps, (registry) =>
+          registry.list(kind, after, limit),
+        );
+        return answer({ object: "list", data: documents.map(showStored), next });
+      },
+    },
+  ];
+}
+
+function routesOfOne(kind: WritableKind, path: string): readonly Route[] {
+  const shapes = DOCUMENT_SHAPES[kind];
+  const title = capitalise(kind);
+  return [
+    {
+      method: "GET",
+      path,
+      name: `read${title}`,
+      summary: `Reads the ${kind}, with its version as \`etag\`.`,
+      query: [],
+      condition: "none",
+      body: null,
+      answers: { 200: shapes.stored },
+      run: async (call) => {
+        const id = idOf(call);
+        const stored = await askRegistry(call.deps, (registry) => registry.read(kind, id));
+        if (stored === null) return { kind: "missing", what: kind, id };
+        return answer(showStored(stored), stored.version);
+      },
+    },
+    {
+      method: "PUT",
+      path,
+      name: `write${title}`,
+      summary: `Writes the ${kind} whole, checked by itself and against everything else.`,
+      query: kind === "catalog" ? ["dry_run", "secrets_later"] : ["dry_run"],
+      condition: "version-or-new",
+      body: { shape: shapes.body, bytesMax: DOCUMENT_BYTES_MAX },
+      answers: { 200: shapes.written, 201: shapes.written },
+      run: (call) => write(kind, call),
+    },
+  ];
+}
+
+function removalOf(kind: "tenant" | "policy", path: string): Route {
+  return {
+    method: "DELETE",
+    path,
+    name: `remove${capitalise(kind)}`,
+    summary: `Removes the ${kind}, unless something that stands still needs it.`,
+    query: ["dry_run"],
+    condition: "version",
+    body: null,
+    answers: { 200: "Removed" },
+    run: (call) => remove(kind, call),
+  };
+}
+
+async function write(kind: WritableKind, call: Call): Promise<Answered | Refusal> {
+  const { bodyText, actor, isDryRun, areSecretsLater, deps } = call;
+  const expected = call.expected ?? 0;
+  const id = idOf(call);
+  const put = await askRegistry(deps, (registry) =>
+    registry.put(kind, id, bodyText, expected, actor, { isDryRun, areSecretsLater }),
+  );
+  if (put.kind === "stale") return { kind: "stale", what: nameOf(kind, id), version: put.version };
+  if (put.kind === "faulty") return put;
+  const published = put.kind === "written" && (await isPublishedSoon(kind, id, put.version, call));
+  if (put.kind === "written") deps.forget(kind, id);
+  return {
+    ...answer(
+      {
+        object: kind,
+        id,
+        version: put.version,
+        published,
+        dry_run: put.kind === "valid",
+        document: JSON.parse(put.documentText),
+      },
+      put.version,
+    ),
+    status: put.kind === "written" && expected === 0 ? 201 : 200,
+  };
+}
+
+async function remove(kind: WritableKind, call: Call): Promise<Answered | Refusal> {
+  const { actor, isDryRun, deps } = call;
+  const id = idOf(call);
+  const removed = await askRegistry(deps, (registry) =>
+    registry.remove(kind, id, call.expected ?? 0, actor, { isDryRun }),
+  );
+  if (removed.kind === "faulty") return removed;
+  if (removed.kind === "stale") {
+    return removed.version === 0
+      ? { kind: "missing", what: kind, id }
+      : { kind: "stale", what: nameOf(kind, id), version: removed.version };
+  }
+  if (removed.kind === "removed") deps.forget(kind, id);
+  return answer({
+    object: kind,
+    id,
+    version: removed.version,
+    removed: removed.kind === "removed",
+    dry_run: removed.kind === "valid",
+  });
+}
+
+/** Looks a few times, so that as a rule whoever hears of a write can use it. */
+export async function isPublishedSoon(
+  kind: DocumentKind,
+  id: string,
+  version: number,
+  { deps, request }: Call,
+): Promise<boolean> {
+  for (const waitMs of PUBLISHED_WAITS_MS) {
+    await pause(waitMs, request.signal);
+    try {
+      const stored = await askRegistry(deps, (registry) => registry.read(kind, id));
+      // A later write came in between; whether it is published is its own answer's matter.
+      if (stored === null || stored.version !== version) return false;
+      if (stored.isPublished) return true;
+    } catch {
+      // It was written; that nobody can say whether KV has it is just what `false` means.
+      return false;
+    }
+  }
+  return false;
+}
+
+export function showStored(stored: StoredDocument): object {
+  const { kind, id, version, updatedAtMs, isPublished, documentText } = stored;
+  const document = JSON.parse(documentText) as { readonly id?: unknown };
+  return {
+    object: kind,
+    id: kind === "key" ? document.id : id,
+    ...(kind === "key" ? { hash: id } : {}),
+    version,
+    updated_at: new Date(updatedAtMs).toISOString(),
+    published: isPublished,
+    document,
+  };
+}
+
+export function answer(body: object | string, version?: number): Answered {
+  return { kind: "answered", status: 200, body, ...(version === undefined ? {} : { version }) };
+}
+
+function idOf({ ids }: Call): string {
+  return ids["id"] ?? ids["name"] ?? CATALOG_ID;
+}
+
+function nameOf(kind: WritableKind, id: string): string {
+  return kind === "catalog" ? "catalog" : `${kind} "${id}"`;
+}
+
+function capitalise(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}

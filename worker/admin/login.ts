@@ -1,0 +1,96 @@
+// Who may operate the gateway: one secret, compared in constant time, and a fence round wrong guesses and writes.
+import { LIMIT_WINDOW_SECONDS, type Refusal } from "./refusal.ts";
+
+/** 32 random url-safe characters are 192 bits; shorter ones could be guessed, and the limit below is no wall. */
+export const SECRET_CHARS_MIN = 32;
+/** Addresses that are refused unheard for the rest of a window. The oldest goes first; it costs one more guess. */
+const RESTING_MAX = 1_000;
+
+/**
+ * The platform's rate limiter counts in each Cloudflare location by itself and lets some more pass while counts spread, so
+ * its bound (wrangler.toml) is a fence against floods and never an account. Where it is not bound, everything passes.
+ */
+export interface Limiter {
+  limit(options: { key: string }): Promise<{ success: boolean }>;
+}
+
+/** Plain data of one isolate: until when an address is not heard. */
+export type RestingAddresses = Map<string, number>;
+
+export interface LoginSurroundings {
+  /** Null when it is not set. */
+  readonly adminSecret: string | null;
+  readonly limiter: Limiter | null;
+  readonly resting: RestingAddresses;
+  readonly now: () => number;
+}
+
+/** Why the admin API is off; null when it is on. */
+export function whyOff({ adminSecret }: Pick<LoginSurroundings, "adminSecret">): string | null {
+  if (adminSecret === null) return "the secret ADMIN_SECRET is not set";
+  return adminSecret.length < SECRET_CHARS_MIN
+    ? `the secret ADMIN_SECRET is shorter than ${SECRET_CHARS_MIN} characters`
+    : null;
+}
+
+/** Null lets the caller in. */
+export async function login(
+  request: Request,
+  { adminSecret, limiter, resting, now }: LoginSurroundings,
+): Promise<Refusal | null> {
+  const address = addressOf(request);
+  if (address !== null && (resting.get(address) ?? 0) > now())
+    return { kind: "too-many", what: "failed logins" };
+  const given = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  if (given !== undefined && adminSecret !== null && (await isEqual(given, adminSecret)))
+    return null;
+  // The one who knows the secret is never refused for others' guesses, unless those came from the same address: else
+  // anybody could lock the operator out.
+  if (!(await isWithin(limiter, `login:${address ?? "unknown"}`))) {
+    if (address !== null) rest(resting, address, now() + LIMIT_WINDOW_SECONDS * 1000);
+    return { kind: "too-many", what: "failed logins" };
+  }
+  return { kind: given === undefined ? "secret-missing" : "secret-wrong" };
+}
+
+export async function mayWrite({ limiter }: LoginSurroundings): Promise<Refusal | null> {
+  return (await isWithin(limiter, "write")) ? null : { kind: "too-many", what: "writes" };
+}
+
+/** Hashed first, so that both sides have one length and the comparison's time tells nothing. */
+async function isEqual(given: string, expected: string): Promise<boolean> {
+  const encoder = new TextEncoder();
+  const [left, right] = await Promise.all([
+    crypto.subtle.digest("SHA-256", encoder.encode(given)),
+    crypto.subtle.digest("SHA-256", encoder.encode(expected)),
+  ]);
+  return crypto.subtle.timingSafeEqual(left, right);
+}
+
+async function isWithin(limiter: Limiter | null, key: string): Promise<boolean> {
+  if (limiter === null) return true;
+  try {
+    return (await limiter.limit({ key })).success;
+  } catch (error) {
+    // A fence that is down must not keep the operator out: the secret is the wall.
+    console.error(JSON.stringify({ event: "admin-limiter-failed", problem: String(error) }));
+    return true;
+  }
+}
+
+/**
+ * Set by Cloudflare, which overwrites what a client sends. On a machine of one's own it is whatever stands before the
+ * gateway that must set it; without that everybody comes from the machine itself, and no address is told from another.
+ */
+function addressOf(request: Request): string | null {
+  const address = request.headers.get("cf-connecting-ip");
+  return address === null || /^(127\.|::1$|::ffff:127\.)/.test(address) ? null : address;
+}
+
+function rest(resting: RestingAddresses, address: string, untilMs: number): void {
+  resting.delete(address);
+  resting.set(address, untilMs);
+  if (resting.size <= RESTING_MAX) return;
+  const oldest = resting.keys().next();
+  if (oldest.done !== true) resting.delete(oldest.value);
+}

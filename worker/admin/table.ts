@@ -1,0 +1,53 @@
+// Every route of the control plane. The application mounts this list, and the OpenAPI document is written from it.
+import { documentSchema, isDocumentKind } from "../../policies/document-schema.ts";
+import { CONFIGURATION_ROUTES } from "./configuration-routes.ts";
+import { answer, DOCUMENT_ROUTES } from "./document-routes.ts";
+import { KEY_ROUTES } from "./key-routes.ts";
+import { describeRoutes } from "./openapi.ts";
+import type { Route } from "./route.ts";
+import { STANDING_ROUTES } from "./standing-routes.ts";
+
+export const BASE_PATH = "/admin/v1";
+
+/** What describes the API, not the gateway: no secret is needed, and nothing here depends on an operator. */
+const DESCRIPTION_ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/openapi.json",
+    name: "readOpenApi",
+    summary: "This document.",
+    isPublic: true,
+    query: [],
+    condition: "none",
+    body: null,
+    answers: { 200: "Schema" },
+    run: async () => answer(describeRoutes(ROUTES, BASE_PATH)),
+  },
+  {
+    method: "GET",
+    path: "/schemas/{file}",
+    name: "readSchema",
+    summary:
+      "The JSON Schema of a document: `catalog.json`, `policy.json`, `tenant.json` or `key.json`.",
+    isPublic: true,
+    query: [],
+    condition: "none",
+    body: null,
+    answers: { 200: "Schema" },
+    run: async ({ ids }) => {
+      const file = ids["file"] ?? "";
+      const kind = file.endsWith(".json") ? file.slice(0, -".json".length) : "";
+      return isDocumentKind(kind)
+        ? answer(documentSchema(kind))
+        : { kind: "missing", what: "schema", id: file };
+    },
+  },
+];
+
+export const ROUTES: readonly Route[] = [
+  ...DOCUMENT_ROUTES,
+  ...KEY_ROUTES,
+  ...STANDING_ROUTES,
+  ...CONFIGURATION_ROUTES,
+  ...DESCRIPTION_ROUTES,
+];
