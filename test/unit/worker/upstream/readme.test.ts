@@ -1,0 +1,25 @@
+// The engines' README names every engine with the field that bounds its answers, and its example is a catalog.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { parseCatalog } from "../../../../policies/catalog.ts";
+import { ENGINES } from "../../../../worker/cli/one-upstream.ts";
+import { engineOf } from "../../../../worker/upstream/table.ts";
+
+const readme = readFileSync(
+  join(import.meta.dirname, "..", "..", "..", "..", "worker", "upstream", "README.md"),
+  "utf8",
+);
+
+it.each([...ENGINES])("has a row for %s that says what bounds its answers", (id) => {
+  const row = readme.split("\n").find((line) => line.startsWith(`| \`${id}\` |`));
+  const { capField, readsOnlyCapField } = engineOf(id);
+  const bound = readsOnlyCapField ? `\`${capField}\`` : id === "generic" ? "what the" : "either";
+  expect(row?.split("|").at(-2)?.trim().startsWith(bound)).toBe(true);
+});
+
+it("shows an example that is a catalog", () => {
+  const example = /```json\n([^]*?)```/.exec(readme)?.[1] ?? "";
+  const parsed = parseCatalog(JSON.parse(example));
+  expect(parsed).toMatchObject({ kind: "parsed" });
+});
