@@ -32,7 +32,8 @@ const CAPABILITIES_BY_ENGINE = {
 export type Engine = keyof typeof CAPABILITIES_BY_ENGINE;
 export const ENGINES = Object.keys(CAPABILITIES_BY_ENGINE) as readonly Engine[];
 
-type Known = Pick<Model, "capabilities"> & Partial<Pick<Model, "thinking" | "efforts">>;
+type Known = Pick<Model, "capabilities"> &
+  Partial<Pick<Model, "thinking" | "efforts" | "thinkingTokensMax">>;
 
 /** What a model's name tells beyond its engine, by the makers' own pages of autumn 2026; the first that fits. */
 const KNOWN_MODELS: Readonly<Partial<Record<Engine, readonly (readonly [RegExp, Known])[]>>> = {
@@ -57,7 +58,7 @@ const KNOWN_MODELS: Readonly<Partial<Record<Engine, readonly (readonly [RegExp, 
     [/-(4-[7-9]|[5-9](-\d)?)(-\d{8})?$/, { capabilities: ["thinking-switch"] }],
   ],
   gemini: [
-    [/gemini-2\.5-flash$/, { capabilities: ["effort", "thinking-cap"] }],
+    [/gemini-2\.5-flash$/, { capabilities: ["effort", "thinking-cap"], thinkingTokensMax: 24_576 }],
     [/gemini-(2\.5-pro|[3-9])/, { capabilities: ["effort"], efforts: ["low", "medium", "high"] }],
   ],
   "workers-ai": [

@@ -49,6 +49,7 @@ it.each<[Engine, string, object]>([
   ["openai", "o3", { efforts: ["low", "medium", "high"] }],
   ["dashscope", "qwq-plus", { thinking: "always" }],
   ["anthropic", "claude-fable-5-1", { thinking: "always" }],
+  ["gemini", "gemini-2.5-flash", { thinkingTokensMax: 24_576 }],
   ["gemini", "gemini-2.5-pro", { efforts: ["low", "medium", "high"] }],
   ["workers-ai", "@cf/openai/gpt-oss-120b", { efforts: ["low", "medium", "high"] }],
 ])("%s: of %s it knows %j", (engine, model, known) => {
