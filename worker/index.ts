@@ -52,7 +52,7 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
 function adminDependenciesOf(env: Env): AdminDependencies {
   return {
     adminSecret: secretOf(env, "ADMIN_SECRET"),
-    limiter: limiterOf(env),
+    ...limitersOf(env),
     resting,
     registry: () => registryOf(env.REGISTRY),
     standingOf: (tenantId) => ledgerOf(env.LEDGER, tenantId).usage(),
@@ -68,9 +68,9 @@ function secretOf(env: Env, name: string): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** Nor does a gateway on plain workerd have the limiter. */
-function limiterOf(env: Partial<Env>): RateLimit | null {
-  return env.ADMIN_LIMIT ?? null;
+/** Nor does a gateway on plain workerd have limiters. */
+function limitersOf(env: Partial<Env>): Pick<AdminDependencies, "logins" | "writes"> {
+  return { logins: env.ADMIN_LOGINS ?? null, writes: env.ADMIN_WRITES ?? null };
 }
 
 /** A deployment may leave the dataset out; its log and its counts remain. */

@@ -1,5 +1,5 @@
 // Who may operate the gateway: one secret, compared in constant time, and a fence round wrong guesses and writes.
-import { LIMIT_WINDOW_SECONDS, type Refusal } from "./refusal.ts";
+import { WINDOW_SECONDS, type Refusal } from "./refusal.ts";
 
 /** 32 random url-safe characters are 192 bits; shorter ones could be guessed, and the limit below is no wall. */
 export const SECRET_CHARS_MIN = 32;
@@ -20,7 +20,9 @@ export type RestingAddresses = Map<string, number>;
 export interface LoginSurroundings {
   /** Null when it is not set. */
   readonly adminSecret: string | null;
-  readonly limiter: Limiter | null;
+  /** Failed logins, by address. */
+  readonly logins: Limiter | null;
+  readonly writes: Limiter | null;
   readonly resting: RestingAddresses;
   readonly now: () => number;
 }
@@ -36,7 +38,7 @@ export function whyOff({ adminSecret }: Pick<LoginSurroundings, "adminSecret">):
 /** Null lets the caller in. */
 export async function login(
   request: Request,
-  { adminSecret, limiter, resting, now }: LoginSurroundings,
+  { adminSecret, logins, resting, now }: LoginSurroundings,
 ): Promise<Refusal | null> {
   const address = addressOf(request);
   if (address !== null && (resting.get(address) ?? 0) > now())
@@ -46,15 +48,15 @@ export async function login(
     return null;
   // The one who knows the secret is never refused for others' guesses, unless those came from the same address: else
   // anybody could lock the operator out.
-  if (!(await isWithin(limiter, `login:${address ?? "unknown"}`))) {
-    if (address !== null) rest(resting, address, now() + LIMIT_WINDOW_SECONDS * 1000);
+  if (!(await isWithin(logins, address ?? "unknown"))) {
+    if (address !== null) rest(resting, address, now() + WINDOW_SECONDS["failed logins"] * 1000);
     return { kind: "too-many", what: "failed logins" };
   }
   return { kind: given === undefined ? "secret-missing" : "secret-wrong" };
 }
 
-export async function mayWrite({ limiter }: LoginSurroundings): Promise<Refusal | null> {
-  return (await isWithin(limiter, "write")) ? null : { kind: "too-many", what: "writes" };
+export async function mayWrite({ writes }: LoginSurroundings): Promise<Refusal | null> {
+  return (await isWithin(writes, "all")) ? null : { kind: "too-many", what: "writes" };
 }
 
 /** Hashed first, so that both sides have one length and the comparison's time tells nothing. */

@@ -6,7 +6,7 @@ export type Refusal =
   | { readonly kind: "off"; readonly problem: string }
   | { readonly kind: "secret-missing" }
   | { readonly kind: "secret-wrong" }
-  | { readonly kind: "too-many"; readonly what: "failed logins" | "writes" }
+  | { readonly kind: "too-many"; readonly what: keyof typeof WINDOW_SECONDS }
   | { readonly kind: "route-unknown"; readonly method: string; readonly path: string }
   | {
       readonly kind: "method-not-allowed";
@@ -38,8 +38,8 @@ interface PublicRefusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The limiter's window (wrangler.toml): the binding itself does not tell when it ends. */
-export const LIMIT_WINDOW_SECONDS = 10;
+/** The limiters' windows (wrangler.toml): a binding does not tell when its own ends. */
+export const WINDOW_SECONDS = { "failed logins": 60, writes: 10 } as const;
 /** What the caller sent is shown back only so far. */
 const ECHO_CHARS_MAX = 200;
 
@@ -73,8 +73,8 @@ function translate(refusal: Refusal): PublicRefusal {
         status: 429,
         type: "rate_limit_error",
         code: "rate_limited",
-        message: `Too many ${refusal.what}. Try again in ${LIMIT_WINDOW_SECONDS} seconds.`,
-        headers: { "retry-after": String(LIMIT_WINDOW_SECONDS) },
+        message: `Too many ${refusal.what}. Try again in ${WINDOW_SECONDS[refusal.what]} seconds.`,
+        headers: { "retry-after": String(WINDOW_SECONDS[refusal.what]) },
       };
     case "route-unknown":
       return invalid(

@@ -1,0 +1,138 @@
+// The OpenAPI document is true: real answers fit what it says, and what it does not say is not there.
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
+import {
+  admin,
+  atVersion,
+  createKey,
+  createTenant,
+  MADE_NEW,
+  type AdminOptions,
+} from "./admin-client.ts";
+
+interface Described {
+  readonly paths: Readonly<
+    Record<
+      string,
+      Readonly<
+        Record<
+          string,
+          {
+            readonly operationId: string;
+            readonly responses: Readonly<
+              Record<
+                string,
+                { readonly content: { "application/json": { schema: { readonly $ref: string } } } }
+              >
+            >;
+          }
+        >
+      >
+    >
+  >;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+}
+
+let gateway: GatewayUnderTest;
+let described: Described;
+let keyId: string;
+beforeAll(async () => {
+  gateway = await startGatewayUnderTest();
+  described = (await admin<Described>(gateway, "GET /openapi.json", undefined, { secret: null }))
+    .body;
+  await createTenant(gateway, "shown");
+  keyId = (await createKey(gateway, "shown")).id;
+});
+afterAll(() => gateway.dispose());
+
+const policy = { name: "shown", version: "1", modes: { short: "small" } };
+const tenant = { id: "shown", name: "Shown", policy: "balanced" };
+
+test("every answer fits its description", async () => {
+  const catalog = (await admin(gateway, "GET /catalog")).body["document"];
+  const exported = (await admin(gateway, "GET /export")).body;
+  const calls: readonly (readonly [string, string, unknown?, AdminOptions?])[] = [
+    ["/tenants", "GET /tenants"],
+    ["/tenants/{id}", "GET /tenants/shown"],
+    ["/tenants/{id}", "GET /tenants/nobody"],
+    ["/tenants/{id}", "PUT /tenants/shown", tenant, atVersion(1)],
+    ["/tenants/{id}", "PUT /tenants/shown", tenant, atVersion(1)],
+    ["/tenants/{id}", "PUT /tenants/shown", tenant],
+    ["/tenants/{id}", "PUT /tenants/shown", "{", atVersion(2)],
+    ["/tenants/{id}", "PUT /tenants/shown", `"${"x".repeat(1_500_001)}"`, atVersion(2)],
+    ["/tenants/{id}", "DELETE /tenants/shown", undefined, atVersion(2)],
+    ["/tenants/{id}/keys", "GET /tenants/shown/keys"],
+    ["/tenants/{id}/keys", "POST /tenants/shown/keys", { name: "One" }],
+    ["/tenants/{id}/keys", "POST /tenants/shown/keys?dry_run=1", {}],
+    ["/tenants/{id}/keys", "POST /tenants/nobody/keys", {}],
+    ["/tenants/{id}/usage", "GET /tenants/shown/usage"],
+    ["/keys/{id}", `GET /keys/${keyId}`],
+    ["/keys/{id}/rotate", `POST /keys/${keyId}/rotate`, { overlap_ms: 60_000 }],
+    ["/keys/{id}/rotate", `POST /keys/${keyId}/rotate`, { overlap_ms: -1 }],
+    ["/keys/{id}", `DELETE /keys/${keyId}`],
+    ["/policies", "GET /policies"],
+    ["/policies/{name}", "PUT /policies/shown", policy, MADE_NEW],
+    ["/policies/{name}", "GET /policies/shown"],
+    ["/policies/{name}", "PUT /policies/shown?dry_run=1", policy, atVersion(1)],
+    ["/policies/{name}", "DELETE /policies/shown", undefined, atVersion(1)],
+    ["/catalog", "GET /catalog"],
+    ["/catalog", "PUT /catalog?dry_run=1", catalog, atVersion(1)],
+    ["/upstreams", "GET /upstreams"],
+    ["/export", "GET /export"],
+    ["/import", "POST /import?dry_run=1", exported, { headers: { "if-match": "*" } }],
+    ["/import", "POST /import", exported, atVersion(1)],
+    ["/audit", "GET /audit"],
+    ["/publication", "GET /publication"],
+    ["/publication", "POST /publication"],
+    ["/schemas/{file}", "GET /schemas/policy.json"],
+    ["/openapi.json", "GET /openapi.json"],
+    ["/tenants", "GET /tenants", undefined, { secret: "wrong" }],
+  ];
+  const ajv = new Ajv2020({ strict: false });
+  ajv.addSchema({ $id: "openapi", ...described });
+  const called = new Set<string>();
+  for (const [path, order, body, options] of calls) {
+    const method = (order.split(" ")[0] ?? "").toLowerCase();
+    const operation = described.paths[`/admin/v1${path}`]?.[method];
+    const answer = await admin(gateway, order, body, options);
+    const reference = operation?.responses[answer.status]?.content["application/json"].schema.$ref;
+    expect(reference, `${order} answered ${answer.status}, which is not described`).toBeDefined();
+    const validate = ajv.getSchema(`openapi${reference}`);
+    expect(validate, reference).toBeDefined();
+    void validate?.(answer.body);
+    expect(
+      validate?.errors ?? [],
+      `${order}: ${JSON.stringify(answer.body).slice(0, 300)}`,
+    ).toEqual([]);
+    called.add(operation?.operationId ?? "");
+  }
+  const all = Object.values(described.paths).flatMap((operations) =>
+    Object.values(operations).map(({ operationId }) => operationId),
+  );
+  expect([...called].toSorted()).toEqual(all.toSorted());
+});
+
+test("what is not described is 404, and another method is 405 with those that there are", async () => {
+  const methods = ["GET", "PUT", "POST", "DELETE", "PATCH"];
+  for (const [path, operations] of Object.entries(described.paths)) {
+    const filled = path.replace("/admin/v1", "").replaceAll(/\{\w+\}/g, "nobody");
+    const other = methods.find((method) => operations[method.toLowerCase()] === undefined) ?? "";
+    const answer = await admin(gateway, `${other} ${filled}`);
+    expect(answer.status, `${other} ${filled}`).toBe(405);
+    expect(answer.headers.get("allow")?.toLowerCase().split(", ").toSorted()).toEqual(
+      Object.keys(operations).toSorted(),
+    );
+  }
+  for (const path of ["", "/", "/tenant", "/tenants/a/b", "/policies/a/keys", "/catalog/x"])
+    expect((await admin(gateway, `GET ${path}`)).status, path).toBe(404);
+});
+
+test.each(["catalog", "policy", "tenant", "key"])("the schema of a %s is served", async (kind) => {
+  const { status, body } = await admin(gateway, `GET /schemas/${kind}.json`, undefined, {
+    secret: null,
+  });
+  expect(status).toBe(200);
+  expect(body["$schema"]).toBe("https://json-schema.org/draft/2020-12/schema");
+  expect((await admin(gateway, "GET /schemas/nothing.json")).status).toBe(404);
+});

@@ -1,0 +1,63 @@
+// The OpenAPI document is the table of routes and nothing else, both ways.
+import { expect, it } from "vitest";
+import { describeRoutes } from "../../../../worker/admin/openapi.ts";
+import { BASE_PATH, ROUTES } from "../../../../worker/admin/table.ts";
+
+interface Operation {
+  readonly operationId: string;
+  readonly parameters: readonly { readonly name: string; readonly in: string }[];
+  readonly requestBody?: object;
+  readonly security?: readonly object[];
+  readonly responses: Readonly<Record<string, { readonly description: string }>>;
+}
+
+interface Described {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+}
+
+const described = JSON.parse(JSON.stringify(describeRoutes(ROUTES, BASE_PATH))) as Described;
+const operations = Object.entries(described.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+);
+
+it("describes every route, and no other", () => {
+  const mounted = ROUTES.map(({ method, path }) => `${method} ${BASE_PATH}${path}`);
+  expect(new Set(mounted).size).toBe(mounted.length);
+  expect(
+    operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).toSorted(),
+  ).toEqual(mounted.toSorted());
+});
+
+it("names every operation once", () => {
+  const names = operations.map(({ operation }) => operation.operationId);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+it("declares what each route takes", () => {
+  for (const route of ROUTES) {
+    const operation = described.paths[`${BASE_PATH}${route.path}`]?.[route.method.toLowerCase()];
+    const named = (place: string) =>
+      operation?.parameters.flatMap((entry) => (entry.in === place ? [entry.name] : []));
+    expect(named("query")).toEqual(route.query);
+    expect(named("path")).toEqual([...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+    expect(named("header")?.includes("if-match")).toBe(route.condition !== "none");
+    expect(operation?.requestBody === undefined).toBe(route.body === null);
+    expect(operation?.security?.length === 0).toBe(route.isPublic === true);
+  }
+});
+
+it("can rehearse every write", () => {
+  const writes = ROUTES.filter(({ method, name }) => method !== "GET" && name !== "publishAgain");
+  expect(writes.filter(({ query }) => !query.includes("dry_run"))).toEqual([]);
+});
+
+it("says something of every answer, and refers to no shape that is not there", () => {
+  for (const { operation } of operations) {
+    for (const { description } of Object.values(operation.responses))
+      expect(description).not.toBe("");
+  }
+  const references = JSON.stringify(described).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g);
+  for (const [, name] of references)
+    expect(described.components.schemas).toHaveProperty([name ?? ""]);
+});
