@@ -189,6 +189,23 @@ describe("a KV that others changed", () => {
     expect(await stored()).toEqual(before);
   });
 
+  it("that was emptied is filled again in steps where documents are many", async () => {
+    const registry = openRegistry("many");
+    const names = Array.from({ length: 130 }, (_, index) => `p${index}`);
+    const policies = ["plain", ...names].map((name) => policy(name));
+    await fill(registry, configuration({ policies }));
+    await catchUp(registry, clock);
+    await runDurableObjectAlarm(registry);
+    await emptyStore();
+    clock.advance(HOUR_MS);
+    for (let step = 0; step < 3; step += 1) {
+      await runDurableObjectAlarm(registry);
+      await catchUp(registry, clock);
+      clock.advance(10_000);
+    }
+    expect(Object.keys(await stored())).toHaveLength(131 + 1 + 2);
+  }, 20_000);
+
   it("is set right at once when an operator says so, whatever was written over", async () => {
     const registry = openRegistry("written-over");
     await fill(registry);

@@ -2,6 +2,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { RegistryBook } from "../../../durable/registry-book.ts";
+import { CONFIGURATION_CHARS_MAX, faultsOfSize } from "../../../durable/registry-documents.ts";
 import type { Registry } from "../../../durable/registry.ts";
 import {
   ADMIN,
@@ -267,6 +269,41 @@ describe("a document with faults", () => {
     ).toMatchObject({ kind: "faulty" });
     expect(await registry.exportAll()).toMatchObject({ revision: 0 });
     expect(await registry.list("policy", "", 10)).toEqual({ documents: [], next: null });
+  });
+});
+
+describe("the bounds", () => {
+  it("end a page of the audit sooner when its lines are long, and none is left out", async () => {
+    const registry = openRegistry("long-lines");
+    await fill(registry);
+    const models = [
+      "small",
+      "deep",
+      ...Array.from({ length: 1000 }, (_, index) => `${index}-${"x".repeat(120)}`),
+    ];
+    for (let version = 1; version <= 8; version += 1) {
+      const text = JSON.stringify({ ...catalog(models), version: String(version) });
+      const answer = await registry.put("catalog", "catalog", text, version, ADMIN);
+      expect(answer).toMatchObject({ kind: "written" });
+    }
+    const seqs: number[] = [];
+    let pages = 0;
+    for (;;) {
+      const lines = await registry.audit(seqs.at(-1) ?? 0, 200);
+      if (lines.length === 0) break;
+      seqs.push(...lines.map(({ seq }) => seq));
+      pages += 1;
+    }
+    expect(seqs).toEqual(Array.from({ length: 5 + 8 }, (_, index) => index + 1));
+    expect(pages).toBeGreaterThan(1);
+  });
+
+  it("keep the whole configuration small enough to be exported", () => {
+    const book = (chars: number) => ({ charsInAll: () => chars }) as RegistryBook;
+    expect(faultsOfSize(book(CONFIGURATION_CHARS_MAX - 5), 5)).toEqual([]);
+    expect(faultsOfSize(book(CONFIGURATION_CHARS_MAX - 5), 6)).toHaveLength(1);
+    // What is too large already may still shrink.
+    expect(faultsOfSize(book(CONFIGURATION_CHARS_MAX + 5), -1)).toEqual([]);
   });
 });
 
