@@ -71,6 +71,22 @@ it("keeps its key and what was spent across a restart", async () => {
   expect(await readFile(file, "utf8")).toBe(`${key}\n`);
 });
 
+it("keeps an admin secret where it says, shows it nowhere, and lets it in", async () => {
+  const run = start();
+  await untilGreeted(run);
+  const file = join(stateFolder, "admin-secret");
+  const secret = (await readFile(file, "utf8")).trim();
+  const answer = await fetch(`http://127.0.0.1:${port}/admin/v1/tenants`, {
+    headers: { authorization: `Bearer ${secret}` },
+  });
+  await end(run, "SIGTERM");
+
+  expect(answer.status).toBe(200);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(run.output().split(`admin secret in ${file}\n`)).toHaveLength(2);
+  expect(run.output()).not.toContain(secret);
+});
+
 it("fronts the engine that it is told, with its key", async () => {
   const engine = await startSimulator(noLatency);
   const run = start({

@@ -13,7 +13,10 @@ import {
 
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
-  gateway = await startGatewayUnderTest({ secrets: { OTHER_API_KEY: "set" } });
+  gateway = await startGatewayUnderTest({
+    policies: [{ name: "spare", version: "1", modes: { short: "small" } }],
+    secrets: { OTHER_API_KEY: "set" },
+  });
 });
 afterAll(() => gateway.dispose());
 
@@ -93,12 +96,7 @@ test("a dry run answers as the write would, and changes nothing", async () => {
     { ...policy, modes: { short: "none-such" } },
     MADE_NEW,
   );
-  const removed = await admin(
-    gateway,
-    "DELETE /policies/three-endpoints?dry_run=1",
-    undefined,
-    atVersion(1),
-  );
+  const removed = await admin(gateway, "DELETE /policies/spare?dry_run=1", undefined, atVersion(1));
   const key = await admin(gateway, "POST /tenants/demo/keys?dry_run=1", { name: "Never" });
   const rotated = await admin(gateway, "POST /keys/demo/rotate?dry_run=1", { overlap_ms: 0 });
   const revoked = await admin(gateway, "DELETE /keys/demo?dry_run=1");

@@ -48,6 +48,24 @@ describe("a breaker", () => {
     });
   });
 
+  it("shows how it stands without taking the probe's slot", async () => {
+    const breaker = breakerOf(env.BREAKER, "watched");
+    await breaker.report(false, SETTINGS);
+    expect(await breaker.look(SETTINGS)).toEqual({
+      state: "closed",
+      permitted: true,
+      retryInMs: 0,
+      recentFailures: 1,
+    });
+    await breaker.report(false, SETTINGS);
+    expect(await breaker.look(SETTINGS)).toMatchObject({ state: "open", retryInMs: 10_000 });
+    clock.advance(10_000);
+    for (let glance = 0; glance < 3; glance += 1)
+      expect(await breaker.look(SETTINGS)).toMatchObject({ state: "open", permitted: true });
+    expect(await breaker.permit(SETTINGS)).toMatchObject({ state: "half-open", permitted: true });
+    expect(await breaker.look(SETTINGS)).toMatchObject({ state: "half-open", permitted: false });
+  });
+
   it("counts failures across eviction", async () => {
     await breakerOf(env.BREAKER, "counting").report(false, SETTINGS);
     await evict("counting");
