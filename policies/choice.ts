@@ -1,6 +1,6 @@
 // What a choice is: an ordered ladder of arms, each with its strategies, settings, estimates and reasons.
 import type { Features } from "../classifiers/features.ts";
-import type { Catalog } from "./catalog.ts";
+import type { Capability, Catalog } from "./catalog.ts";
 import type { Arm, Mode } from "./mode.ts";
 import type { Policy } from "./policy.ts";
 
@@ -20,6 +20,8 @@ export interface Settings {
   readonly budgetFraction: number;
   /** That share in tokens; null where nothing is shared out. */
   readonly outputTokensMax: number | null;
+  /** How hard a model that thinks should think, where its engine can be told; null leaves it the engine's default. */
+  readonly effort: "medium" | "high" | null;
 }
 
 export interface Rung {
@@ -81,6 +83,8 @@ export interface Question {
     readonly prefixTokens: number;
   };
   readonly inputTokens: number;
+  /** What the request needs of a model beyond text; a model that does not declare it is passed over if another does. */
+  readonly needs: readonly Capability[];
   /** Score per thousandth of a dollar: the policy's, raised by the ledger as a budget empties. */
   readonly lambda: number;
 }

@@ -74,7 +74,7 @@ function chooseMode(question: Question, arms: readonly Weighed[], mode: Mode): C
 
 function stayForTool(weighed: Weighed): First {
   const sentence = `A tool's result goes back to the arm that called for it, ${armName(weighed.arm)}.`;
-  return { weighed, reason: { word: "tool-result", sentence }, keepsMode: false };
+  return { weighed, reason: { word: "tool-result", sentence }, keepsMode: true };
 }
 
 /** An effort is a wish, not a name: where its mode is not bound, the nearest one answers rather than nobody. */

@@ -21,7 +21,12 @@ const STRATEGIES: Readonly<
 };
 
 /** Nothing is set: what goes out is what the client and the model's own defaults say. */
-const UNTOUCHED: Settings = { temperature: null, budgetFraction: 1, outputTokensMax: null };
+const UNTOUCHED: Settings = {
+  temperature: null,
+  budgetFraction: 1,
+  outputTokensMax: null,
+  effort: null,
+};
 
 /** Without confidence the class is `normal`, the only one that takes nothing away. */
 export function classOf(features: Features, policy: Policy): DifficultyClass {
@@ -39,15 +44,18 @@ export function settingsFor(
   policy: Policy,
   model: Model,
   mode: Mode | null,
+  isAsked: boolean,
 ): Settings {
   if (mode === null || features.kind === "chat") return UNTOUCHED;
   const difficultyClass = classOf(features, policy);
   const strategy = STRATEGIES[difficultyClass];
   const escalates = difficultyClass === "hard" && policy.hardQuery === "escalate";
-  const budgetFraction = escalates ? 1 : strategy.budgetFraction;
+  // Who names a mode wants it whole, not a share of it by our guess of the difficulty.
+  const budgetFraction = escalates || isAsked ? 1 : strategy.budgetFraction;
   return {
     temperature: model.capabilities.includes("temperature") ? strategy.temperature : null,
     budgetFraction,
+    effort: difficultyClass === "hard" ? "high" : "medium",
     // The paper's share is one of 32,768 tokens, thinking and all. The widest cap stands for that here; a share of
     // a mode's own narrow cap would cut answers that the paper would not have.
     outputTokensMax: Math.floor(policy.capTokens.long * budgetFraction),

@@ -24,7 +24,9 @@ export function buildLadder(
     const sentence = `${armName(other.arm)} costs less, should the budget not hold the arms above it.`;
     rungs.push(toRung(question, other, { word: "cheaper", sentence }));
   }
-  if (reason.word === "asked-model" || first.arm.mode === null) return rungs;
+  // An open tool call belongs to the arm that made it: neither a short budget nor a failure moves it.
+  if (reason.word === "asked-model" || reason.word === "tool-result" || first.arm.mode === null)
+    return rungs;
   for (const model of modelsFor(question, first.arm.mode)) {
     if (rungs.some(({ arm }) => arm.model === model.id && arm.mode === first.arm.mode)) continue;
     const sentence = `${model.id} stands in when ${first.arm.model} cannot answer.`;
@@ -48,11 +50,11 @@ function strategiesFor(mode: Mode, { policy, features }: Question): readonly str
 }
 
 function toRung(question: Question, { arm, model, estimate }: Weighed, reason: Reason): Rung {
-  const { features, policy } = question;
+  const { features, policy, asked } = question;
   return {
     arm,
     strategies: arm.mode === null ? [] : strategiesFor(arm.mode, question),
-    settings: settingsFor(features, policy, model, arm.mode),
+    settings: settingsFor(features, policy, model, arm.mode, asked.mode !== null),
     estimate,
     reason,
   };

@@ -95,12 +95,14 @@ function expectCost(
 }
 
 function ruleOut(
-  { features, inputTokens }: Question,
+  { features, inputTokens, needs }: Question,
   model: Model,
   mode: Mode | null,
 ): string | null {
   if (inputTokens >= model.contextTokens)
     return `the prompt does not fit the ${model.contextTokens} tokens that ${model.id} reads`;
+  const lacking = needs.find((capability) => !model.capabilities.includes(capability));
+  if (lacking !== undefined) return `the catalog does not declare "${lacking}" for ${model.id}`;
   if (mode === "direct" && isMultiStep(features)) {
     return "an answer alone is never enough for mathematics in several steps (ARM-7B: 22.9 % on GSM8K)";
   }

@@ -1,6 +1,6 @@
 // One call to one upstream, and the only caller of fetch. A hold is its first argument by type: without tokens that
 // are held, nothing reaches an upstream. What comes back is heard piece by piece, every trouble as a value.
-import type { Hold } from "../policies/account.ts";
+import type { Held } from "./hold.ts";
 import type { Delta } from "./dialect/dialect.ts";
 import { SseSplitter, type SseEvent } from "./stream/sse.ts";
 import { Silence } from "./stream/silence.ts";
@@ -67,11 +67,14 @@ const ERROR_BYTES_MAX = 65_536;
 /** A whole answer may hold many long answers with logprobs; far above those, and small beside 128 MB. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
-export function attempt(hold: Hold, outbound: Outbound, nowMs: () => number): Attempt {
+export function attempt(hold: Held, outbound: Outbound, nowMs: () => number): Attempt {
   return new Attempt(hold, outbound, nowMs);
 }
 
-export class Attempt {
+/** Only its type leaves this file: attempts are made by `attempt`, which asks for what was held. */
+export type { Attempt };
+
+class Attempt {
   readonly reader = new AnswerReader();
   readonly #outbound: Outbound;
   readonly #now: () => number;
@@ -87,7 +90,7 @@ export class Attempt {
   #pending: Promise<Heard> | null = null;
   #isDone = false;
 
-  constructor(hold: Hold, outbound: Outbound, now: () => number) {
+  constructor(hold: Held, outbound: Outbound, now: () => number) {
     this.#outbound = outbound;
     this.#now = now;
     this.#startedAtMs = now();
@@ -273,6 +276,15 @@ export class Attempt {
     const body = response.body?.getReader() ?? null;
     this.#body = body;
     const text = body === null ? "" : await readText(body, ERROR_BYTES_MAX, () => this.#waitMs());
+    // Nothing of the body: it may hold the prompt. The status tells an operator where to look.
+    if (response.status !== 400)
+      console.error(
+        JSON.stringify({
+          event: "upstream-refused",
+          url: this.#outbound.url,
+          status: response.status,
+        }),
+      );
     const error = readErrorText(typeof text === "string" ? text : "");
     const retryAfter = response.headers.get("retry-after");
     return refusal(response.status, error, retryAfter, this.#elapsedMs());

@@ -1,6 +1,7 @@
 // What the answer says of itself: the headers that every answer carries, and the whole choice and account on request.
 import type { Features } from "../classifiers/features.ts";
 import type { Meter } from "../policies/account.ts";
+import { costOf } from "../policies/budget.ts";
 import type { Choice, Rung } from "../policies/choice.ts";
 import { armName } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
@@ -124,11 +125,19 @@ export function explanation(explained: Explained, accounts: readonly CallAccount
               output_tokens: account.usage.outputTokens,
               reasoning_tokens: account.usage.reasoningTokens,
             },
+      cost_nanos: costNow(account),
       certainty: account.certainty,
       ending: account.ending,
       knobs: account.knobs,
     })),
   });
+}
+
+/** What the call costs as far as is known; null without prices, or when a count cannot be true. */
+function costNow({ usage, prices }: CallAccount): number | null {
+  if (usage === null || prices === null) return null;
+  const isSound = Object.values(usage).every((count) => Number.isSafeInteger(count) && count >= 0);
+  return isSound && usage.cachedTokens <= usage.inputTokens ? costOf(usage, prices) : null;
 }
 
 function estimateFields(estimate: Rung["estimate"]): object {

@@ -51,6 +51,10 @@ export type Failure =
   | { readonly kind: "not-configured"; readonly what: string }
   | { readonly kind: "internal" };
 
+/** Stands for the field that bounds the output, which each client API names its own way; its dialect fills it in. */
+export const OUTPUT_BOUND = "{output-bound}";
+
+/** `type` and `code` are our own words, OpenAI's where it has one; a dialect with others maps them. */
 export interface PublicFailure {
   readonly status: number;
   readonly message: string;
@@ -180,7 +184,7 @@ export function translate(failure: Failure): PublicFailure {
         "upstream_error",
         failure.status === null
           ? `The upstream could not be used: ${failure.detail}.`
-          : `The upstream answered ${failure.status}.`,
+          : `The upstream answered ${failure.status}${operatorsPart(failure.status)}.`,
       );
     case "upstream-silent":
       return serverError(
@@ -232,6 +236,13 @@ export function translate(failure: Failure): PublicFailure {
 /** About the length of a short answer, whose hold is given back then. */
 const BUSY_RETRY_MS = 2000;
 
+function operatorsPart(status: number): string {
+  if (status === 402) return ", which is an unpaid bill; the operator has to mend this";
+  return status === 404 || status === 405 || status === 410
+    ? ", which is a model or an address that is not there; the operator has to mend this"
+    : "";
+}
+
 type BudgetExceeded = Extract<Failure, { kind: "budget-exceeded" }>;
 
 function budgetExceeded(failure: BudgetExceeded): PublicFailure {
@@ -253,10 +264,10 @@ function budgetExceeded(failure: BudgetExceeded): PublicFailure {
       status: 429,
       message:
         `This request does not fit what is left of the limit of ${limit}: ${failure.remaining} ${unit} remain until ${until}. ` +
-        `With this input, \`max_completion_tokens\` of at most ${failure.affordableTokens} would fit.`,
+        `With this input, \`${OUTPUT_BOUND}\` of at most ${failure.affordableTokens} would fit.`,
       type: "insufficient_quota",
       code: "budget_exceeded",
-      param: "max_completion_tokens",
+      param: OUTPUT_BOUND,
       headers: { "x-should-retry": "false" },
     };
   }

@@ -3,8 +3,12 @@ import type { Hold, HoldRefusal, HoldRequest, Meter } from "../policies/account.
 import type { LedgerPort } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 
+declare const held: unique symbol;
+/** A hold that a ledger gave: made here alone, so that an attempt cannot be handed anything else. */
+export type Held = Hold & { readonly [held]: true };
+
 export interface HoldOutcome {
-  readonly held: Hold | Failure;
+  readonly held: Held | Failure;
   /** The limits as the ledger left them, for headers; null when it did not say. */
   readonly meters: readonly Meter[] | null;
 }
@@ -21,7 +25,7 @@ export async function askHold(ledger: LedgerPort, request: HoldRequest): Promise
   }
   switch (answer.kind) {
     case "held":
-      return { held: answer, meters: answer.meters };
+      return { held: answer as Held, meters: answer.meters };
     case "refused":
       return { held: failureOf(answer), meters: answer.meters };
     case "revoked":

@@ -1,10 +1,13 @@
 // A call that has begun to answer: its bytes, what they mean, and an end that settles it exactly once.
 import type { Certainty, Hold, Usage } from "../policies/account.ts";
+import type { Prices } from "../policies/catalog.ts";
 import { UNSEEN_TOKENS_PER_SECOND } from "../policies/budget.ts";
 import type { Attempt, Heard } from "./attempt.ts";
 import type { Preparation } from "./prepare.ts";
+import type { Delta } from "./dialect/dialect.ts";
 import type { Failure } from "./failure.ts";
 import { TIMED_OUT, within } from "./stream/wait.ts";
+import type { Trouble } from "./trouble.ts";
 import type { Fidelity, Knob } from "./upstream/engine.ts";
 
 export type Ending =
@@ -12,6 +15,8 @@ export type Ending =
   | "client-left"
   | "upstream-broke"
   | "upstream-refused"
+  /** By the gateway's own bounds: the deadline, the size, or far more than was held. */
+  | "cut-off"
   | "abandoned"
   | "released";
 
@@ -24,6 +29,8 @@ export interface CallAccount {
   readonly strategies: readonly string[];
   readonly heldTokens: number;
   readonly heldNanos: number;
+  /** The list that the hold pinned; null for a model without prices. */
+  readonly prices: Prices | null;
   readonly knobs: readonly { knob: Knob["knob"]; fidelity: Fidelity; reason: string }[];
   usage: Usage | null;
   certainty: Certainty | null;
@@ -134,6 +141,11 @@ export class OpenCall {
     Object.assign(this.account, settled);
     this.#settle(settled);
   }
+
+  /** Ends the call as the trouble says: whether it is free, and whether it speaks against the upstream. */
+  fail({ isFault, isFree }: Trouble): void {
+    this.end(isFault ? "upstream-broke" : isFree ? "upstream-refused" : "cut-off", isFree);
+  }
 }
 
 /** Comments before the first token, one a second for longer than any gate. */
@@ -148,7 +160,45 @@ function isBlank({ inputTokens, outputTokens }: Usage, seenTokens: number): bool
   return inputTokens === 0 || (outputTokens === 0 && seenTokens > 0);
 }
 
-/** Reads a call to its end, for strategies that need its text. Ends it, whatever happens. */
+/** How deltas tell that they broke off: whoever reads them has begun to answer already. */
+export class DeltasBroke extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(`The deltas broke: ${failure.kind}.`);
+    this.failure = failure;
+  }
+}
+
+/** What a call says, free of any dialect. Ends it, whatever happens. Throws `DeltasBroke` when the call fails. */
+export async function* deltasOf(call: OpenCall): AsyncGenerator<Delta> {
+  try {
+    for (;;) {
+      const heard = await call.peek();
+      call.take();
+      switch (heard.kind) {
+        case "event":
+          if (heard.said.kind === "deltas") yield* heard.said.deltas;
+          break;
+        case "whole":
+          yield* heard.deltas;
+          call.end("complete");
+          return;
+        case "end":
+          call.end("complete");
+          return;
+        case "failed":
+          call.fail(heard.trouble);
+          throw new DeltasBroke(heard.trouble.failure);
+      }
+    }
+  } finally {
+    // A reader that stopped early has left with its client.
+    call.end("client-left");
+  }
+}
+
+/** Reads a call to its end, for strategies that need its text. */
 export async function collect(
   call: OpenCall,
 ): Promise<
@@ -159,30 +209,14 @@ export async function collect(
   let reasoning = "";
   let finishReason: string | null = null;
   try {
-    for (;;) {
-      const heard = await call.peek();
-      call.take();
-      if (heard.kind === "failed") {
-        call.end("upstream-broke", heard.trouble.isFree);
-        return { kind: "failed", failure: heard.trouble.failure };
-      }
-      const deltas =
-        heard.kind === "whole"
-          ? heard.deltas
-          : heard.kind === "event" && heard.said.kind === "deltas"
-            ? heard.said.deltas
-            : [];
-      for (const delta of deltas) {
-        if (delta.kind === "text") text += delta.text;
-        if (delta.kind === "reasoning") reasoning += delta.text;
-        if (delta.kind === "finish") finishReason = delta.reason;
-      }
-      if (heard.kind === "whole" || heard.kind === "end") {
-        call.end("complete");
-        return { kind: "collected", text, reasoning, finishReason };
-      }
+    for await (const delta of deltasOf(call)) {
+      if (delta.kind === "text") text += delta.text;
+      if (delta.kind === "reasoning") reasoning += delta.text;
+      if (delta.kind === "finish") finishReason = delta.reason;
     }
-  } finally {
-    call.end("abandoned");
+  } catch (error) {
+    if (error instanceof DeltasBroke) return { kind: "failed", failure: error.failure };
+    throw error;
   }
+  return { kind: "collected", text, reasoning, finishReason };
 }

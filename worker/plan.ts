@@ -1,5 +1,6 @@
 // From a request to a plan, without a call: admit, assign, probe, choose. `POST /v1/choose` ends here; `serve` goes on.
 import { classify } from "../classifiers/classify.ts";
+import type { Capability } from "../policies/catalog.ts";
 import type { Choice, Question } from "../policies/choice.ts";
 import { choose } from "../policies/choose.ts";
 import type { Arm } from "../policies/mode.ts";
@@ -53,6 +54,7 @@ export async function plan(
     asked: { ...admission.asked, effort: ask.effort },
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
     inputTokens,
+    needs: needsOf(ask),
     lambda: policy.lambda,
   };
   const previous = memory.previous ?? deriveEarlier(ask, fresh);
@@ -70,6 +72,13 @@ export async function plan(
     await deps.conversations.remember(tenant.id, memory.sessionHash, arm);
   };
   return { kind: "planned", admission, explained, previous, remember };
+}
+
+function needsOf({ hasTools, isConstrained }: Ask): Capability[] {
+  return [
+    ...(hasTools ? ["tools" as const] : []),
+    ...(isConstrained ? ["json-schema" as const] : []),
+  ];
 }
 
 /** What the conversation's object says. A first turn that names no session has nothing to recall. */

@@ -66,6 +66,31 @@ export interface PrepareContext {
   readonly strategyOf: (id: string) => Strategy | null;
 }
 
+/** Between prose (4.4) and code (3.3), as tokenizers of 2025 and 2026 count. */
+const BYTES_PER_TOKEN_EVENLY = 3.7;
+/** Less room than this is a guess about a prompt that may not fit at all. */
+const ROOM_TOKENS_MIN = 1024;
+
+/** Lowers the cap, and says so; an answer cut short must have told why. */
+function capBy(draft: Draft, outputTokensMax: number, because: string): Draft {
+  if (draft.outputTokens <= outputTokensMax) return draft;
+  const reason = `${because} ${outputTokensMax} output tokens, of ${draft.outputTokens}`;
+  return {
+    ...draft,
+    outputTokens: outputTokensMax,
+    knobs: [...draft.knobs, { knob: "output-cap", fidelity: "approx", reason }],
+  };
+}
+
+function applyStrategy(id: string, draft: Draft, rung: Rung, context: PrepareContext): Draft {
+  const strategy = context.strategyOf(id);
+  if (strategy === null) {
+    const knob = off("strategy", `no strategy is called "${id}"`);
+    return { ...draft, knobs: [...draft.knobs, knob] };
+  }
+  return strategy.rewrite?.(draft, rung) ?? draft;
+}
+
 /** What a rung would ask, before a budget has spoken; null when the catalog no longer holds its model. */
 export function prepare(rung: Rung, context: PrepareContext): Preparation | null {
   const model = findModel(context.catalog, rung.arm.model);
@@ -81,18 +106,30 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
     notes: order.notes ?? [],
     turnNotes: [],
     temperature: null,
-    outputTokens: Math.min(ask.outputTokensMax ?? ownCap, model.outputTokensMax),
+    effort: null,
+    outputTokens: ask.outputTokensMax ?? ownCap,
     knobs: [],
   };
-  for (const id of rung.strategies) draft = context.strategyOf(id)?.rewrite?.(draft, rung) ?? draft;
+  // Of a bound of our own nobody has to be told that the model has a lower one.
+  draft =
+    ask.outputTokensMax === null
+      ? { ...draft, outputTokens: Math.min(ownCap, model.outputTokensMax) }
+      : capBy(draft, model.outputTokensMax, `the catalog gives ${model.id} at most`);
+  for (const id of rung.strategies) draft = applyStrategy(id, draft, rung, context);
   if (order.outputTokens !== undefined)
     draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
   const isSteady = context.previous !== null && armName(context.previous) === armName(rung.arm);
   const inputTokens = estimateInputTokens(ask, draft, isSteady);
   if (ask.outputTokensMax === null) {
-    // A bound of our own must not be what an engine refuses because prompt and answer do not fit its window.
-    const room = Math.max(leastOf(mode), model.contextTokens - inputTokens);
-    draft = { ...draft, outputTokens: Math.min(draft.outputTokens, room) };
+    // A bound of our own must not be what an engine refuses because prompt and answer do not fit its window. The guess
+    // here is even, not careful: a careful one would cut answers that have room. Where it leaves next to nothing the
+    // engine decides, and says so.
+    const room = model.contextTokens - Math.ceil(ask.inputBytes / BYTES_PER_TOKEN_EVENLY);
+    draft = capBy(
+      draft,
+      Math.max(ROOM_TOKENS_MIN, room),
+      `beside the prompt ${model.id} has room for about`,
+    );
   }
   return { rung, model, upstream, draft, isSteady, inputTokens };
 }
@@ -170,15 +207,15 @@ function cappedBy(outputTokens: number, draft: Draft): Knob {
   return { knob: "output-cap", fidelity: "approx", reason };
 }
 
-const INTENTS: Readonly<Record<Mode, Pick<Intent, "thinking" | "effort">>> = {
-  direct: { thinking: "off", effort: null },
-  short: { thinking: "off", effort: null },
-  code: { thinking: "off", effort: null },
-  long: { thinking: "on", effort: null },
+const THINKING: Readonly<Record<Mode, "on" | "off">> = {
+  direct: "off",
+  short: "off",
+  code: "off",
+  long: "on",
 };
 
 function intentOf(
-  { ask, mode, temperature }: Draft,
+  { ask, mode, temperature, effort: ownEffort }: Draft,
   engine: Engine,
   call: Pick<Intent, "outputTokens" | "isStream" | "cacheSalt">,
 ): Intent {
@@ -191,11 +228,11 @@ function intentOf(
     const thinking = { thinking: "as-sent" as const, effort: null, thinkingTokensMax: null };
     return { ...base, ...thinking, replacesEffort: false };
   }
-  const isOn = INTENTS[mode].thinking === "on";
+  const isOn = THINKING[mode] === "on";
   return {
     ...base,
-    ...INTENTS[mode],
-    ...(isOn && effort !== null && effort !== "none" ? { effort } : {}),
+    thinking: THINKING[mode],
+    effort: !isOn ? null : effort === null || effort === "none" ? ownEffort : effort,
     thinkingTokensMax: isOn ? Math.floor(call.outputTokens * THINKING_SHARE) : null,
     replacesEffort,
   };

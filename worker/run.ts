@@ -8,7 +8,7 @@ import type { Admission } from "./admit.ts";
 import { attempt } from "./attempt.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
-import { askHold } from "./hold.ts";
+import { askHold, type Held } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
 import { OpenCall, type CallAccount } from "./open-call.ts";
 import { place } from "./place.ts";
@@ -26,6 +26,9 @@ const SETTLE_MARGIN_MS = 10_000;
 /** Before the same upstream is asked again: long enough for a hiccup, short beside any answer. */
 const RETRY_PAUSE_MS = 150;
 
+/** The purpose of the call that the client gets; every other is a strategy's own. */
+const ANSWER = "answer";
+
 export interface RunInput {
   readonly requestId: string;
   readonly admission: Admission;
@@ -42,6 +45,8 @@ export interface RunInput {
 export class Run {
   /** Every call that was held, in order, for the account. */
   readonly accounts: CallAccount[] = [];
+  /** The call that answers the client, once it is open. */
+  answering: OpenCall | null = null;
   /** The limits as the last hold left them, for headers. */
   meters: readonly Meter[] = [];
   readonly input: RunInput;
@@ -66,7 +71,7 @@ export class Run {
       const strategy = this.#deps.strategyOf(id);
       if (strategy?.drive !== undefined) return strategy.drive(admission.ask, ladder, call);
     }
-    const called = await call({ purpose: "answer" });
+    const called = await call({ purpose: ANSWER });
     return called.kind === "failed" ? called : { kind: "relay", call: called.call };
   }
 
@@ -206,13 +211,14 @@ export class Run {
     if (opened.kind === "failed") {
       const { trouble } = opened;
       if (signal.aborted) return fail({ kind: "client-left" }, preparation.rung);
-      call.end(trouble.isFault ? "upstream-broke" : "upstream-refused", trouble.isFree);
+      call.fail(trouble);
       return fail(trouble.failure, preparation.rung, trouble);
     }
+    if (order.purpose === ANSWER) this.answering = call;
     return { kind: "open", call };
   }
 
-  async #hold(offers: readonly Offer[]): Promise<Hold | Failure> {
+  async #hold(offers: readonly Offer[]): Promise<Held | Failure> {
     const { admission, policy, requestId, variant } = this.input;
     this.#calls += 1;
     const { held, meters } = await askHold(this.#deps.ledgerOf(admission.tenant.id), {
@@ -255,11 +261,10 @@ export class Run {
 
 /** The same upstream may do better a moment later, unless it has said that it will not, or had all the time there is. */
 function mayRepeat(failure: Failure): boolean {
-  return (
-    failure.kind === "upstream-failed" ||
-    failure.kind === "upstream-cut" ||
-    failure.kind === "upstream-silent"
-  );
+  if (failure.kind === "upstream-failed") {
+    return failure.status === null || failure.status >= 500 || failure.status === 408;
+  }
+  return failure.kind === "upstream-cut" || failure.kind === "upstream-silent";
 }
 
 function accountOf(
@@ -276,6 +281,7 @@ function accountOf(
     strategies: preparation.rung.strategies,
     heldTokens: hold.heldTokens,
     heldNanos: hold.heldNanos,
+    prices: preparation.model.prices ?? null,
     knobs,
     usage: null,
     certainty: null,

@@ -1,14 +1,16 @@
 // A request's whole life: plan, run, answer, learn. Each step narrows what is possible or ends it.
 import type { Rung } from "../policies/choice.ts";
 import { sha256Hex } from "./admit.ts";
-import { answerStream, answerWhole, type AnswerContext } from "./answer.ts";
+import { answerWhole, pump, type AnswerContext } from "./answer.ts";
 import type { Dependencies } from "./dependencies.ts";
-import type { AnswerHead, Dialect } from "./dialect/dialect.ts";
+import type { Dialect } from "./dialect/dialect.ts";
 import { answerHeaders, choiceHeaders, explanation, limitHeaders } from "./explain.ts";
 import { translate, type Failure } from "./failure.ts";
 import { recordOf, type RecordInput } from "./learn.ts";
 import { plan, type Plan } from "./plan.ts";
 import { Run } from "./run.ts";
+import { Outlet } from "./stream/outlet.ts";
+import { TIMED_OUT, within } from "./stream/wait.ts";
 
 export async function serve(
   request: Request,
@@ -50,11 +52,11 @@ export async function serve(
     },
     deps,
   );
-  const conclude: Conclude = (response, rung, failure, headersMs) =>
+  const conclude: Conclude = (status, rung, failure, headersMs) =>
     learn({
       tenant: tenant.id,
       key: keyId,
-      status: response.status,
+      status,
       failure: failure?.kind ?? null,
       isStream: ask.isStream,
       explained,
@@ -81,61 +83,75 @@ async function answer(
   startedAtMs: number,
 ): Promise<Response> {
   const { ask } = admission;
-  const refuse = (failure: Failure, rung: Rung): Response => {
+  const [first] = explained.choice.ladder;
+  // What the conversation is on is what was chosen for it; a stand-in or a cheaper rung is this turn's affair.
+  if (admission.asked.model === null) deps.finish(remember(first.arm));
+  const rungNow = (): Rung => run.answering?.preparation.rung ?? first;
+  const headersNow = (): Record<string, string> =>
+    run.answering === null
+      ? { ...choiceHeaders(explained, first), ...limitHeaders(run.meters) }
+      : answerHeaders(explained, run.answering, run.meters);
+  const refuse = (failure: Failure): Response => {
     run.close();
-    const headers = { ...choiceHeaders(explained, rung), ...limitHeaders(run.meters) };
-    const response = failureResponse(failure, dialect, headers);
-    conclude(response, rung, failure, deps.now() - startedAtMs);
+    const response = failureResponse(failure, dialect, headersNow());
+    conclude(response.status, rungNow(), failure, deps.now() - startedAtMs);
     return response;
   };
-
-  const driven = await run.drive();
-  if (driven.kind === "failed") return refuse(driven.failure, explained.choice.ladder[0]);
-  const call = driven.kind === "relay" ? driven.call : driven.calls[0];
-  if (call === undefined) throw new Error("A strategy answered without a call.");
-  const { rung, model } = call.preparation;
-  if (admission.asked.model === null) deps.finish(remember(rung.arm));
-
-  const head: AnswerHead = {
-    requestId: `chatcmpl-${explained.requestId}`,
-    model: model.id,
-    createdSeconds: Math.floor(deps.now() / 1000),
-    wantsUsage: ask.wantsUsage,
-  };
-  // A stream ends after its headers went, a whole answer before them; whichever is later concludes.
-  let headersMs: number | null = null;
-  let response: Response | null = null;
-  const context: AnswerContext = {
+  const contextNow = (close: AnswerContext["close"]): AnswerContext => ({
     dialect,
-    head,
-    isStream: ask.isStream,
-    headers: answerHeaders(explained, call, run.meters),
+    head: {
+      requestId: explained.requestId,
+      model: rungNow().arm.model,
+      createdSeconds: Math.floor(deps.now() / 1000),
+      wantsUsage: ask.wantsUsage,
+    },
     heartbeatMs: explained.policy.heartbeatMs,
     signal: request.signal,
     explain: () => (admission.wantsExplanation ? explanation(explained, run.accounts) : null),
-    close: (failure) => {
-      run.close();
-      if (response !== null) conclude(response, rung, failure, headersMs ?? 0);
-    },
-    finish: (work) => deps.finish(work),
-  };
-  const source = driven.kind === "relay" ? driven.call : driven.deltas;
-  const answered = ask.isStream
-    ? answerStream(source, context)
-    : await answerWhole(source, context);
-  if (!(answered instanceof Response)) return refuse(answered, rung);
-  headersMs = deps.now() - startedAtMs;
-  response = answered;
-  if (!ask.isStream) conclude(answered, rung, null, headersMs);
-  return answered;
+    close,
+  });
+
+  const driving = run.drive();
+  if (!ask.isStream) {
+    const driven = await driving;
+    if (driven.kind === "failed") return refuse(driven.failure);
+    const answered = await answerWhole(
+      driven,
+      contextNow(() => run.close()),
+    );
+    if (answered.kind !== "answered") return refuse(answered);
+    const headersMs = deps.now() - startedAtMs;
+    conclude(200, rungNow(), null, headersMs);
+    return new Response(answered.body, { headers: { ...headersNow(), ...JSON_HEADERS } });
+  }
+
+  const driven = await within(driving, explained.policy.gateMs + GATE_SLACK_MS);
+  if (driven !== TIMED_OUT && driven.kind === "failed") return refuse(driven.failure);
+  const headersMs = deps.now() - startedAtMs;
+  const context = contextNow((failure) => {
+    run.close();
+    conclude(200, rungNow(), failure, headersMs);
+  });
+  const outlet = new Outlet(Math.max(context.heartbeatMs * 2, PATIENCE_MS_MIN));
+  deps.finish(pump(driving, outlet, context));
+  return new Response(outlet.readable, { headers: { ...headersNow(), ...STREAM_HEADERS } });
 }
 
-type Conclude = (
-  response: Response,
-  rung: Rung,
-  failure: Failure | null,
-  headersMs: number,
-) => void;
+/** A client on a busy line may read nothing for a while and still be there. */
+const PATIENCE_MS_MIN = 5000;
+
+/** The gate is each call's own; a driver of several is given a little more before headers go without it. */
+const GATE_SLACK_MS = 50;
+
+const JSON_HEADERS = { "content-type": "application/json", "x-content-type-options": "nosniff" };
+const STREAM_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  // Proxies that buffer would undo the stream.
+  "x-accel-buffering": "no",
+};
+
+type Conclude = (status: number, rung: Rung, failure: Failure | null, headersMs: number) => void;
 type Seen = Omit<RecordInput, "requestId" | "dialect" | "totalMs">;
 
 const NOTHING_SEEN = {

@@ -107,31 +107,36 @@ export function refusal(
     case 401:
     case 403:
       return troubled({ kind: "upstream-credentials" }, { isFault: false, isFree: true });
-    case 400:
-    case 413:
-    case 415:
-    case 422: {
-      const { message, type, code, param } = error;
-      return troubled(
-        { kind: "upstream-refused", status, message, type, code, param },
-        { isRetryable: false, isFault: false, isFree: true },
-      );
-    }
-    default:
-      // 404 is the catalog naming a model that is not there, 402 an unpaid bill: the operator's, never the caller's.
+    // An unpaid bill, a model or an address that is not there: the operator's to mend, so another upstream may do.
+    case 402:
+    case 404:
+    case 405:
+    case 410:
       return troubled(
         { kind: "upstream-failed", status, detail: "it refused" },
-        {
-          isFault: status >= 500 || status === 408,
-          // 501 and 503 say that nothing was done; the client's fault (but a time-out) that nothing could be.
-          isFree:
-            status === 501 ||
-            status === 503 ||
-            (status < 500 && status !== 408) ||
-            elapsedMs <= REFUSED_WITHIN_MS,
-        },
+        { isFault: false, isFree: true },
+      );
+    default:
+      if (status < 400 || status >= 500 || status === 408) return failedWith(status, elapsedMs);
+      // The rest of the 4xx tells the caller what is wrong with the request, and keeps its meaning.
+      return troubled(
+        { kind: "upstream-refused", status, ...wordsOf(error) },
+        { isRetryable: false, isFault: false, isFree: true },
       );
   }
+}
+
+function wordsOf({ message, type, code, param }: UpstreamError) {
+  return { message, type, code, param };
+}
+
+/** 501 and 503 say that nothing was done. */
+function failedWith(status: number, elapsedMs: number): Troubled {
+  const isFree = status === 501 || status === 503 || elapsedMs <= REFUSED_WITHIN_MS;
+  return troubled(
+    { kind: "upstream-failed", status, detail: "it failed" },
+    { isFault: true, isFree },
+  );
 }
 
 function troubled(

@@ -32,6 +32,7 @@ function chooseFor(text: string): object {
     asked: { mode: null, model: null, effort: null },
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
     inputTokens: Math.ceil(text.length / CHARS_PER_TOKEN),
+    needs: [],
     lambda: policy.lambda,
   });
   if (chosen.kind !== "chosen") stop(`the policy "${policy.name}" has no arm in this catalog`);

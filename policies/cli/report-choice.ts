@@ -92,6 +92,7 @@ function decide(
     catalog,
     lambda,
     inputTokens,
+    needs: [],
     modelsAllowed: null,
     asked: { mode: null, model: null, effort: null },
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },

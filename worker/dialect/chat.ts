@@ -1,4 +1,5 @@
 // OpenAI's chat completions: the first dialect, and the form that upstreams speak, so its bytes pass untouched.
+import { OUTPUT_BOUND } from "../failure.ts";
 import type { Dialect } from "./dialect.ts";
 import { readChat } from "./chat/read.ts";
 import {
@@ -30,6 +31,8 @@ function errorText(failure: {
   param: string | null;
   code: string | null;
 }): string {
-  const { message, type, param, code } = failure;
+  const { type, code } = failure;
+  const message = failure.message.replaceAll(OUTPUT_BOUND, "max_completion_tokens");
+  const param = failure.param === OUTPUT_BOUND ? "max_completion_tokens" : failure.param;
   return JSON.stringify({ error: { message, type, param, code } });
 }

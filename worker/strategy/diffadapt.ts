@@ -6,7 +6,11 @@ export const diffadapt: Strategy = {
   id: "diffadapt",
   rewrite: (draft, { settings }) =>
     shareBudget(
-      { ...draft, temperature: draft.ask.setsTemperature ? null : settings.temperature },
+      {
+        ...draft,
+        temperature: draft.ask.setsTemperature ? null : settings.temperature,
+        effort: settings.effort,
+      },
       settings.outputTokensMax,
     ),
 };

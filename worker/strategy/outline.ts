@@ -17,13 +17,13 @@ export const outline: Strategy = {
       ],
       outputTokens: OUTLINE_TOKENS_MAX,
     });
-    if (planned.kind === "failed") return planned;
-    const plan = await collect(planned.call);
-    if (plan.kind === "failed") return plan;
+    // An outline is a help and not a need: when it cannot be had, the question is answered without.
+    const plan = planned.kind === "failed" ? planned : await collect(planned.call);
+    const steps = plan.kind === "failed" ? "" : plan.text.trim();
     const answered = await call({
       purpose: "answer",
       isStream: ask.isStream,
-      notes: [`Outline:\n${plan.text.trim()}`],
+      notes: steps === "" ? [] : [`Outline:\n${steps}`],
     });
     return answered.kind === "failed" ? answered : { kind: "relay", call: answered.call };
   },

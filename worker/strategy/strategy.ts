@@ -19,6 +19,7 @@ export interface Draft {
    */
   readonly turnNotes: readonly string[];
   readonly temperature: number | null;
+  readonly effort: "medium" | "high" | null;
   /** The most output for each answer. */
   readonly outputTokens: number;
   /** What was wished for and could not be done, or only in part. */
@@ -48,7 +49,7 @@ export type Driven =
   | { readonly kind: "relay"; readonly call: OpenCall }
   | {
       readonly kind: "deltas";
-      readonly deltas: AsyncIterable<Delta>;
+      readonly deltas: AsyncGenerator<Delta>;
       readonly calls: readonly OpenCall[];
     }
   | { readonly kind: "failed"; readonly failure: Failure };

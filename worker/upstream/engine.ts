@@ -33,6 +33,7 @@ export interface Knob {
     | "cache-salt"
     | "stream-usage"
     | "mode-prompt"
+    | "strategy"
     | "output-cap";
   readonly fidelity: Fidelity;
   readonly reason: string;

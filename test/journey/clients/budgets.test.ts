@@ -75,7 +75,9 @@ test("a crowd that streams at once never spends more than its budget, and is ser
   // What stands at the end is what the answers said they used: nothing is left held, nothing was lost.
   expect(await spent("crowd", "tokens")).toBe(served.reduce((sum, { tokens }) => sum + tokens, 0));
   expect(served.length).toBeGreaterThanOrEqual(Math.floor(CROWD_LIMIT / 2 / CAP_TOKENS));
-  expect(refused.every(({ status, code }) => status === 429 && code === "budget_exceeded")).toBe(
+  // Some found the rest held by others, some found it spent.
+  const codes = ["budget_exceeded", "budget_busy"];
+  expect(refused.every(({ status, code }) => status === 429 && codes.includes(code ?? ""))).toBe(
     true,
   );
 });

@@ -73,8 +73,8 @@ describe("in order", () => {
     expect(JSON.parse(seen?.text ?? "")).toMatchObject({ error: { code: "upstream_unavailable" } });
     expect(Number(seen?.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
     expect(fragile.endings).toHaveLength(sent);
-    expect(endingsIn(rows)).toEqual([expect.objectContaining({ op: "release" })]);
-    expect(rows.reduce((sum, { spent }) => sum + spent.tokens + spent.requests, 0)).toBe(0);
+    // Known to rest, so nothing was held for it either.
+    expect(rows).toEqual([]);
   });
 
   test("a stand-in answers without asking it", async () => {
@@ -95,7 +95,7 @@ describe("in order", () => {
     expect(fragile.endings).toHaveLength(sent + 1);
   });
 
-  test("a probe whose client leaves before anything was said does not close it", async () => {
+  test("a probe whose client leaves before anything was said does not close it, and the next call may probe", async () => {
     script = SILENT;
     await sleep(BREAKER.cooldownMs);
     const sent = fragile.endings.length;
@@ -111,8 +111,10 @@ describe("in order", () => {
       leaving.abort();
       await asking;
     });
-    expect(await ask("only-fragile")).toMatchObject({ status: 503 });
-    expect(fragile.endings).toHaveLength(sent + 1);
+    script = BROKEN;
+    await askUntil((seen) => seen.status === 502);
+    expect(fragile.endings).toHaveLength(sent + 2);
+    await untilOpen();
   });
 
   test("a probe that succeeds closes it, and is the only call that goes out until then", async () => {

@@ -15,7 +15,7 @@ import {
   type FaultGateway,
 } from "./fault-gateway.ts";
 import { startScriptedUpstream, type Script, type ScriptedUpstream } from "./scripted-upstream.ts";
-import { chunk, finish, role, sse, usageChunk } from "./wire-samples.ts";
+import { chunk, padded, finish, role, sse, usageChunk } from "./wire-samples.ts";
 
 const PATIENT = { gateMs: 500, heartbeatMs: 200, idleMs: 60_000, deadlineMs: 60_000 };
 const CHUNKS = 40;
@@ -88,7 +88,7 @@ describe("after headers", () => {
 
   test("by reading no more, and what it reads later does not end cleanly", async () => {
     // More than the sockets between hold, so that writes wait for the reader.
-    const filler = sse(chunk("x".repeat(60_000)));
+    const filler = sse(padded(60_000));
     script = {
       status: 200,
       writes: [sse(role()), ...Array<Buffer>(400).fill(filler)],

@@ -19,7 +19,7 @@ interface Expected {
   readonly status: number;
   /** Only a stream that the engine itself ended so may end in `[DONE]`. */
   readonly endsDone: boolean;
-  readonly ending: "complete" | "upstream-broke" | "upstream-refused";
+  readonly ending: "complete" | "upstream-broke" | "upstream-refused" | "cut-off";
   readonly certainty: "exact" | "at_least" | "unknown";
   readonly charge: "something" | "nothing";
   readonly engine: RecordedEnding;
@@ -83,11 +83,13 @@ const EXPECTED: Readonly<Record<MisbehaviourName, readonly [stream: Expected, wh
   // The stream's gate opens before its silence counts as a fault, so the error comes in band.
   silent: [
     broke(200, "upstream_timeout", "nothing", "client-left"),
-    broke(504, "upstream_timeout", "nothing", "client-left"),
+    // Silent until the deadline, which a whole answer may be while it is written: no fault.
+    { ...broke(504, "upstream_timeout", "nothing", "client-left"), ending: "cut-off" },
   ],
   stall: [
     broke(200, "upstream_timeout", "part", "client-left"),
-    broke(504, "upstream_timeout", "nothing", "client-left"),
+    // Silent until the deadline, which a whole answer may be while it is written: no fault.
+    { ...broke(504, "upstream_timeout", "nothing", "client-left"), ending: "cut-off" },
   ],
   cut: [broke(200, "upstream_cut", "part", "cut"), broke(502, "upstream_cut", "nothing", "cut")],
   // The engine knows this one only of streams.

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { only, startFaultGateway, type FaultGateway } from "./fault-gateway.ts";
 import { startScriptedUpstream, type Script, type ScriptedUpstream } from "./scripted-upstream.ts";
-import { chunk, done, finish, role, sse, usageChunk } from "./wire-samples.ts";
+import { chunk, done, finish, padded, role, sse, usageChunk } from "./wire-samples.ts";
 
 const ASKS_USAGE = { stream_options: { include_usage: true } };
 const WIDE = "Voilà ✓ 数学 😀 \u2028 end";
@@ -59,7 +59,7 @@ const FRAMINGS: readonly { readonly framing: string; readonly parts: Parts }[] =
   },
   {
     framing: "an event of 300,000 bytes",
-    parts: [`data: ${chunk("x".repeat(300_000))}\n\n${LF[0]}`, LF[1], LF[2]],
+    parts: [`data: ${padded(300_000)}\n\n${LF[0]}`, LF[1], LF[2]],
   },
 ];
 

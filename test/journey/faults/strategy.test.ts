@@ -61,7 +61,7 @@ test.each([
   expect(gateway.simulator.requests).toHaveLength(3);
 });
 
-test("an outline that nobody can write fails as a status, with every call settled", async () => {
+test("an outline that nobody can write is gone without, and an answer that nobody can give fails as a status", async () => {
   let seen: Seen | undefined;
   const rows = await gateway.journalOf(async () => {
     seen = await gateway.see({
@@ -73,8 +73,8 @@ test("an outline that nobody can write fails as a status, with every call settle
   });
   expect(seen?.status).toBe(502);
   expectEachEndedOnce(rows);
-  // The chosen model, its stand-in, and the last of three tries.
-  expect(rows.filter(({ op }) => op === "settle")).toHaveLength(3);
+  // For the outline and for the answer: the chosen model, its stand-in, and the last of three tries.
+  expect(rows.filter(({ op }) => op === "settle")).toHaveLength(6);
 });
 
 test("the gateway is healthy after all of it", () => gateway.expectHealthy());

@@ -13,6 +13,12 @@ export function chunk(text: string): string {
   return choice({ content: text }, null);
 }
 
+/** A word in an event of about so many bytes, the rest of which is no text of the answer. */
+export function padded(bytes: number): string {
+  const text = choice({ content: "word" }, null);
+  return `${text.slice(0, -1)},"padding":"${"x".repeat(bytes)}"}`;
+}
+
 export function finish(reason = "stop"): string {
   return choice({}, reason);
 }

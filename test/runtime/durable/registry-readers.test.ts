@@ -2,7 +2,11 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FoundKey } from "../../../policies/administration.ts";
-import { Configuration, newDocumentCache, type DocumentCache } from "../../../worker/configuration.ts";
+import {
+  Configuration,
+  newDocumentCache,
+  type DocumentCache,
+} from "../../../worker/configuration.ts";
 import { keyLookup } from "../../../worker/key-lookup.ts";
 import { stopClock, type Clock } from "./ledger-samples.ts";
 import {

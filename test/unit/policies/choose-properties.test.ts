@@ -65,6 +65,7 @@ describe("for any question", () => {
       prefixTokens: fc.nat({ max: 50_000 }),
     }),
     inputTokens: fc.nat({ max: 100_000 }),
+    needs: fc.subarray(["tools", "json-schema"] as const),
     lambda: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1000, noNaN: true })),
   });
 

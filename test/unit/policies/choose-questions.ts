@@ -60,6 +60,7 @@ export function question(features: Features, changes: Partial<Question> = {}): Q
     asked: { mode: null, model: null, effort: null },
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
     inputTokens: 200,
+    needs: [],
     lambda: (changes.policy ?? BALANCED).lambda,
     ...changes,
   };

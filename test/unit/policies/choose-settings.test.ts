@@ -28,12 +28,17 @@ describe("settings", () => {
     "%s under %s",
     (difficultyClass, features, hardQuery, temperature, budgetFraction) => {
       const chosen = choice(
-        question(features, { policy: policy({ hardQuery }), ...asks({ mode: "short" }) }),
+        question(features, { policy: policy({ hardQuery }), ...asks({ effort: "low" }) }),
       );
       expect(chosen.difficultyClass).toBe(difficultyClass);
       expect(chosen.ladder[0].settings).toMatchObject({ temperature, budgetFraction });
     },
   );
+
+  test("a mode by name keeps the whole cap, however easy the question reads", () => {
+    const { settings } = choice(question(easy, asks({ mode: "long" }))).ladder[0];
+    expect(settings).toMatchObject({ budgetFraction: 1, temperature: 0.5 });
+  });
 
   test("a model that proved no temperature gets none", () => {
     const mute: Catalog = {
@@ -51,6 +56,7 @@ describe("settings", () => {
       temperature: null,
       budgetFraction: 1,
       outputTokensMax: null,
+      effort: null,
     });
     expect(choice(question({ ...easy, confidence: 0.1 })).difficultyClass).toBe("normal");
   });
@@ -88,7 +94,7 @@ describe("settings", () => {
   });
 
   test("the share is one of the widest cap, so a narrow mode keeps its own", () => {
-    const { settings } = choice(question(easy, asks({ mode: "direct" }))).ladder[0];
+    const { settings } = choice(question(easy, asks({ effort: "none" }))).ladder[0];
     expect(settings.outputTokensMax).toBe(Math.floor(0.4 * policy({}).capTokens.long));
   });
 });

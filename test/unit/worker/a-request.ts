@@ -19,7 +19,12 @@ export function rungOf(
   mode: Mode | null,
   word: ReasonWord = "utility",
   strategies: readonly string[] = [],
-  settings: Settings = { temperature: null, budgetFraction: 1, outputTokensMax: null },
+  settings: Settings = {
+    temperature: null,
+    budgetFraction: 1,
+    outputTokensMax: null,
+    effort: null,
+  },
 ): Rung {
   return {
     arm: { model, mode },

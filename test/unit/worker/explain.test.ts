@@ -54,6 +54,7 @@ const ACCOUNT: CallAccount = {
   strategies: ["diffadapt"],
   heldTokens: 100,
   heldNanos: 7,
+  prices: null,
   knobs: [{ knob: "thinking", fidelity: "exact", reason: "enable_thinking true" }],
   usage: { inputTokens: 10, cachedTokens: 4, outputTokens: 6, reasoningTokens: 2 },
   certainty: "exact",

@@ -1,7 +1,7 @@
 // Every failure becomes a status, a body in OpenAI's shape and advice that clients heed, and tells nothing of the inside.
 import { describe, expect, it } from "vitest";
 import { chat } from "../../../worker/dialect/chat.ts";
-import { translate, type Failure } from "../../../worker/failure.ts";
+import { translate, type Failure, OUTPUT_BOUND } from "../../../worker/failure.ts";
 
 const QUOTA = {
   kind: "budget-exceeded",
@@ -240,6 +240,13 @@ describe("a failure", () => {
   });
 });
 
+it("names the output's bound as the client's API does", () => {
+  const shown = translate({ ...QUOTA, reason: "unfit", affordableTokens: 12 });
+  const body = JSON.parse(chat.fail.body(shown, "r")) as { error: Record<string, string> };
+  expect(body.error["param"]).toBe("max_completion_tokens");
+  expect(body.error["message"]).toContain("`max_completion_tokens` of at most 12 would fit");
+});
+
 describe("retry advice", () => {
   const busy = (retryAfterMs: number | null): Readonly<Record<string, string>> =>
     translate({ kind: "upstream-busy", retryAfterMs }).headers;
@@ -264,7 +271,7 @@ describe("retry advice", () => {
     const shown = translate({ ...QUOTA, reason: "unfit", affordableTokens: 77 });
     expect(shown).toMatchObject({
       status: 429,
-      param: "max_completion_tokens",
+      param: OUTPUT_BOUND,
       headers: { "x-should-retry": "false" },
     });
     expect(shown.message).toContain("at most 77");

@@ -111,11 +111,36 @@ describe("a preparation", () => {
     expect(prepared(given).draft.outputTokens).toBe(outputTokens);
   });
 
-  it("never bounds an answer so that prompt and answer do not fit the model's window", () => {
-    const ask = askFor({ messages: [{ role: "user", content: "x".repeat(15_000) }] });
+  it("leaves room for the prompt in a bound of its own, by an even guess, and says so", () => {
+    const ask = askFor({ messages: [{ role: "user", content: "words ".repeat(2500) }] });
     const { draft, inputTokens } = prepared({ ask });
-    expect(inputTokens).toBeGreaterThan(5000);
-    expect(draft.outputTokens).toBe(8192 - inputTokens);
+    const room = 8192 - Math.ceil(ask.inputBytes / 3.7);
+    expect(draft.outputTokens).toBe(room);
+    // What is held for the prompt is the careful guess; by that one the answer would have been cut short.
+    expect(room).toBeGreaterThan(8192 - inputTokens);
+    expect(draft.knobs).toEqual([
+      expect.objectContaining({ knob: "output-cap", fidelity: "approx" }),
+    ]);
+  });
+
+  it("leaves it to the engine to say that a prompt does not fit, instead of cutting the answer to nothing", () => {
+    const ask = askFor({ messages: [{ role: "user", content: "words ".repeat(6000) }] });
+    expect(prepared({ ask }).draft.outputTokens).toBe(1024);
+  });
+
+  it("says when the catalog lowers what the client asked for", () => {
+    const { draft } = prepared({ ask: askFor({ max_tokens: 100_000 }) });
+    expect(draft.outputTokens).toBe(6000);
+    expect(draft.knobs).toEqual([
+      expect.objectContaining({ knob: "output-cap", reason: expect.stringContaining("100000") }),
+    ]);
+  });
+
+  it("names a strategy that nobody knows instead of passing it over", () => {
+    const { draft } = prepared({ rung: rungOf("small", "long", "utility", ["no-such"]) });
+    expect(draft.knobs).toEqual([
+      { knob: "strategy", fidelity: "off", reason: 'no strategy is called "no-such"' },
+    ]);
   });
 
   it("leaves a bound of the client's own to the engine to refuse", () => {

@@ -36,7 +36,7 @@ export function writeAnswer(head: AnswerHead, deltas: readonly Delta[]): string 
     .toSorted(([left], [right]) => left - right)
     .map(([, call]) => toolCall(call));
   return JSON.stringify({
-    id: head.requestId,
+    id: `chatcmpl-${head.requestId}`,
     object: "chat.completion",
     created: head.createdSeconds,
     model: head.model,
@@ -119,7 +119,7 @@ function chunk(head: AnswerHead, delta: object, finishReason: string | null): st
 
 function chunkHead(head: AnswerHead): object {
   return {
-    id: head.requestId,
+    id: `chatcmpl-${head.requestId}`,
     object: "chat.completion.chunk",
     created: head.createdSeconds,
     model: head.model,

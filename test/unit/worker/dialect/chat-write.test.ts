@@ -6,7 +6,7 @@ import { AnswerReader } from "../../../../worker/upstream/wire/read.ts";
 import { split } from "../fuzz-streams.ts";
 
 const HEAD: AnswerHead = {
-  requestId: "chatcmpl-1",
+  requestId: "1",
   model: "small",
   createdSeconds: 1_700_000_000,
   wantsUsage: true,

@@ -15,6 +15,7 @@ function draftOf(fields: object = {}, mode: Mode | null = "short"): Draft {
     notes: ["first"],
     turnNotes: [],
     temperature: null,
+    effort: null,
     outputTokens: ask.outputTokensMax ?? 1000,
     knobs: [],
   };
@@ -24,6 +25,7 @@ const rung = rungOf("small", "short", "utility", [], {
   temperature: 0.5,
   budgetFraction: 0.4,
   outputTokensMax: 400,
+  effort: null,
 });
 
 describe("the mode prompt", () => {
