@@ -108,14 +108,17 @@ export function openRegistryBook(sql: SqlStorage) {
         .one().chars;
     },
 
-    /** Writes the next version, its audit line, and that KV does not have it. Answers the version. */
+    /**
+     * Writes the next version, its audit line, and that KV does not have it. Answers the version. `tries` stays: a put
+     * of the version before that failed may still land after this one.
+     */
     write({ kind, id, text }: Change, actor: string, nowMs: number): number {
       const before = this.find(kind, id);
       const { version } = sql
         .exec<{ version: number }>(
           `INSERT INTO document (kind, id, version, text, updated_at_ms, due_at_ms, problem)
            VALUES (?1, ?2, 1, ?3, ?4, ?4, ?5)
-           ON CONFLICT (kind, id) DO UPDATE SET version = version + 1, text = ?3, updated_at_ms = ?4, tries = 0,
+           ON CONFLICT (kind, id) DO UPDATE SET version = version + 1, text = ?3, updated_at_ms = ?4,
              due_at_ms = max(?4, put_at_ms + ?6), problem = ?5
            RETURNING version`,
           kind,

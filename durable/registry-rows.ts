@@ -11,7 +11,8 @@ import type {
 /** Never edit a step that shipped; add one. */
 export const STEPS: readonly string[] = [
   `-- text is null where the document was removed: its version counts on, so that no old version comes back to life.
-  -- due_at_ms is null where KV was seen to agree; problem is null where nothing speaks against it.
+  -- due_at_ms is null where KV was seen to agree; problem is null where nothing speaks against it; tries are those that
+  -- failed since KV agreed last.
   CREATE TABLE document (
     kind TEXT NOT NULL CHECK (kind IN ('catalog', 'policy', 'tenant', 'key')),
     id TEXT NOT NULL,

@@ -1,6 +1,6 @@
 // KV holds what the registry holds, sooner or later, whatever happens on the way, and never an older version after a
 // newer.
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -128,6 +128,21 @@ describe("a document that was written", () => {
     expect(await env.CONFIGURATION.get("policy:plain")).toBe(text);
   });
 
+  it("comes to KV although the platform dropped the alarm, once the registry wakes", async () => {
+    const registry = openRegistry("dropped");
+    const broken = await breakStore(registry, "put");
+    await fill(registry);
+    await expect
+      .poll(async () => (await registry.publication()).unpublished.map(({ tries }) => tries))
+      .toEqual([1, 1, 1, 1, 1]);
+    broken.mockRestore();
+    await runInDurableObject(registry, (_, { storage }) => storage.deleteAlarm());
+    await evictDurableObject(registry);
+    expect((await registry.publication()).unpublishedCount).toBe(5);
+    await catchUp(registry, clock);
+    expect(await stored()).toEqual(await held(registry));
+  });
+
   it("leaves KV when it was removed, and a revoked key stays there as revoked", async () => {
     const registry = openRegistry("leaves");
     await fill(registry);
@@ -172,6 +187,26 @@ describe("the order in KV", () => {
     for (const [index, { atMs }] of begun.entries())
       expect(atMs - (begun[index - 1]?.atMs ?? 0)).toBeGreaterThanOrEqual(1000);
     expect(await env.CONFIGURATION.get("policy:plain")).toBe(texts.at(-1));
+  });
+
+  it("is set right when a put that had failed lands after the version that followed it", async () => {
+    const registry = openRegistry("late");
+    await fill(registry);
+    await catchUp(registry, clock);
+    clock.advance(2000);
+    const broken = await breakStore(registry, "put");
+    const late = await putPolicy(registry, "2");
+    await expect
+      .poll(async () => (await registry.publication()).unpublished[0]?.tries)
+      .toBeGreaterThanOrEqual(1);
+    broken.mockRestore();
+    clock.advance(2000);
+    const text = await putPolicy(registry, "3");
+    await expect.poll(() => env.CONFIGURATION.get("policy:plain")).toBe(text);
+    expect((await registry.publication()).unpublishedCount).toBe(1);
+    await env.CONFIGURATION.put("policy:plain", late);
+    await catchUp(registry, clock);
+    expect(await env.CONFIGURATION.get("policy:plain")).toBe(text);
   });
 });
 
