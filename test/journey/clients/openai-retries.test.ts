@@ -7,6 +7,7 @@ import {
   secretOf,
   startFaultGateway,
   type FaultGateway,
+  policy,
 } from "../faults/fault-gateway.ts";
 import { watchSentRequests, type SentRequests } from "../support/sent-requests.ts";
 
@@ -22,7 +23,11 @@ let client: OpenAI;
 beforeAll(async () => {
   sent = watchSentRequests();
   gateway = await startFaultGateway({
-    tenants: [{ id: TENANT, name: "SDK", policy: "alone" }],
+    // One try, so that the client's own are seen, and a gate that a busy machine does not open by itself.
+    policies: [
+      policy("unhurried", { attemptsMax: 1, gateMs: 10_000, idleMs: 10_000, deadlineMs: 10_000 }),
+    ],
+    tenants: [{ id: TENANT, name: "SDK", policy: "unhurried" }],
   });
   client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: secretOf(TENANT) });
 });
