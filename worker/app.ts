@@ -17,6 +17,7 @@ type InContext = Context<{ Bindings: Env }>;
 export function createApp(
   dependenciesOf: (env: Env, context: ExecutionContext) => Dependencies,
   admin: Pick<Hono<{ Bindings: Env }>, "fetch">,
+  metrics: (request: Request, env: Env) => Promise<Response>,
 ) {
   const app = new Hono<{ Bindings: Env }>();
   const depsOf = (context: InContext): Dependencies =>
@@ -27,6 +28,7 @@ export function createApp(
   app.get("/", (context) => context.json({ name: "sluice" }));
 
   // The control plane has its own authentication and its own errors.
+  app.get("/metrics", ({ req, env }) => metrics(req.raw, env));
   app.all("/admin/v1/*", ({ req, env, executionCtx }) => admin.fetch(req.raw, env, executionCtx));
 
   const models = async (context: InContext, id: string | null): Promise<Response> => {
@@ -62,6 +64,7 @@ export function createApp(
   const allowed = new Map<string, string>([
     ["/healthz", "GET"],
     ["/", "GET"],
+    ["/metrics", "GET"],
     ["/v1/models", "GET"],
     ["/v1/choose", "POST"],
     ["/v1/feedback", "POST"],

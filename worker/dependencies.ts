@@ -36,8 +36,8 @@ export interface Dependencies {
   readonly strategyOf: (id: string) => Strategy | null;
   /** Takes what is kept of a request when it is over. */
   readonly record: RecordSink;
-  /** The isolate's counts, in Prometheus' text format. */
-  metricsText(): string;
+  /** A span round a step, in the platform's own tracing: nothing where a request is not sampled. */
+  readonly span: <T>(name: "plan" | "hold" | "attempt", work: () => T) => T;
   readonly now: () => number;
   newId(): string;
   /** 0..1, for jitter only. */

@@ -1,7 +1,9 @@
 // The entry: the Worker, and the object classes that the runtime looks for here. Turns the environment into
 // what a request needs; no other file sees it.
+import { tracing } from "cloudflare:workers";
 import { breakerOf, conversationOf, feedbackOf, ledgerOf, registryOf } from "../durable/reach.ts";
 import { createAdmin } from "./admin/admin.ts";
+import { readMetrics } from "./admin/metrics.ts";
 import type { RestingAddresses } from "./admin/login.ts";
 import type { AdminDependencies } from "./admin/route.ts";
 import { createApp } from "./app.ts";
@@ -39,9 +41,9 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
     ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
     feedbackOf: (tenantId) => feedbackOf(env.FEEDBACK, tenantId),
     record: telemetry(datasetOf(env), metrics),
-    metricsText: () => metrics.text(),
     secret: (name) => secretOf(env, name),
     strategyOf,
+    span: (name, work) => tracing.enterSpan(`sluice.${name}`, () => work()),
     now,
     newId: () => crypto.randomUUID(),
     chance: () => Math.random(),
@@ -78,7 +80,6 @@ function datasetOf(env: Partial<Env>): AnalyticsEngineDataset | null {
   return env.ANALYTICS ?? null;
 }
 
-export default createApp(
-  dependenciesOf,
-  createAdmin(adminDependenciesOf),
+export default createApp(dependenciesOf, createAdmin(adminDependenciesOf), (request, env) =>
+  readMetrics(request, adminDependenciesOf(env), () => metrics.text()),
 ) satisfies ExportedHandler<Env>;

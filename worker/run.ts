@@ -141,7 +141,7 @@ export class Run {
         : [offerOf(preparation, index)],
     );
 
-    const held = await this.#hold(offers);
+    const held = await this.#deps.span("hold", () => this.#hold(offers));
     if (held.kind !== "held") return fail(held, first);
     const preparation = preparations[held.rung];
     if (preparation === undefined || preparation === null)
@@ -203,11 +203,9 @@ export class Run {
     const leave = (): void => call.end("client-left");
     signal.addEventListener("abort", leave, { once: true });
 
-    const opened = await call.awaitFirst(
-      // A call that does not stream ends by its own deadline, first of all waits, and may then fail over as well.
-      outgoing.isStream ? gateEndsAtMs - this.#deps.now() : 2 * policy.deadlineMs,
-      this.#deps.now,
-    );
+    // A call that does not stream ends by its own deadline, first of all waits, and may then fail over as well.
+    const firstMs = outgoing.isStream ? gateEndsAtMs - this.#deps.now() : 2 * policy.deadlineMs;
+    const opened = await this.#deps.span("attempt", () => call.awaitFirst(firstMs, this.#deps.now));
     if (opened.kind === "failed") {
       const { trouble } = opened;
       if (signal.aborted) return fail({ kind: "client-left" }, preparation.rung);

@@ -23,7 +23,7 @@ export async function serve(
     const totalMs = deps.now() - startedAtMs;
     deps.record(recordOf({ requestId, dialect: dialect.name, totalMs, ...seen }));
   });
-  const planned = await plan(request, dialect, requestId, deps);
+  const planned = await deps.span("plan", () => plan(request, dialect, requestId, deps));
   if (planned.kind === "refused") {
     const { failure, tenantId } = planned;
     const response = failureResponse(failure, dialect, { "x-request-id": requestId });
