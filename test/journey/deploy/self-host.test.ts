@@ -110,6 +110,19 @@ it("cuts what has not ended by its bound, and still ends well", async () => {
   expect(server.output()).toContain('"isDrained":false');
 });
 
+it("cuts at a second signal, long before the bound", async () => {
+  const server = await start();
+  const response = await chat(await readKey(), `${QUESTION} [[sim:stall]]`, { stream: true });
+  const reading = response.text().then(
+    () => "ended",
+    () => "cut",
+  );
+  void server.end("SIGTERM");
+  await untilSaid(server, "draining");
+  expect(await server.end("SIGTERM")).toBe(0);
+  expect(await reading).toBe("cut");
+});
+
 it("ends with a failure when its runtime dies, so that whoever watches starts it again", async () => {
   const server = await start();
   process.kill(await runtimeOf(server), "SIGKILL");
