@@ -2,9 +2,10 @@
 // reasoning, content or a tool call, why it ends, and what it costs.
 import { markOf, nearMiss, writeAnswer } from "./answer-text.ts";
 import type { ChatMessage, ChatRequest } from "./chat-request.ts";
-import { effectsOfElements, withoutElements } from "./elements.ts";
+import { effectsOfElements } from "./elements.ts";
 import type { Item } from "./items/item.ts";
 import { recogniseItem } from "./items/recognise.ts";
+import { withoutInstructions } from "./instructions.ts";
 import { judge, type Judgement } from "./judge.ts";
 import { withoutMarkers } from "./misbehaviour.ts";
 import { chooseMode, type Mode, type ModeChoice } from "./mode.ts";
@@ -117,7 +118,7 @@ function draftAnswer(
   const prose =
     last?.role === "tool"
       ? { reasoning: "", content: `According to the result, ${last.content.trim()}` }
-      : writeProse(question, mode.mode, mode.thinks, key);
+      : writeProse(withoutInstructions(question), mode.mode, mode.thinks, key);
   const content =
     request.format.kind === "text" ? prose.content : formatJson(request, prose.content, []);
   return { reasoning: prose.reasoning, content, needTokens: 0, toolCall: null };
@@ -248,8 +249,8 @@ function cutDraft(
 function itemOf(messages: readonly ChatMessage[]): Item | null {
   for (const message of messages.toReversed()) {
     if (message.role !== "user") continue;
-    const text = withoutElements(withoutMarkers(message.content));
-    const item = recogniseItem(text);
+    const text = withoutMarkers(message.content);
+    const item = recogniseItem(withoutInstructions(text));
     if (item !== null) return item;
     if (!refersBack.test(text) || text.length > refersBackCharactersMax) return null;
   }
@@ -278,7 +279,7 @@ function thoughtTokens(messages: readonly ChatMessage[]): number {
 const thoughtSpan = /First I need to [\s\S]*?(?=<\/think>|\n\s*\n|$)/g;
 
 function formatJson(request: ChatRequest, answer: string, steps: readonly string[]): string {
-  const words = questionOf(request.messages).match(/\p{L}{3,}/gu) ?? ["text"];
+  const words = withoutInstructions(questionOf(request.messages)).match(/\p{L}{3,}/gu) ?? ["text"];
   return writeJson(request.format.kind === "schema" ? request.format.schema : null, {
     answer,
     words,

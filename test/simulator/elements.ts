@@ -25,6 +25,8 @@ const stepWords: Readonly<Record<StepName, RegExp>> = {
   rate: /\b(?:rate|speed|per hour|distance)\b/i,
   share: /\b(?:shar(?:e|es|ed|ing)|equal parts|equally)\b/i,
   convert: /\b(?:conver\w*|units?)\b/i,
+  power: /\b(?:powers?|squar(?:e|ed|ing)|cub(?:e|ed|ing)|exponent\w*)\b(?! root)/i,
+  root: /\broots?\b/i,
   expand: /\b(?:expand\w*|brackets?|parenthes[ei]s|multiply out|distribut\w*)\b/i,
   collect: /\b(?:collect\w*|like terms|same side|gather\w*)\b/i,
   isolate: /\b(?:isolat\w*|both sides|unknown alone|move the constant)\b/i,

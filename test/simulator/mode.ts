@@ -78,6 +78,15 @@ export function chooseMode(
   return { mode: asked?.[1] ?? "short", thinks: false, concise: false, limitTokens };
 }
 
+/** A text that says how to answer, in any of the ways above, and so is no part of what is asked. */
+export function asksForFormat(text: string): boolean {
+  return (
+    instructions.some(([asks]) => asks.test(text)) ||
+    conciseRequest.test(text) ||
+    lengthRequest.test(text)
+  );
+}
+
 function readLimit(text: string): number | null {
   const match = lengthRequest.exec(text);
   if (match === null) return null;

@@ -10,6 +10,11 @@ const answerForbidden =
   /\b(?:do not|don't|without|never|not) (?:\w+ ){0,2}(?:solv\w+|answer\w*|calculat\w+|comput\w+)|\bonly (?:\w+ ){0,3}(?:outline|plan|json|sub-?questions?|steps)\b/i;
 const jsonAsked = /\bjson\b/i;
 
+/** The sentence or paragraph that asks for a plan, without the question that the plan is for. */
+export function isPlanRequest(text: string): boolean {
+  return plansAsked.test(text) || answerForbidden.test(text);
+}
+
 export function asksForPlan(request: ChatRequest): boolean {
   const asked = request.messages
     .filter((message) => message.role === "user" || message.role === "system")
@@ -41,6 +46,8 @@ const describe: Readonly<Record<StepName, string>> = {
   subtract: "Subtract the next amount",
   multiply: "Multiply by the next number",
   divide: "Divide by the next number",
+  power: "Raise to the power",
+  root: "Take the root",
   percentage: "Apply the percentage",
   rate: "Use the rate over the given time",
   share: "Share it out equally",

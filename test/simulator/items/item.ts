@@ -20,6 +20,8 @@ export const stepNames = [
   "subtract",
   "multiply",
   "divide",
+  "power",
+  "root",
   "percentage",
   "rate",
   "share",
@@ -79,8 +81,9 @@ export function makeItem(
   };
 }
 
-/** At most four decimals, no trailing zeros, never "-0". */
+/** At most four decimals, of small values four digits; no trailing zeros, never "-0". */
 export function formatNumber(value: number): string {
-  const rounded = Math.round(value * 10_000) / 10_000;
+  const rounded =
+    Math.abs(value) < 0.1 ? Number(value.toPrecision(4)) : Math.round(value * 10_000) / 10_000;
   return String(rounded === 0 ? 0 : rounded);
 }
