@@ -1,7 +1,7 @@
 // Keeps a secret in the state folder, which git ignores: made at random once, then read again, so that a pasted command
 // still works after a restart.
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { StartFailure } from "./failure.ts";
 
@@ -23,6 +23,8 @@ export async function keepSecret(
   { file: name, prefix }: KeptSecret,
 ): Promise<string> {
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  // A folder that was there before may be open to everybody on the machine, and so may a file; both stay as they were.
+  await close(stateFolder, 0o700);
   const file = join(stateFolder, name);
   const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return null;
@@ -33,8 +35,18 @@ export async function keepSecret(
     await writeFile(file, `${made}\n`, { mode: 0o600, flag: "wx" });
     return made;
   }
+  await close(file, 0o600);
   const secret = kept.trim();
   if (secret.startsWith(prefix) && /^[A-Za-z0-9_-]{32}$/.test(secret.slice(prefix.length)))
     return secret;
   throw new StartFailure(`${file} holds no secret; delete it, and the next start makes another.`);
+}
+
+/** To all users but this one. What belongs to another could be opened again, so it is no place for a secret. */
+async function close(path: string, mode: number): Promise<void> {
+  await chmod(path, mode).catch((error: NodeJS.ErrnoException) => {
+    throw new StartFailure(
+      `${path} cannot be closed to other users (${error.code ?? "unknown"}). Make it yours, or name another folder in SLUICE_STATE.`,
+    );
+  });
 }
