@@ -1,12 +1,12 @@
 // Text for what is no item: plausible in words and in length, and never claimed to be right.
 import { drawInteger, drawNormal, drawOne, drawUniform } from "./chance.ts";
 import type { Mode } from "./mode.ts";
+import { findOptions } from "./options.ts";
 import { parameters } from "./parameters.ts";
 import { countTokens, takeTokens } from "./tokens.ts";
 
 const smallTalk =
   /^\W*(?:hi|hello|hey|good (?:morning|evening|afternoon)|thanks?(?: you)?|thank you(?: \w+)?|bye|goodbye|ok(?:ay)?|great|how are you)\b[^?]{0,30}\??\W*$/i;
-const option = /(?:^|[\s(])\(?([A-E])[).:]\s*\S/gm;
 
 const openings = [
   "In short,",
@@ -33,7 +33,7 @@ export type Prose = { readonly reasoning: string; readonly content: string };
 export function writeProse(question: string, mode: Mode, thinks: boolean, key: string): Prose {
   if (smallTalk.test(question.trim()))
     return { reasoning: "", content: "Hello! How can I help you today?" };
-  const letters = [...new Set([...question.matchAll(option)].map((match) => match[1] ?? ""))];
+  const letters = findOptions(question);
   const need = Math.round(
     parameters.prose.medianTokens[mode] *
       Math.exp(parameters.prose.spread * drawNormal(`${key}|length`)),

@@ -9,6 +9,8 @@ const expressionCharactersMax = 400;
 
 const cue =
   /^(?:what(?:'s| is|s| are| does| do| would be| will be)?|how much(?:'s| is| are| does| do)|calculate|compute|evaluate|work out|find(?: out)?|simplify|solve|determine|give me|the (?:value|result|answer)(?: of| to)?|value of|result of|answer(?: to)?|:)\b[\s:]*/;
+/** A sum that is an order by itself: "subtract 3 from 10". */
+const orders = /^(?:add|subtract|multiply|divide|take)\b/;
 const tail =
   /(?:\s*=\s*(?:\?|what|x)?|\s+(?:equals?(?: to)?(?: what)?|is(?: equal to)?(?: what)?|makes?|come to|give|gives|in total|altogether))\s*$/;
 
@@ -16,7 +18,9 @@ const tail =
 const notSums =
   /^(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}|(?:1[5-9]|20)\d\d-(?:1[5-9]|20)?\d\d|9\/11|24\/7|50\/50|7\/11|\d(?:-\d){2,3}|\d{3}-\d{4})$/;
 
-export function readArithmetic(sentence: string): Item | null {
+/** A sum that nobody asks for in words is one only where it stands alone, and not as one entry among others. */
+export function readArithmetic(sentence: string, isAlone: boolean): Item | null {
+  if (!isAlone && !cue.test(sentence) && !orders.test(sentence)) return null;
   const asked = trimCues(sentence);
   if (asked.length > expressionCharactersMax || notSums.test(asked)) return null;
   const expression = writeSigns(asked);

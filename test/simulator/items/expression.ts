@@ -19,7 +19,8 @@ export function readExpression(text: string, unknown: string | null): Reading | 
   const tokens = text.match(/\d+(?:\.\d+)?|\.\d+|sqrt|cbrt|[a-z]|\*\*|[-+*/^%()]/gi) ?? [];
   if (tokens.join("") !== text.replaceAll(/\s/g, "")) return null;
   // Two numbers with only a space between are a list, and a leading zero is a code: neither is a sum.
-  if (/\d\s+\.?\d|(?<![\d.])0\d/.test(text)) return null;
+  // A longer number than a double holds could not be answered exactly.
+  if (/\d\s+\.?\d|(?<![\d.])0\d|\d{16}/.test(text)) return null;
   const steps: StepName[] = [];
   const operands: number[] = [];
   let unknowns = 0;

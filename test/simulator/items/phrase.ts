@@ -87,7 +87,7 @@ const segmentsMax = 10;
 
 /** What may count, compare or deny: a clause with one of these cannot be passed over. */
 const counts =
-  /\d|\b(?:half|double[sd]?|tripled?|all|none|rest|same|both|percent|each|every|another|many|much|more|most|fewer|less|equal(?:ly)?|except|only|if|or|not|never|nobody|no|how|what|some|several|few|pair|couple|enough|remaining|cost|price|left)\b/;
+  /\d|\b(?:half|double[sd]?|triple[sd]?|thirds?|quarter|amount|all|none|rest|same|both|percent|each|every|another|many|much|more|most|fewer|less|equal(?:ly)?|except|only|if|or|not|never|nobody|no|how|what|some|several|few|pair|couple|enough|remaining|cost|price|left)\b/;
 
 /** Nothing is said in it that a sum could need. */
 export function isScenery(clause: string): boolean {

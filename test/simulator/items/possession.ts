@@ -43,7 +43,7 @@ const gain =
 const lose =
   "(?:gives?|gave|loses?|lost|eats?|ate|sells?|sold|spends?|spent|uses?|used|drops?|dropped|breaks?|broke|throws?|threw|donates?|donated|drinks?|drank|pays?|paid|lends?|lent|returns?|returned|removes?|removed|hands?|handed|reads?|takes? out|took out)(?: away| out| up| back)?";
 const comes =
-  "(?:arrives?|arrived|comes?|came|joins?|joined|gets? on|got on|boards?|boarded|enters?|entered|(?:is|are|was|were) (?:added|born|bought|found|put|delivered|brought)|lands?|landed|moves? in|moved in|(?:fly|flies|flew) in)(?: in| back| over)?";
+  "(?:arrives?|arrived|comes?|came|joins?|joined|gets? on|got on|boards?|boarded|enters?|entered|(?:is|are|was|were) (?:added|born|delivered)|lands?|landed|moves? in|moved in|(?:fly|flies|flew) in)(?: in| back| over)?";
 const goes =
   "(?:leaves?|left|gets? off|got off|(?:fly|flies|flew|runs?|ran|swims?|swam|goes|go|went|walks?|walked|drives?|drove) (?:away|off|home|out)|dies?|died|breaks?|broke|falls?|fell|pops?|popped|melts?|melted|(?:is|are|was|were) (?:eaten|sold|lost|given|taken|removed|used|broken|stolen|thrown|donated|spent))(?: away| off| out| up| down)?";
 

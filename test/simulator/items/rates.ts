@@ -6,6 +6,8 @@ import { isScenery, phrase, readClauses } from "./phrase.ts";
 
 /** Words only: who does it, and how. */
 const lead = String.raw`(?:(?!how|what)[a-z' ]{1,60}? )`;
+/** What stands between a question and its time: not "per day", which asks for the rate itself. */
+const middle = String.raw`(?:(?!per\b)[a-z' ]){1,60}?`;
 const amount = "{n}(¤?)(?: {what})?";
 const speed = "(?:(?:an? |the )?(?:constant |steady |average )?(?:speed|rate|pace) of )?";
 
@@ -78,15 +80,15 @@ const tells: readonly (readonly [RegExp, (groups: readonly string[]) => RateClau
     ([time, unit]) => ({ kind: "lasted", lasted: lasted(time, unit) }),
   ],
   [
-    phrase(`how far [a-z' ]{1,60}?(?: (?:in|for|after) {n} {unit})?`),
+    phrase(`how far ${middle}(?: (?:in|for|after) {n} {unit})?`),
     ([time, unit]) => askAmount("", time, unit),
   ],
   [
-    phrase(`how much(?: money)? [a-z' ]{1,60}?(?: (?:in|for|after) {n} {unit})?`),
+    phrase(`how much(?: money)? ${middle}(?: (?:in|for|after) {n} {unit})?`),
     ([time, unit]) => askAmount("¤", time, unit),
   ],
   [
-    phrase(`how (?:many|much) {what} [a-z' ]{1,60}?(?: (?:in|for|after) {n} {unit})?`),
+    phrase(`how (?:many|much) {what} ${middle}(?: (?:in|for|after) {n} {unit})?`),
     ([what = "", time, unit]) => askAmount(what, time, unit),
   ],
   [

@@ -1,6 +1,7 @@
 // Finds the one item that a text asks, or none. A sum, a conversion and an equation are one sentence, wherever it
 // stands; a word problem is the whole text, of which every number has to be understood. What cannot be read safely is
 // no item: a wrong reading would be worse than none.
+import { findOptions } from "../options.ts";
 import { readAges } from "./ages.ts";
 import { readArithmetic } from "./arithmetic.ts";
 import { readConversion } from "./conversion.ts";
@@ -28,11 +29,15 @@ const sentenceCharactersMax = 400;
 const valueMax = 1e15;
 const valueMin = 1e-6;
 
+/** A single letter is an initial, or begins a sentence. */
+const optionsMin = 2;
+
 export function recogniseItem(text: string): Item | null {
   const ends =
     text.length <= 2 * endCharacters
       ? text
       : `${text.slice(0, endCharacters)}\n\n${text.slice(-endCharacters)}`;
+  if (findOptions(ends).length >= optionsMin) return null;
   const item = readText(ends.replaceAll(/(\d)!(?=\s*(?:[-+*/?=)]|$))/g, "$1 factorial"));
   if (item === null || !Number.isFinite(item.value)) return null;
   const size = Math.abs(item.value);
@@ -45,10 +50,12 @@ function readText(text: string): Item | null {
   const story = readStory(plain);
   if (story !== null) return story;
   const found = new Map<string, Item>();
+  const sentences = paragraphs.flatMap((paragraph) => splitSentences(paragraph));
+  const isAlone = sentences.filter((sentence) => /\d/.test(sentence)).length === 1;
   for (const paragraph of paragraphs) {
     for (const sentence of splitSentences(paragraph)) {
       if (sentence.length > sentenceCharactersMax) continue;
-      const item = readConversion(sentence) ?? readArithmetic(sentence);
+      const item = readConversion(sentence) ?? readArithmetic(sentence, isAlone);
       if (item !== null) found.set(item.key, item);
     }
     const equation = readEquation(paragraph.trim());

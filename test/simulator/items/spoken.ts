@@ -33,8 +33,8 @@ const turns: readonly Turn[] = [
     ),
     (first, second) => `${second}/${first}`,
   ],
-  [phrase(`${number} less than ${number}`), (first, second) => `${second}-${first}`],
-  [phrase(`${number} more than ${number}`), (first, second) => `${second}+${first}`],
+  [new RegExp(`^${number} less than (.+)$`), (first, rest) => `${rest}-${first}`],
+  [new RegExp(`^${number} more than (.+)$`), (first, rest) => `${rest}+${first}`],
   [phrase(`${number} factorial`), writeFactorial],
   [/(\d+(?:\.\d+)?|\))\s*(?:%|percent|per cent) of\b/g, (share) => `${share}%`],
   [/\b(?:1 )?half of\b/g, () => "1/2*"],
@@ -43,8 +43,9 @@ const turns: readonly Turn[] = [
   [/\b(\d+\/\d+) of\b/g, (fraction) => `${fraction}*`],
   [/\bdouble(?: of)? (?=\d)/g, () => "2*"],
   [/\btriple(?: of)? (?=\d)/g, () => "3*"],
-  [/\b(?:the )?(?:square root|sqrt|root)(?: of)?(?= ?[\d(])/g, () => " sqrt "],
-  [/\b(?:the )?(?:cube root|cbrt)(?: of)?(?= ?[\d(])/g, () => " cbrt "],
+  [/\b(?:the )?(?:square root|root)(?: of)? ?(?=\d+(?:\.\d+)?\s*$|\()/g, () => " sqrt "],
+  [/\b(?:the )?cube root(?: of)? ?(?=\d+(?:\.\d+)?\s*$|\()/g, () => " cbrt "],
+  [/\bsqrt(?: of)?(?= ?[\d(])/g, () => " sqrt "],
   [/√/g, () => " sqrt "],
   [/ squared\b|²/g, () => "^2"],
   [/ cubed\b|³/g, () => "^3"],
@@ -62,7 +63,7 @@ const parts: Readonly<Record<string, number>> = { third: 3, quarter: 4, fifth: 5
 export function writeSigns(said: string): string {
   let text = said;
   for (const [asked, write] of turns) {
-    text = text.replaceAll(asked, (_, first: unknown, second: unknown) =>
+    text = text.replace(asked, (_, first: unknown, second: unknown) =>
       write(typeof first === "string" ? first : "", typeof second === "string" ? second : ""),
     );
   }
@@ -80,6 +81,10 @@ function numbersOf(listed: string): readonly string[] {
   return (listed.match(/-?\d+(?:\.\d+)?/g) ?? []).slice(0, listedMax);
 }
 
+/** Said to its end: in "half the sum of 4 and 5 times 2" nobody knows what is to be doubled. */
 function phrase(source: string): RegExp {
-  return new RegExp(String.raw`(?:\bthe )?\b${source}\b`.replace(String.raw`\b(-?`, "(-?"), "g");
+  return new RegExp(
+    String.raw`(?:\bthe )?\b${source}(?=\s*(?:$|[=?)]))`.replace(String.raw`\b(-?`, "(-?"),
+    "g",
+  );
 }

@@ -97,6 +97,7 @@ test.each([
   ["What is the sum of 4, 8 and 12?", "24"],
   ["What is the average of 4, 8 and 12?", "8"],
   ["Subtract 7 from 20", "13"],
+  ["28 less than five times a number is 232. What is the number?", "52"],
   ["What is the difference between 5 and 12?", "7"],
   ["How many times does 7 go into 56?", "8"],
   ["what is 3/4 of 20", "15"],
@@ -157,6 +158,12 @@ test.each([
   "What is 5 / 0?",
   "What is the best way to learn 2 languages in 6 months?",
   "Write 3 haikus about 5 trees.",
+  "What is 123 / 8? A. 15 B. 15.375 C. 16",
+  "5.2-9. Show that the sum of 3 odd numbers is odd.",
+  "Luke catches 2 fish every day for 30 days. How many fish does he catch every day?",
+  "A shop has 3 green capes and 2 blue capes. If 4 capes are bought, how many are left?",
+  "What is the square root of 16 plus 9?",
+  "Subtract 3 from 4 times 5.",
 ])("leaves %j unread", (question) => {
   expect(recogniseItem(question)).toBeNull();
 });
