@@ -1,6 +1,7 @@
 // The whole configuration as one document, who changed what, and how far KV has been told.
 import { askRegistry } from "./ask-registry.ts";
 import { answer } from "./document-routes.ts";
+import { isAllPublishedSoon } from "./published-soon.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
 
@@ -82,9 +83,10 @@ async function importConfiguration(call: Call): Promise<Answered | Refusal> {
   if (imported.kind === "stale") return { kind: "stale-revision", revision: imported.revision };
   if (imported.kind === "faulty") return imported;
   const { kind, revision, changes } = imported;
+  const published = kind === "imported" && (await isAllPublishedSoon(call));
   if (kind === "imported") for (const change of changes) deps.forget(change.kind, change.id);
   return answer(
-    { object: "import", dry_run: kind === "valid", revision, changes: [...changes] },
+    { object: "import", dry_run: kind === "valid", revision, published, changes: [...changes] },
     revision,
   );
 }

@@ -1,21 +1,17 @@
 // Tenants, policies and the catalog: read, listed, written and removed, each write against the version it was decided on.
 import {
   CATALOG_ID,
-  type DocumentKind,
   type StoredDocument,
   type WritableKind,
 } from "../../policies/administration.ts";
-import { pause } from "../stream/wait.ts";
 import { askRegistry } from "./ask-registry.ts";
+import { isPublishedSoon } from "./published-soon.ts";
 import type { Answered, Call, Route } from "./route.ts";
 import type { Refusal } from "./refusal.ts";
 import { DOCUMENT_SHAPES } from "./shapes.ts";
 
 /** The registry's own bound on a document, and room for the white space that an editor adds. */
 const DOCUMENT_BYTES_MAX = 1_500_000;
-/** A write waits so long, in turn, for KV to hold it; where KV is slower, the answer says that it is not published. */
-const PUBLISHED_WAITS_MS = [10, 20, 40, 80, 160, 320];
-
 const PLURALS = { tenant: "tenants", policy: "policies" } as const;
 
 export const DOCUMENT_ROUTES: readonly Route[] = [
@@ -110,7 +106,7 @@ async function write(kind: WritableKind, call: Call): Promise<Answered | Refusal
   );
   if (put.kind === "stale") return { kind: "stale", what: nameOf(kind, id), version: put.version };
   if (put.kind === "faulty") return put;
-  const published = put.kind === "written" && (await isPublishedSoon(kind, id, put.version, call));
+  const published = put.kind === "written" && (await isPublishedSoon(call, kind, id, put.version));
   if (put.kind === "written") deps.forget(kind, id);
   return {
     ...answer(
@@ -148,28 +144,6 @@ async function remove(kind: WritableKind, call: Call): Promise<Answered | Refusa
     removed: removed.kind === "removed",
     dry_run: removed.kind === "valid",
   });
-}
-
-/** Looks a few times, so that as a rule whoever hears of a write can use it. */
-export async function isPublishedSoon(
-  kind: DocumentKind,
-  id: string,
-  version: number,
-  { deps, request }: Call,
-): Promise<boolean> {
-  for (const waitMs of PUBLISHED_WAITS_MS) {
-    await pause(waitMs, request.signal);
-    try {
-      const stored = await askRegistry(deps, (registry) => registry.read(kind, id));
-      // A later write came in between; whether it is published is its own answer's matter.
-      if (stored === null || stored.version !== version) return false;
-      if (stored.isPublished) return true;
-    } catch {
-      // It was written; that nobody can say whether KV has it is just what `false` means.
-      return false;
-    }
-  }
-  return false;
 }
 
 export function showStored(stored: StoredDocument): object {

@@ -4,7 +4,8 @@ import { parseWith } from "../../policies/parse.ts";
 import { isLive, parseKey, parseTenant } from "../../policies/tenant.ts";
 import { sha256Hex } from "../admit.ts";
 import { askRegistry } from "./ask-registry.ts";
-import { answer, isPublishedSoon, showStored } from "./document-routes.ts";
+import { answer, showStored } from "./document-routes.ts";
+import { isPublishedSoon } from "./published-soon.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
 import { SHAPES, type KeyOrderBody, type RotationBody } from "./shapes.ts";
@@ -138,7 +139,7 @@ async function rotateKey(call: Call): Promise<Answered | Refusal> {
   if (rotated.kind === "missing") return { kind: "missing", what: "key", id: oldId };
   if (rotated.kind === "faulty") return asOrdered(rotated);
   // Else this isolate would read the old key's old end once more, and believe it for a while.
-  await isPublishedSoon("key", stored.id, stored.version + 1, call);
+  await isPublishedSoon(call, "key", stored.id, stored.version + 1);
   deps.forget("key", stored.id);
   return made({
     object: "key",
@@ -150,7 +151,8 @@ async function rotateKey(call: Call): Promise<Answered | Refusal> {
   });
 }
 
-async function revokeKey({ ids, actor, deps, isDryRun }: Call): Promise<Answered | Refusal> {
+async function revokeKey(call: Call): Promise<Answered | Refusal> {
+  const { ids, actor, deps, isDryRun } = call;
   const id = ids["id"] ?? "";
   const stored = await askRegistry(deps, (registry) => registry.readKey(id));
   if (stored === null) return { kind: "missing", what: "key", id };
@@ -167,6 +169,7 @@ async function revokeKey({ ids, actor, deps, isDryRun }: Call): Promise<Answered
   }
   const revoked = await askRegistry(deps, (registry) => registry.revokeKey(id, actor));
   if (revoked.kind === "missing") return { kind: "missing", what: "key", id };
+  await isPublishedSoon(call, "key", stored.id, revoked.version);
   deps.forget("key", stored.id);
   return {
     ...answer({

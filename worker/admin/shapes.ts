@@ -154,6 +154,7 @@ const imported = z.strictObject({
   object: z.literal("import"),
   dry_run: z.boolean(),
   revision: count,
+  published: z.boolean(),
   changes: z.array(
     z.strictObject({
       kind: z.enum(DOCUMENT_KINDS),
