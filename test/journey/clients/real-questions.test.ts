@@ -1,10 +1,11 @@
 // Two hundred real questions through `auto`: all four modes are chosen, every call is settled, and the ledger's total
 // is the sum of what the answers said they used. The questions stand outside the repository; no text of them is kept.
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseCatalog, type Catalog } from "../../../policies/catalog.ts";
 import { MODES } from "../../../policies/mode.ts";
 import { drawUniform } from "../../simulator/chance.ts";
 import { ask, readError, readEvents, readJson, turn, type UsageFields } from "../support/chat.ts";
@@ -20,6 +21,7 @@ const QUERIES = join(
   "data",
   "queries.jsonl.gz",
 );
+const CATALOG = join(import.meta.dirname, "..", "..", "..", "kv-seeds", "catalog.json");
 const QUESTIONS = 200;
 /** Another sample: SLUICE_SEED=7. */
 const SEED = Number(process.env["SLUICE_SEED"] ?? 1);
@@ -36,11 +38,18 @@ interface Question {
 
 interface Answered {
   readonly kind: string;
+  readonly model: string;
   readonly mode: string;
   readonly reason: string;
-  readonly usage: UsageFields;
+  readonly usage: PricedUsage;
 }
 
+/** What a price list needs to know of an answer. */
+interface PricedUsage extends UsageFields {
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number } | null;
+}
+
+const catalog = readCatalog();
 const hasQuestions = existsSync(QUERIES);
 if (!hasQuestions)
   console.warn(
@@ -97,12 +106,17 @@ test.skipIf(!hasQuestions)(
       held: 0,
     });
     expect(today.find(({ dimension }) => dimension === "nanos")).toMatchObject({
-      spent: sum(rows.map(({ spent }) => spent.nanos)),
+      spent: sum(answered.map(costNanos)),
       held: 0,
     });
     expect(gateway.simulator.requests).toHaveLength(QUESTIONS);
-    // The Worker logs only trouble, as an event; the runtime's own remarks are about this test's look into the ledger.
-    expect(gateway.logged.filter((line) => line.includes('"event"'))).toEqual([]);
+    // Beside a record of each request the Worker logs only trouble, as an event; the runtime's own remarks are about this
+    // test's look into the ledger.
+    expect(
+      gateway.logged.filter(
+        (line) => line.includes('"event"') && !line.includes('"event":"request"'),
+      ),
+    ).toEqual([]);
   },
 );
 
@@ -120,15 +134,34 @@ async function answer(question: Question, index: number): Promise<Answered> {
   const usage = isStream
     ? (await readEvents(response))
         .filter((data) => data !== "[DONE]")
-        .flatMap((data) => (JSON.parse(data) as { usage?: UsageFields | null }).usage ?? [])[0]
-    : (await readJson<{ usage: UsageFields }>(response)).usage;
+        .flatMap((data) => (JSON.parse(data) as { usage?: PricedUsage | null }).usage ?? [])[0]
+    : (await readJson<{ usage: PricedUsage }>(response)).usage;
   if (usage === undefined) throw new Error(`${question.id} came without its usage.`);
   return {
     kind: question.kind,
+    model: response.headers.get("x-sluice-model") ?? "",
     mode: response.headers.get("x-sluice-mode") ?? "",
     reason: response.headers.get("x-sluice-reason") ?? "",
     usage,
   };
+}
+
+/** The catalog's prices times what the answer said it used, each call rounded up to a whole nano-dollar. */
+function costNanos({ model, usage }: Answered): number {
+  const prices = catalog.models.find(({ id }) => id === model)?.prices;
+  if (prices === undefined) throw new Error(`The catalog has no prices for "${model}".`);
+  const cachedTokens = usage.prompt_tokens_details?.cached_tokens ?? 0;
+  const costPerMtok =
+    (usage.prompt_tokens - cachedTokens) * prices.inputNanosPerMtok +
+    cachedTokens * prices.cachedInputNanosPerMtok +
+    usage.completion_tokens * prices.outputNanosPerMtok;
+  return Math.ceil(costPerMtok / 1_000_000);
+}
+
+function readCatalog(): Catalog {
+  const parsed = parseCatalog(JSON.parse(readFileSync(CATALOG, "utf8")));
+  if (parsed.kind === "faulty") throw new Error("The seeded catalog is faulty.");
+  return parsed.value;
 }
 
 /** The same number of each kind, and inside a kind of each source, as far as there are so many. */
