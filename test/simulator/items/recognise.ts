@@ -69,7 +69,7 @@ function readText(text: string): Item | null {
 }
 
 function readStory(plain: string): Item | null {
-  if (plain.length > storyCharactersMax) return null;
+  if (plain.length > storyCharactersMax || !/\d/.test(plain)) return null;
   const priced = markMoney(plain);
   if (priced === null) return null;
   const sentences = splitSentences(priced);
