@@ -1,13 +1,15 @@
 // What the client gets: one call's bytes untouched, or deltas rendered by the client's dialect; with the explanation
 // where it was asked for. However a stream ends, its calls are settled once, and a broken one never ends cleanly.
 import type { Delta, AnswerHead, Dialect } from "./dialect/dialect.ts";
-import type { Heard } from "./attempt.ts";
-import { translate, type Failure } from "./failure.ts";
+import type { Heard } from "./heard.ts";
+import type { Failure } from "./failure.ts";
+import { translate } from "./translate.ts";
 import { DeltasBroke, deltasOf, type OpenCall } from "./open-call.ts";
 import type { Driven } from "./strategy/strategy.ts";
-import { Outlet } from "./stream/outlet.ts";
+import type { Outlet } from "./stream/outlet.ts";
+import { Patience } from "./stream/patience.ts";
 import { writeComment } from "./stream/sse.ts";
-import { ABORTED, TIMED_OUT, withinOrAborted } from "./stream/wait.ts";
+import { ABORTED, TIMED_OUT } from "./stream/wait.ts";
 
 /** What a driver made that can be answered with. */
 export type Answerable = Exclude<Driven, { kind: "failed" }>;
@@ -69,8 +71,9 @@ export async function pump(
   context: AnswerContext,
 ): Promise<void> {
   let failure: Failure | null = null;
+  const patience = new Patience(context.signal);
   try {
-    const driven = await beatUntil(driving, outlet, context);
+    const driven = await beatUntil(driving, outlet, context, patience);
     if (driven === GONE) return;
     if (driven.kind === "failed") {
       ({ failure } = driven);
@@ -79,28 +82,49 @@ export async function pump(
     }
     failure =
       driven.kind === "relay" && context.dialect.passesBytes
-        ? await pumpCall(driven.call, outlet, context)
-        : await pumpDeltas(rendered(driven), outlet, context);
+        ? await pumpCall(driven.call, outlet, context, patience)
+        : await pumpDeltas(rendered(driven), outlet, context, patience);
   } catch (error) {
     failure = failureOf(error);
     await outlet.write(failureEvent(failure, context));
   } finally {
+    patience.close();
     context.close(failure);
     await outlet.close();
   }
 }
 
-/** Bytes as they come. Answers why they broke off, if they did. */
+/** Bytes that are written as one, at most; more would only wait in memory. */
+const BATCH_BYTES_MAX = 65_536;
+
+/** Bytes as they come: all that is there in one write. Answers why they broke off, if they did. */
 async function pumpCall(
   call: OpenCall,
   outlet: Outlet,
   context: AnswerContext,
+  patience: Patience,
 ): Promise<Failure | null> {
+  let batch: Uint8Array[] = [];
+  const flush = async (): Promise<boolean> => {
+    const bytes = batch;
+    batch = [];
+    return bytes.length === 0 || outlet.write(joined(bytes));
+  };
   try {
     for (;;) {
-      const heard = await beatUntil(call.peek(), outlet, context);
-      if (heard === GONE) break;
+      let heard = call.ready;
+      if (heard === null || bytesIn(batch) > BATCH_BYTES_MAX) {
+        if (!(await flush())) break;
+        const next = heard ?? (await beatUntil(call.peek(), outlet, context, patience));
+        if (next === GONE) break;
+        heard = next;
+      }
       call.take();
+      if (isPlain(heard, context)) {
+        batch.push(heard.bytes);
+        continue;
+      }
+      if (!(await flush())) break;
       const went = await passOn(heard, call, outlet, context);
       if (went === "gone") break;
       if (went === "over") return heard.kind === "failed" ? heard.trouble.failure : null;
@@ -111,6 +135,34 @@ async function pumpCall(
     // Whatever happened above, the call ends here.
     call.end("upstream-broke");
   }
+}
+
+/** An event that passes and means nothing here. */
+function isPlain(
+  heard: Heard,
+  { head }: AnswerContext,
+): heard is Extract<Heard, { kind: "event" }> {
+  if (heard.kind !== "event") return false;
+  const { said } = heard;
+  return (
+    said.kind === "nothing" || (said.kind === "deltas" && (head.wantsUsage || !said.isUsageOnly))
+  );
+}
+
+function bytesIn(batch: readonly Uint8Array[]): number {
+  return batch.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+function joined(batch: readonly Uint8Array[]): Uint8Array {
+  const [first] = batch;
+  if (first !== undefined && batch.length === 1) return first;
+  const whole = new Uint8Array(bytesIn(batch));
+  let at = 0;
+  for (const bytes of batch) {
+    whole.set(bytes, at);
+    at += bytes.byteLength;
+  }
+  return whole;
 }
 
 /** Passes one piece on: `on` to continue, `over` when the stream has ended, `gone` when the client has. */
@@ -161,13 +213,14 @@ async function pumpDeltas(
   deltas: AsyncGenerator<Delta>,
   outlet: Outlet,
   context: AnswerContext,
+  patience: Patience,
 ): Promise<Failure | null> {
   const { dialect, head } = context;
   const write = (text: string): Promise<boolean> => outlet.write(encoder.encode(text));
   try {
     if (!(await write(dialect.event.open(head)))) return null;
     for (;;) {
-      const next = await beatUntil(deltas.next(), outlet, context);
+      const next = await beatUntil(deltas.next(), outlet, context, patience);
       if (next === GONE) return null;
       if (next.done === true) break;
       if (!(await write(dialect.event.delta(head, next.value)))) return null;
@@ -186,10 +239,11 @@ const GONE = Symbol("gone");
 async function beatUntil<T>(
   promise: Promise<T>,
   outlet: Outlet,
-  { heartbeatMs, signal }: AnswerContext,
+  { heartbeatMs }: AnswerContext,
+  patience: Patience,
 ): Promise<T | typeof GONE> {
   for (;;) {
-    const value = await withinOrAborted(promise, heartbeatMs, signal);
+    const value = await patience.wait(promise, heartbeatMs);
     if (value === ABORTED) return GONE;
     if (value !== TIMED_OUT) return value;
     if (!(await outlet.write(writeComment("sluice")))) return GONE;

@@ -1,11 +1,12 @@
 // One call to one upstream, and the only caller of fetch. A hold is its first argument by type: without tokens that
 // are held, nothing reaches an upstream. What comes back is heard piece by piece, every trouble as a value.
 import type { Held } from "./hold.ts";
-import type { Delta } from "./dialect/dialect.ts";
+import type { Heard } from "./heard.ts";
 import { SseSplitter, type SseEvent } from "./stream/sse.ts";
 import { Silence } from "./stream/silence.ts";
-import { readText, TOO_LARGE } from "./stream/text.ts";
-import { TIMED_OUT, within } from "./stream/wait.ts";
+import { readText, TOO_LARGE, type TextBounds } from "./stream/text.ts";
+import { Patience } from "./stream/patience.ts";
+import { ABORTED, TIMED_OUT, within } from "./stream/wait.ts";
 import {
   cut,
   inBandError,
@@ -27,29 +28,6 @@ export interface Outbound {
   readonly idleMs: number;
   readonly deadlineMs: number;
 }
-
-export type Heard =
-  /** An event of a stream; a comment says nothing. */
-  | { readonly kind: "event"; readonly bytes: Uint8Array; readonly said: Said }
-  /** The whole answer of a call that does not stream. */
-  | {
-      readonly kind: "whole";
-      readonly text: string;
-      readonly contentType: string;
-      readonly deltas: readonly Delta[];
-    }
-  | { readonly kind: "end" }
-  | Troubled;
-
-export type Said =
-  | { readonly kind: "nothing" }
-  | {
-      readonly kind: "deltas";
-      readonly deltas: readonly Delta[];
-      readonly isReal: boolean;
-      readonly isUsageOnly: boolean;
-    }
-  | { readonly kind: "done"; readonly data: string };
 
 const BLANK_LINE = new TextEncoder().encode("\n\n");
 /** A pause of this length is an engine's own: reading the prompt, or one slow step. */
@@ -82,6 +60,7 @@ class Attempt {
   readonly #endsAtMs: number;
   readonly #outputTokensMax: number;
   readonly #silence: Silence;
+  readonly #patience = new Patience();
   readonly #controller = new AbortController();
   readonly #splitter = new SseSplitter();
   readonly #response: Promise<Response | Error>;
@@ -118,7 +97,13 @@ class Attempt {
     return this.#pending;
   }
 
+  /** What can be had without waiting; null when something has to be waited for. */
+  get ready(): Heard | null {
+    return this.#pending === null ? (this.#ready[0] ?? null) : null;
+  }
+
   take(): void {
+    if (this.#pending === null) this.#ready.shift();
     this.#pending = null;
   }
 
@@ -132,6 +117,7 @@ class Attempt {
 
   /** Stops the upstream. When it has said its last, its connection is left to end by itself and be used again. */
   cancel(): void {
+    this.#patience.close();
     if (this.#isDone) return;
     this.#isDone = true;
     this.#controller.abort();
@@ -148,8 +134,8 @@ class Attempt {
   }
 
   async #hearResponse(): Promise<Heard> {
-    const response = await within(this.#response, this.#waitMs());
-    if (response === TIMED_OUT) return this.#late();
+    const response = await this.#patience.wait(this.#response, this.#waitMs());
+    if (response === TIMED_OUT || response === ABORTED) return this.#late();
     if (response instanceof Error) {
       return unreachable();
     }
@@ -160,7 +146,7 @@ class Attempt {
       this.#body = response.body.getReader();
       return this.#hearChunk(this.#body);
     }
-    return this.#hearWhole(response, response.body, contentType);
+    return this.#hearWhole(response);
   }
 
   async #hearChunk(body: ReadableStreamDefaultReader<Uint8Array>): Promise<Heard> {
@@ -168,11 +154,11 @@ class Attempt {
       const waitMs = this.#waitMs();
       // An upstream that never pauses would win every race against a clock that has already run out.
       if (waitMs === 0) return this.#late();
-      const chunk = await within(
+      const chunk = await this.#patience.wait(
         body.read().catch(() => null),
         waitMs,
       );
-      if (chunk === TIMED_OUT) return this.#late();
+      if (chunk === TIMED_OUT || chunk === ABORTED) return this.#late();
       this.#silence.hear();
       if (chunk === null) return cut("its connection broke");
       if (chunk.done) return this.#hearEnd();
@@ -244,13 +230,8 @@ class Attempt {
     return this.#ready.shift() ?? { kind: "end" };
   }
 
-  async #hearWhole(
-    response: Response,
-    body: ReadableStream<Uint8Array>,
-    contentType: string,
-  ): Promise<Heard> {
-    this.#body = body.getReader();
-    const text = await readText(this.#body, ANSWER_BYTES_MAX, () => this.#waitMs());
+  async #hearWhole(response: Response): Promise<Heard> {
+    const text = await readText(response, this.#bounds(ANSWER_BYTES_MAX));
     if (text === TIMED_OUT) return this.#late();
     if (text === TOO_LARGE) return tooMuch("its answer is larger than 32 mebibytes");
     if (text === null) return cut("its connection broke");
@@ -258,12 +239,7 @@ class Attempt {
     const reading = this.reader.readBody(text);
     switch (reading.kind) {
       case "chunk":
-        return {
-          kind: "whole",
-          text,
-          contentType: contentType || "application/json",
-          deltas: reading.deltas,
-        };
+        return { kind: "whole", text, deltas: reading.deltas };
       case "error":
         return inBandError(reading.error, true, this.#elapsedMs());
       case "done":
@@ -273,9 +249,7 @@ class Attempt {
   }
 
   async #hearRefusal(response: Response): Promise<Heard> {
-    const body = response.body?.getReader() ?? null;
-    this.#body = body;
-    const text = body === null ? "" : await readText(body, ERROR_BYTES_MAX, () => this.#waitMs());
+    const text = await readText(response, this.#bounds(ERROR_BYTES_MAX));
     // Nothing of the body: it may hold the prompt. The status tells an operator where to look.
     if (response.status !== 400)
       console.error(
@@ -288,6 +262,10 @@ class Attempt {
     const error = readErrorText(typeof text === "string" ? text : "");
     const retryAfter = response.headers.get("retry-after");
     return refusal(response.status, error, retryAfter, this.#elapsedMs());
+  }
+
+  #bounds(bytesMax: number): TextBounds {
+    return { bytesMax, waitMs: () => this.#waitMs(), patience: this.#patience };
   }
 
   /** Why a wait was given up: the call's time is over, or the upstream was silent for too long. */

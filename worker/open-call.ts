@@ -2,7 +2,8 @@
 import type { Certainty, Hold, Usage } from "../policies/account.ts";
 import type { Prices } from "../policies/catalog.ts";
 import { UNSEEN_TOKENS_PER_SECOND } from "../policies/budget.ts";
-import type { Attempt, Heard } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Heard } from "./heard.ts";
 import type { Preparation } from "./prepare.ts";
 import type { Delta } from "./dialect/dialect.ts";
 import type { Failure } from "./failure.ts";
@@ -74,6 +75,8 @@ export class OpenCall {
     gateMs: number,
     nowMs: () => number,
   ): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" | "waiting" }> {
+    // A call that does not stream says everything at once, and ends by its own deadline.
+    if (gateMs === Number.POSITIVE_INFINITY) return this.#awaitWhole();
     const endsAtMs = nowMs() + gateMs;
     let heldBackBytes = 0;
     for (;;) {
@@ -90,10 +93,23 @@ export class OpenCall {
     }
   }
 
+  async #awaitWhole(): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" }> {
+    const heard = await this.#attempt.peek();
+    this.#attempt.take();
+    if (heard.kind === "failed") return heard;
+    this.#heldBack.push(heard);
+    return { kind: "ready" };
+  }
+
   /** What comes next; asking again before `take` gives the same. */
   peek(): Promise<Heard> {
     const heard = this.#heldBack[0];
     return heard === undefined ? this.#attempt.peek() : Promise.resolve(heard);
+  }
+
+  /** What can be had without waiting; null when something has to be waited for. */
+  get ready(): Heard | null {
+    return this.#heldBack[0] ?? this.#attempt.ready;
   }
 
   take(): void {

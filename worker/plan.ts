@@ -21,7 +21,7 @@ export interface Plan {
   /** What the conversation ran on before; null when it is new, or nothing is remembered. */
   readonly previous: Arm | null;
   /** Tells the conversation what it ran on now, if that is news. */
-  remember(arm: Arm): Promise<void>;
+  readonly remember: (arm: Arm) => Promise<void>;
 }
 
 export interface Unplanned {
@@ -44,7 +44,7 @@ export async function plan(
   const { ask, tenant, catalog } = admission;
   const { policy, variant } = assign(admission.policy);
   const features = classify(ask.query);
-  const memory = await recall(admission, deps);
+  const remembered = await recall(admission, deps);
   const inputTokens = Math.ceil(ask.inputBytes / BYTES_PER_TOKEN);
   const fresh: Question = {
     features,
@@ -57,7 +57,7 @@ export async function plan(
     needs: needsOf(ask),
     lambda: policy.lambda,
   };
-  const previous = memory.previous ?? deriveEarlier(ask, fresh);
+  const previous = remembered ?? deriveEarlier(ask, fresh);
   const chosen = choose({
     ...fresh,
     conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
@@ -68,8 +68,8 @@ export async function plan(
   const { choice } = chosen;
   const explained = { requestId, policy, variant, features, choice };
   const remember = async (arm: Arm): Promise<void> => {
-    if (isDerivable(admission, choice, arm) || isSame(memory.previous, arm)) return;
-    await deps.conversations.remember(tenant.id, memory.sessionHash, arm);
+    if (isDerivable(admission, choice, arm) || isSame(remembered, arm)) return;
+    await deps.conversations.remember(tenant.id, await sha256Hex(admission.session.name), arm);
   };
   return { kind: "planned", admission, explained, previous, remember };
 }
@@ -82,11 +82,12 @@ function needsOf({ hasTools, isConstrained }: Ask): Capability[] {
 }
 
 /** What the conversation's object says. A first turn that names no session has nothing to recall. */
-async function recall({ tenant, session, ask }: Admission, deps: Dependencies) {
-  const sessionHash = await sha256Hex(session.name);
-  const isLater = ask.hasHistory || session.isNamed;
-  const previous = isLater ? await deps.conversations.recall(tenant.id, sessionHash) : null;
-  return { sessionHash, previous };
+async function recall(
+  { tenant, session, ask }: Admission,
+  deps: Dependencies,
+): Promise<Arm | null> {
+  if (!ask.hasHistory && !session.isNamed) return null;
+  return deps.conversations.recall(tenant.id, await sha256Hex(session.name));
 }
 
 /**

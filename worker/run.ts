@@ -203,8 +203,7 @@ export class Run {
     const leave = (): void => call.end("client-left");
     signal.addEventListener("abort", leave, { once: true });
 
-    // A call that does not stream ends by its own deadline, first of all waits, and may then fail over as well.
-    const firstMs = outgoing.isStream ? gateEndsAtMs - this.#deps.now() : 2 * policy.deadlineMs;
+    const firstMs = outgoing.isStream ? gateEndsAtMs - this.#deps.now() : Number.POSITIVE_INFINITY;
     const opened = await this.#deps.span("attempt", () => call.awaitFirst(firstMs, this.#deps.now));
     if (opened.kind === "failed") {
       const { trouble } = opened;

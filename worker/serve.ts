@@ -5,7 +5,8 @@ import { answerWhole, pump, type AnswerContext } from "./answer.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Dialect } from "./dialect/dialect.ts";
 import { answerHeaders, choiceHeaders, explanation, limitHeaders } from "./explain.ts";
-import { translate, type Failure } from "./failure.ts";
+import type { Failure } from "./failure.ts";
+import { translate } from "./translate.ts";
 import { recordOf, type RecordInput } from "./learn.ts";
 import { plan, type Plan } from "./plan.ts";
 import { Run } from "./run.ts";
@@ -189,5 +190,14 @@ export function failureResponse(
  * own value is stripped, so a plain hash of the tenant keeps them apart.
  */
 async function saltOf(tenantId: string): Promise<string> {
-  return (await sha256Hex(`cache salt of ${tenantId}`)).slice(0, 32);
+  const known = salts.get(tenantId);
+  if (known !== undefined) return known;
+  const salt = (await sha256Hex(`cache salt of ${tenantId}`)).slice(0, 32);
+  if (salts.size >= SALTS_MAX) salts.clear();
+  salts.set(tenantId, salt);
+  return salt;
 }
+
+/** A hash a request is saved; each is 32 characters, and an isolate sees few tenants at a time. */
+const SALTS_MAX = 10_000;
+const salts = new Map<string, string>();

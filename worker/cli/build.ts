@@ -31,7 +31,8 @@ export async function buildWorker(folder: string, signal?: AbortSignal): Promise
   return code === 0 ? { kind: "built", folder } : { kind: "broken", output };
 }
 
-function runWrangler(
+/** Runs wrangler with these words, quietly and offline. */
+export function runWrangler(
   words: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<{ readonly code: number | null; readonly output: string }> {

@@ -1,5 +1,5 @@
 // OpenAI's chat completions: the first dialect, and the form that upstreams speak, so its bytes pass untouched.
-import { OUTPUT_BOUND } from "../failure.ts";
+import { OUTPUT_BOUND } from "../translate.ts";
 import type { Dialect } from "./dialect.ts";
 import { readChat } from "./chat/read.ts";
 import {

@@ -1,6 +1,7 @@
 // What every client API must offer: read a request, write an answer, write an event of one, and fail in its own shape.
 // A dialect is a file beside this one and a line in table.ts; nothing else in the worker knows its field names.
-import type { Failure, PublicFailure } from "../failure.ts";
+import type { Failure } from "../failure.ts";
+import type { PublicFailure } from "../translate.ts";
 
 /** A request in the gateway's own words, together with the body that goes on to an upstream. */
 export interface Ask {

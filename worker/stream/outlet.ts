@@ -1,11 +1,12 @@
 // The way out to a client: writes that end. A client that takes nothing for a while counts as gone,
 // because the runtime tells of a lost client only when something is written, and not always then.
-import { within } from "./wait.ts";
+import { Patience } from "./patience.ts";
 
 export class Outlet {
   readonly readable: ReadableStream<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #patienceMs: number;
+  readonly #patience = new Patience();
   #isLost = false;
 
   constructor(patienceMs: number) {
@@ -24,7 +25,7 @@ export class Outlet {
       () => true,
       () => false,
     );
-    const taken = await within(written, this.#patienceMs);
+    const taken = await this.#patience.wait(written, this.#patienceMs);
     this.#isLost ||= taken !== true;
     return !this.#isLost;
   }
@@ -32,9 +33,10 @@ export class Outlet {
   /** Ends the answer; without a clean end when a write was not taken, so that nobody takes a part for the whole. */
   async close(): Promise<void> {
     const ended = this.#isLost ? this.#writer.abort() : this.#writer.close();
-    await within(
+    await this.#patience.wait(
       ended.catch(() => undefined),
       this.#patienceMs,
     );
+    this.#patience.close();
   }
 }

@@ -20,28 +20,6 @@ export async function within<T>(
 
 export const ABORTED = Symbol("aborted");
 
-/**
- * The promise's value, `TIMED_OUT` after `waitMs`, or `ABORTED` when the signal fires. Listens to the signal only for
- * as long as it waits: a race against one long-lived promise would keep every value that ever won it.
- */
-export async function withinOrAborted<T>(
-  promise: Promise<T>,
-  waitMs: number,
-  signal: AbortSignal,
-): Promise<T | typeof TIMED_OUT | typeof ABORTED> {
-  if (signal.aborted) return ABORTED;
-  let tell: () => void = () => undefined;
-  const aborted = new Promise<typeof ABORTED>((resolve) => {
-    tell = () => resolve(ABORTED);
-  });
-  signal.addEventListener("abort", tell, { once: true });
-  try {
-    return await within(Promise.race([promise, aborted]), waitMs);
-  } finally {
-    signal.removeEventListener("abort", tell);
-  }
-}
-
 /** Resolves after `waitMs`, or at once when the signal fires. */
 export async function pause(waitMs: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

@@ -3,7 +3,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  endingsIn,
   only,
   policy,
   startFaultGateway,

@@ -115,7 +115,7 @@ describe("hold", () => {
     const refused = await ledger.hold(holdRequest("b", { limits }));
     expect(refused).toMatchObject({
       kind: "refused",
-      reason: "quota",
+      reason: "busy",
       remaining: 50,
       affordableTokens: 0,
     });

@@ -1,7 +1,8 @@
 // Every failure becomes a status, a body in OpenAI's shape and advice that clients heed, and tells nothing of the inside.
 import { describe, expect, it } from "vitest";
 import { chat } from "../../../worker/dialect/chat.ts";
-import { translate, type Failure, OUTPUT_BOUND } from "../../../worker/failure.ts";
+import type { Failure } from "../../../worker/failure.ts";
+import { translate, OUTPUT_BOUND } from "../../../worker/translate.ts";
 
 const QUOTA = {
   kind: "budget-exceeded",

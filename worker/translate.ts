@@ -1,0 +1,269 @@
+// The one place where a failure becomes an HTTP answer: what a stranger may know, and what they can do about it.
+import type { Failure } from "./failure.ts";
+
+/** Stands for the field that bounds the output, which each client API names its own way; its dialect fills it in. */
+export const OUTPUT_BOUND = "{output-bound}";
+
+/** `type` and `code` are our own words, OpenAI's where it has one; a dialect with others maps them. */
+export interface PublicFailure {
+  readonly status: number;
+  readonly message: string;
+  readonly type: string;
+  readonly code: string | null;
+  readonly param: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * The openai SDK ignores `retry-after` above 60 s and then retries at once; beyond that only `x-should-retry: false`
+ * keeps it quiet (measured, research on budgets 1.13).
+ */
+const RETRY_AFTER_MS_MAX = 60_000;
+
+export function translate(failure: Failure): PublicFailure {
+  switch (failure.kind) {
+    case "malformed-json":
+      return badRequest(
+        null,
+        "invalid_json",
+        `The body is not JSON: ${failure.detail} (at character ${failure.position}).`,
+      );
+    case "invalid-field":
+      return badRequest(
+        clip(failure.field),
+        "invalid_value",
+        `\`${clip(failure.field)}\` ${failure.problem}.`,
+      );
+    case "body-too-large":
+      return {
+        ...badRequest(
+          null,
+          "body_too_large",
+          `The body is larger than ${failure.bytesMax} bytes; send less.`,
+        ),
+        status: 413,
+      };
+    case "key-missing":
+      return unauthenticated(
+        "missing_api_key",
+        "No API key was sent. Send it as `Authorization: Bearer sk-sluice-...`.",
+      );
+    case "key-unknown":
+      return unauthenticated("invalid_api_key", "This API key is not known, or no longer valid.");
+    case "key-scope":
+      return {
+        status: 403,
+        message: `This API key may not be used for this: it lacks the scope \`${failure.scope}\`.`,
+        type: "permission_error",
+        code: "insufficient_scope",
+        param: null,
+        headers: {},
+      };
+    case "model-unknown":
+      return {
+        ...badRequest(
+          "model",
+          "model_not_found",
+          `The model \`${clip(failure.model)}\` is not available to this key. Ask \`GET /v1/models\` for those that are, or send \`auto\`.`,
+        ),
+        status: 404,
+      };
+    case "request-unknown":
+      return {
+        ...badRequest(
+          "request_id",
+          "request_not_found",
+          `No request of this tenant is known as \`${clip(failure.requestId)}\`; send an answer's \`x-request-id\`.`,
+        ),
+        status: 404,
+      };
+    case "route-unknown":
+      return {
+        ...badRequest(
+          null,
+          "unknown_url",
+          `There is no ${failure.method} ${clip(failure.path)} here.`,
+        ),
+        status: 404,
+      };
+    case "method-not-allowed":
+      return {
+        ...badRequest(
+          null,
+          "method_not_allowed",
+          `${clip(failure.path)} takes ${failure.allowed}, not ${failure.method}.`,
+        ),
+        status: 405,
+        headers: { allow: failure.allowed },
+      };
+    case "budget-exceeded":
+      return budgetExceeded(failure);
+    case "budget-unavailable":
+      return unavailable(
+        "budget_unavailable",
+        "The budget could not be checked, so nothing was sent. Try again.",
+        1000,
+      );
+    case "upstream-refused":
+      return {
+        status: failure.status,
+        message: failure.message,
+        type: failure.type ?? "invalid_request_error",
+        code: failure.code,
+        param: failure.param,
+        headers: {},
+      };
+    case "upstream-busy":
+      return {
+        status: 429,
+        message: "The upstream is limiting its rate. Try again later.",
+        type: "rate_limit_error",
+        code: "upstream_rate_limited",
+        param: null,
+        headers: retryAdvice(failure.retryAfterMs ?? 1000),
+      };
+    case "upstream-credentials":
+      return serverError(
+        502,
+        "upstream_credentials",
+        "The upstream did not accept the gateway's own credentials. The operator has to mend this.",
+      );
+    case "upstream-failed":
+      return serverError(
+        502,
+        "upstream_error",
+        failure.status === null
+          ? `The upstream could not be used: ${failure.detail}.`
+          : `The upstream answered ${failure.status}${operatorsPart(failure.status)}.`,
+      );
+    case "upstream-silent":
+      return serverError(
+        504,
+        "upstream_timeout",
+        `The upstream was silent for ${failure.waitedMs} ms.`,
+      );
+    case "upstream-late":
+      return serverError(
+        504,
+        "upstream_timeout",
+        `The upstream had not finished after ${failure.deadlineMs} ms, the longest that a call may last.`,
+      );
+    case "upstream-cut":
+      return serverError(
+        502,
+        "upstream_cut",
+        `The upstream stopped before its answer was complete: ${failure.detail}.`,
+      );
+    case "upstream-resting":
+      return unavailable(
+        "upstream_unavailable",
+        "The upstream has failed too often and is being left alone for a moment.",
+        failure.retryAfterMs,
+      );
+    case "client-left":
+      return {
+        status: 499,
+        message: "The client left.",
+        type: "client_error",
+        code: "client_left",
+        param: null,
+        headers: {},
+      };
+    case "not-configured":
+      return {
+        ...serverError(503, "not_configured", `The gateway is not configured: ${failure.what}.`),
+        headers: { "x-should-retry": "false" },
+      };
+    case "internal":
+      return serverError(
+        500,
+        "internal_error",
+        "Something in the gateway went wrong. It has been logged under this request's id.",
+      );
+  }
+}
+
+/** About the length of a short answer, whose hold is given back then. */
+const BUSY_RETRY_MS = 2000;
+
+function operatorsPart(status: number): string {
+  if (status === 402) return ", which is an unpaid bill; the operator has to mend this";
+  return status === 404 || status === 405 || status === 410
+    ? ", which is a model or an address that is not there; the operator has to mend this"
+    : "";
+}
+
+type BudgetExceeded = Extract<Failure, { kind: "budget-exceeded" }>;
+
+function budgetExceeded(failure: BudgetExceeded): PublicFailure {
+  const unit = { requests: "requests", tokens: "tokens", nanos: "nano-dollars" }[failure.dimension];
+  const limit = `${failure.limit} ${unit} per ${failure.window}`;
+  const until = new Date(failure.resetAtMs).toISOString();
+  if (failure.reason === "busy") {
+    return {
+      status: 429,
+      message: `Requests in flight hold what is left of the limit of ${limit}; most of it is free again when they end. Try again shortly.`,
+      type: "rate_limit_error",
+      code: "budget_busy",
+      param: null,
+      headers: retryAdvice(BUSY_RETRY_MS),
+    };
+  }
+  if (failure.reason === "unfit") {
+    return {
+      status: 429,
+      message:
+        `This request does not fit what is left of the limit of ${limit}: ${failure.remaining} ${unit} remain until ${until}. ` +
+        `With this input, \`${OUTPUT_BOUND}\` of at most ${failure.affordableTokens} would fit.`,
+      type: "insufficient_quota",
+      code: "budget_exceeded",
+      param: OUTPUT_BOUND,
+      headers: { "x-should-retry": "false" },
+    };
+  }
+  return {
+    status: 429,
+    message: `The tenant's limit of ${limit} is used up; ${failure.remaining} ${unit} remain. It resets at ${until}.`,
+    type: "insufficient_quota",
+    code: "budget_exceeded",
+    param: null,
+    headers: retryAdvice(failure.resetInMs),
+  };
+}
+
+function retryAdvice(waitMs: number): Record<string, string> {
+  const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)));
+  return waitMs > RETRY_AFTER_MS_MAX
+    ? { "retry-after": seconds, "x-should-retry": "false" }
+    : { "retry-after": seconds };
+}
+
+function badRequest(param: string | null, code: string, message: string): PublicFailure {
+  return { status: 400, message, type: "invalid_request_error", code, param, headers: {} };
+}
+
+function unauthenticated(code: string, message: string): PublicFailure {
+  return {
+    status: 401,
+    message,
+    type: "authentication_error",
+    code,
+    param: null,
+    headers: { "www-authenticate": "Bearer" },
+  };
+}
+
+function unavailable(code: string, message: string, waitMs: number): PublicFailure {
+  return { ...serverError(503, code, message), headers: retryAdvice(waitMs) };
+}
+
+function serverError(status: number, code: string, message: string): PublicFailure {
+  return { status, message, type: "server_error", code, param: null, headers: {} };
+}
+
+/** What the caller sent is shown back only so far, so that an answer stays an answer. */
+const ECHO_CHARS_MAX = 200;
+
+function clip(text: string): string {
+  return text.length > ECHO_CHARS_MAX ? `${text.slice(0, ECHO_CHARS_MAX)}...` : text;
+}
