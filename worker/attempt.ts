@@ -1,6 +1,7 @@
 // One call to one upstream, and the only caller of fetch. A hold is its first argument by type: without tokens that
 // are held, nothing reaches an upstream. What comes back is heard piece by piece, every trouble as a value.
 import type { Held } from "./hold.ts";
+import { hearRefusal } from "./hear-refusal.ts";
 import type { Heard } from "./heard.ts";
 import { SseSplitter, type SseEvent } from "./stream/sse.ts";
 import { Silence } from "./stream/silence.ts";
@@ -11,14 +12,14 @@ import {
   cut,
   inBandError,
   overdue,
-  refusal,
   silent,
   unlike,
   unreachable,
   type Troubled,
   tooMuch,
 } from "./trouble.ts";
-import { AnswerReader, readErrorText } from "./upstream/wire/read.ts";
+import { AnswerReader } from "./upstream/wire/read.ts";
+import { redact } from "./upstream/wire/redact.ts";
 
 export interface Outbound {
   readonly url: string;
@@ -198,7 +199,11 @@ class Attempt {
         return false;
       case "error":
         this.#ready.push(
-          inBandError(reading.error, this.reader.seenTokens === 0, this.#elapsedMs()),
+          inBandError(
+            redact(reading.error, this.#outbound),
+            this.reader.seenTokens === 0,
+            this.#elapsedMs(),
+          ),
         );
         return false;
       case "unreadable":
@@ -241,7 +246,7 @@ class Attempt {
       case "chunk":
         return { kind: "whole", text, deltas: reading.deltas };
       case "error":
-        return inBandError(reading.error, true, this.#elapsedMs());
+        return inBandError(redact(reading.error, this.#outbound), true, this.#elapsedMs());
       case "done":
       case "unreadable":
         return unlike(response.status);
@@ -250,18 +255,8 @@ class Attempt {
 
   async #hearRefusal(response: Response): Promise<Heard> {
     const text = await readText(response, this.#bounds(ERROR_BYTES_MAX));
-    // Nothing of the body: it may hold the prompt. The status tells an operator where to look.
-    if (response.status !== 400)
-      console.error(
-        JSON.stringify({
-          event: "upstream-refused",
-          url: this.#outbound.url,
-          status: response.status,
-        }),
-      );
-    const error = readErrorText(typeof text === "string" ? text : "");
-    const retryAfter = response.headers.get("retry-after");
-    return refusal(response.status, error, retryAfter, this.#elapsedMs());
+    const said = typeof text === "string" ? text : "";
+    return hearRefusal(response, said, this.#outbound, this.#now(), this.#elapsedMs());
   }
 
   #bounds(bytesMax: number): TextBounds {

@@ -94,16 +94,12 @@ const REFUSED_WITHIN_MS = 2000;
 export function refusal(
   status: number,
   error: UpstreamError,
-  retryAfter: string | null,
+  retryAfterMs: number | null,
   elapsedMs: number,
 ): Troubled {
   switch (status) {
-    case 429: {
-      const seconds = Number(retryAfter);
-      const isUsable = retryAfter !== null && Number.isFinite(seconds) && seconds >= 0;
-      const retryAfterMs = isUsable ? Math.ceil(seconds * 1000) : null;
+    case 429:
       return troubled({ kind: "upstream-busy", retryAfterMs }, { isFault: false, isFree: true });
-    }
     case 401:
     case 403:
       return troubled({ kind: "upstream-credentials" }, { isFault: false, isFree: true });
@@ -127,8 +123,11 @@ export function refusal(
 }
 
 function wordsOf({ message, type, code, param }: UpstreamError) {
-  return { message, type, code, param };
+  return { message: message ?? UNTOLD, type, code, param };
 }
+
+/** For a refusal whose text is of no known shape: a proxy's page, a trace, somebody's headers. */
+const UNTOLD = "The upstream refused the request and gave no reason that can be shown.";
 
 /** 501 and 503 say that nothing was done. */
 function failedWith(status: number, elapsedMs: number): Troubled {

@@ -130,7 +130,7 @@ export function streamProblem(bytes: Uint8Array, chance: Chance): string | null 
     const problem =
       readingProblem(reader.readEvent(text)) ?? readingProblem(new AnswerReader().readBody(text));
     if (problem !== null) return problem;
-    if (typeof readErrorText(text).message !== "string") return "an error has no message";
+    if (readErrorText(text).message === "") return "an error has a message that says nothing";
   }
   const { seenTokens, seenReasoningTokens } = reader;
   return seenTokens >= seenReasoningTokens && seenReasoningTokens >= 0

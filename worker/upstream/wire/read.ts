@@ -17,7 +17,8 @@ export type Reading =
 
 /** An error as engines put it into a body, whatever the status was. */
 export interface UpstreamError {
-  readonly message: string;
+  /** In the words of an API that has errors; null for anything else, which may be a page of the engine's inside. */
+  readonly message: string | null;
   readonly type: string | null;
   readonly code: string | null;
   readonly param: string | null;
@@ -32,6 +33,10 @@ const CHARS_PER_TOKEN = 4;
 const ANSWERS_MAX = 128;
 /** An error's text may hold a whole prompt; callers get this much of it. */
 const MESSAGE_CHARS_MAX = 2000;
+/** A type, a code or the path of a field is no longer. */
+const WORD_CHARS_MAX = 128;
+/** Of a list of faults; the rest follow when these are mended. */
+const FAULTS_MAX = 10;
 
 export class AnswerReader {
   /** The first answer's text is split at inline think tags; further answers are only counted. */
@@ -157,21 +162,11 @@ export class AnswerReader {
   }
 }
 
-/** Reads an error out of a body: OpenAI's shape, FastAPI's `detail`, a bare message, or text that is not JSON. */
+/** Reads an error out of a body: OpenAI's shape, FastAPI's `detail` or a bare message. Other text is not shown. */
 export function readErrorText(text: string): UpstreamError {
   const body = parseFields(text, true);
   const error = body === null ? null : readError(body);
-  if (error !== null) return error;
-  const detail = body?.["detail"] ?? body?.["message"];
-  // FastAPI's list of faults is shown as it came: written anew, its depth could overflow the stack.
-  const message = typeof detail === "string" ? detail : text.trim();
-  return {
-    message: clip(message || "no reason given"),
-    type: null,
-    code: null,
-    param: null,
-    status: null,
-  };
+  return error ?? errorOf(body?.["detail"] ?? body?.["message"]);
 }
 
 function readError(body: Fields): UpstreamError | null {
@@ -179,24 +174,37 @@ function readError(body: Fields): UpstreamError | null {
   if (error === undefined || error === null) {
     if (body["object"] !== "error") return null;
     return {
-      message: clip(textOrNull(body["message"]) ?? "no reason given"),
-      type: textOrNull(body["type"]),
-      code: null,
-      param: textOrNull(body["param"]),
+      ...errorOf(body["message"]),
+      type: wordOrNull(body["type"]),
+      param: wordOrNull(body["param"]),
       status: numberOrNull(body["code"]),
     };
   }
-  if (typeof error === "string")
-    return { message: clip(error), type: null, code: null, param: null, status: null };
-  if (!isFields(error))
-    return { message: "no reason given", type: null, code: null, param: null, status: null };
+  if (!isFields(error)) return errorOf(error);
   return {
-    message: clip(textOrNull(error["message"]) ?? "no reason given"),
-    type: textOrNull(error["type"]),
-    code: textOrNull(error["code"]),
-    param: textOrNull(error["param"]),
+    message: wordsOf(error["message"]),
+    type: wordOrNull(error["type"]),
+    code: wordOrNull(error["code"]),
+    param: wordOrNull(error["param"]),
     status: numberOrNull(error["code"]) ?? numberOrNull(error["status"]),
   };
+}
+
+function errorOf(message: unknown): UpstreamError {
+  return { message: wordsOf(message), type: null, code: null, param: null, status: null };
+}
+
+/** A sentence, or FastAPI's list of faults: each fault's place and sentence, without the input that it repeats. */
+function wordsOf(value: unknown): string | null {
+  if (typeof value === "string") return value.trim() === "" ? null : clip(value, MESSAGE_CHARS_MAX);
+  if (!Array.isArray(value)) return null;
+  const faults = (value as readonly unknown[]).slice(0, FAULTS_MAX).flatMap((fault) => {
+    if (!isFields(fault) || typeof fault["msg"] !== "string") return [];
+    const place = Array.isArray(fault["loc"]) ? (fault["loc"] as readonly unknown[]) : [];
+    const path = place.filter((step) => typeof step === "string" || typeof step === "number");
+    return [path.length === 0 ? fault["msg"] : `${path.join(".")}: ${fault["msg"]}`];
+  });
+  return faults.length === 0 ? null : clip(faults.join("; "), MESSAGE_CHARS_MAX);
 }
 
 /** OpenRouter says so when a provider fails after it began: the error stands in the choice that it ended. */
@@ -280,6 +288,10 @@ function numberOrNull(value: unknown): number | null {
   return typeof value === "number" ? value : null;
 }
 
-function clip(message: string): string {
-  return message.length > MESSAGE_CHARS_MAX ? `${message.slice(0, MESSAGE_CHARS_MAX)}...` : message;
+function wordOrNull(value: unknown): string | null {
+  return typeof value === "string" ? clip(value, WORD_CHARS_MAX) : null;
+}
+
+function clip(text: string, charsMax: number): string {
+  return text.length > charsMax ? `${text.slice(0, charsMax)}...` : text;
 }

@@ -323,8 +323,8 @@ describe("what is no chunk", () => {
     },
     { data: { error: { message: "M", status: 503 } }, error: { message: "M", status: 503 } },
     { data: { error: "M" }, error: { message: "M", status: null } },
-    { data: { error: {} }, error: { message: "no reason given" } },
-    { data: { error: [] }, error: { message: "no reason given" } },
+    { data: { error: {} }, error: { message: null } },
+    { data: { error: [] }, error: { message: null } },
     {
       data: { object: "error", message: "M", type: "T", code: 400 },
       error: { message: "M", type: "T", status: 400 },
@@ -358,29 +358,52 @@ describe("an error's text", () => {
     { name: "OpenAI's shape", text: '{"error":{"message":"M"}}', message: "M" },
     { name: "FastAPI's detail", text: '{"detail":"M"}', message: "M" },
     {
-      name: "FastAPI's list as it came",
+      name: "FastAPI's list, without the input that it repeats",
+      text: '{"detail":[{"loc":["body","n",0],"msg":"M","input":"a prompt"},{"msg":"N"},{},3]}',
+      message: "body.n.0: M; N",
+    },
+    {
+      name: "a list without sentences as none",
       text: '{"detail":[{"loc":["body"]}]}',
-      message: '{"detail":[{"loc":["body"]}]}',
+      message: null,
     },
     { name: "a bare message", text: '{"message":"M"}', message: "M" },
     { name: "Gemini's list of one", text: '[{"error":{"code":400,"message":"M"}}]', message: "M" },
-    { name: "a list of anything else as it came", text: '["M"]', message: '["M"]' },
-    { name: "text that is not JSON", text: " Bad gateway\n", message: "Bad gateway" },
-    { name: "nothing", text: "", message: "no reason given" },
+    { name: "a list of anything else as none", text: '["M"]', message: null },
+    {
+      name: "an object of anything else as none",
+      text: '{"trace":"/srv/serve.py"}',
+      message: null,
+    },
+    {
+      name: "text that is not JSON as none",
+      text: "<html>Bad gateway at 10.0.0.7</html>",
+      message: null,
+    },
+    { name: "a blank message as none", text: '{"error":{"message":" "}}', message: null },
+    { name: "nothing as none", text: "", message: null },
   ])("is read from $name", ({ text, message }) => {
     expect(readErrorText(text).message).toBe(message);
   });
 
   it("is cut before it holds a whole prompt", () => {
-    expect(readErrorText("x".repeat(5000)).message).toHaveLength(2003);
+    expect(readErrorText(JSON.stringify({ detail: "x".repeat(5000) })).message).toHaveLength(2003);
     expect(new AnswerReader().readEvent(JSON.stringify({ error: "x".repeat(5000) }))).toMatchObject(
       { error: { message: `${"x".repeat(2000)}...` } },
     );
   });
 
+  it("has a type, a code and a param of the length that such words have", () => {
+    const long = "T".repeat(60_000);
+    const { type, code, param } = readErrorText(
+      JSON.stringify({ error: { message: "M", type: long, code: long, param: long } }),
+    );
+    for (const word of [type, code, param]) expect(word).toHaveLength(131);
+  });
+
   it("of any depth overflows nothing", () => {
     const nest = "[".repeat(30_000) + "]".repeat(30_000);
-    expect(readErrorText(`{"detail":${nest}}`).message).toHaveLength(2003);
-    expect(readErrorText(`{"error":${nest}}`).message).toBe("no reason given");
+    expect(readErrorText(`{"detail":${nest}}`).message).toBeNull();
+    expect(readErrorText(`{"error":${nest}}`).message).toBeNull();
   });
 });
