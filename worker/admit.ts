@@ -6,6 +6,7 @@ import { isLive, mayUse, type Scope, type Tenant } from "../policies/tenant.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Failure } from "./failure.ts";
+import { readBody } from "./request-body.ts";
 
 /** Room for a long context with a few images as base64, and small beside an isolate's 128 MB. */
 export const BODY_BYTES_MAX = 10 * 1024 * 1024;
@@ -158,32 +159,6 @@ function sessionOf(request: Request, ask: Ask): Admission["session"] {
       return { name: `named ${value.slice(0, SESSION_CHARS_MAX)}`, isNamed: true };
   }
   return { name: `seed ${ask.conversationSeed}`, isNamed: false };
-}
-
-/** The body as text. Stops at the bound instead of believing `content-length`, which a client may leave out or forge. */
-export async function readBody(request: Request, bytesMax: number): Promise<string | Failure> {
-  const tooLarge: Failure = { kind: "body-too-large", bytesMax };
-  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) return tooLarge;
-  if (request.body === null) return { kind: "malformed-json", position: 0, detail: "it is empty" };
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request.body) {
-      bytes += chunk.byteLength;
-      if (bytes > bytesMax) return tooLarge;
-      chunks.push(chunk);
-    }
-  } catch {
-    // The connection broke while the client was still sending; there is nobody to answer.
-    return { kind: "client-left" };
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(
-      await new Blob(chunks).arrayBuffer(),
-    );
-  } catch {
-    return { kind: "invalid-field", field: "body", problem: "must be UTF-8" };
-  }
 }
 
 export async function sha256Hex(text: string): Promise<string> {

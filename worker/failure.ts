@@ -2,9 +2,18 @@
 import type { Dimension, Scope, Window } from "../policies/tenant.ts";
 
 export type Failure =
-  | { readonly kind: "malformed-json"; readonly position: number; readonly detail: string }
+  | { readonly kind: "malformed-json"; readonly position: number | null; readonly detail: string }
   | { readonly kind: "invalid-field"; readonly field: string; readonly problem: string }
   | { readonly kind: "body-too-large"; readonly bytesMax: number }
+  | { readonly kind: "body-late"; readonly waitedMs: number }
+  /** Too many large bodies are being read at once. */
+  | { readonly kind: "memory-busy"; readonly retryAfterMs: number }
+  /** Whatever it may be worth, the input is more than any model of the ladder reads. */
+  | {
+      readonly kind: "context-exceeded";
+      readonly tokensMin: number;
+      readonly contextTokens: number;
+    }
   | { readonly kind: "key-missing" }
   | { readonly kind: "key-unknown" }
   | { readonly kind: "key-scope"; readonly scope: Scope }

@@ -2,9 +2,10 @@
 // or that nobody knows, is 404 alike.
 import * as z from "zod/mini";
 import { parseWith } from "../policies/parse.ts";
-import { authenticate, readBody } from "./admit.ts";
+import { authenticate } from "./admit.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
+import { readBody } from "./request-body.ts";
 
 /** Room for a paragraph; more is an essay that nobody asked for. */
 const COMMENT_CHARS_MAX = 2000;

@@ -14,6 +14,7 @@ import { armName, type Arm, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Ask } from "./dialect/dialect.ts";
 import type { CallOrder, Draft, Strategy } from "./strategy/strategy.ts";
+import { tokenBound } from "./stream/token-bound.ts";
 import { compile } from "./upstream/compile.ts";
 import {
   off,
@@ -26,9 +27,6 @@ import {
 import { engineOf } from "./upstream/table.ts";
 import { writeWire } from "./upstream/wire/write.ts";
 
-/** Bytes a token, and what a byte estimate is raised by: the default of the ledger's research (1.6). */
-const BYTES_PER_TOKEN = 3;
-const INPUT_MARGIN = 1.05;
 /** The template around the messages. */
 const OVERHEAD_TOKENS = 16;
 /** An image or a file costs an unknown number of tokens, never none: about a large image's. */
@@ -119,7 +117,7 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
   if (order.outputTokens !== undefined)
     draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
   const isSteady = context.previous !== null && armName(context.previous) === armName(rung.arm);
-  const inputTokens = estimateInputTokens(ask, draft, isSteady);
+  const inputTokens = estimateInputTokens(ask, draft, isSteady, model.contextTokens);
   if (ask.outputTokensMax === null) {
     // A bound of our own must not be what an engine refuses because prompt and answer do not fit its window. The guess
     // here is even, not careful: a careful one would cut answers that have room. Where it leaves next to nothing the
@@ -180,19 +178,23 @@ export function finish(
   const asksUsage = isStream && traits.has("stream-usage");
   return {
     isStream,
-    body: writeWire(draft.ask.wire, {
-      model: model.name,
-      isStream,
-      asksUsage,
-      outputTokens,
-      capField: engine.capField,
-      isSoleCapField: engine.readsOnlyCapField,
-      fields: compiled.fields,
-      drops: compiled.drops,
-      notes: draft.notes,
-      turnNotes: draft.turnNotes,
-      isSteady: preparation.isSteady,
-    }),
+    body: writeWire(
+      draft.ask.wire,
+      {
+        model: model.name,
+        isStream,
+        asksUsage,
+        outputTokens,
+        capField: engine.capField,
+        isSoleCapField: engine.readsOnlyCapField,
+        fields: compiled.fields,
+        drops: compiled.drops,
+        notes: draft.notes,
+        turnNotes: draft.turnNotes,
+        isSteady: preparation.isSteady,
+      },
+      draft.ask.wireMembers,
+    ),
     knobs: [
       ...draft.knobs,
       ...compiled.knobs,
@@ -248,16 +250,32 @@ function traitsOf(model: Model): Traits {
   };
 }
 
-const encoder = new TextEncoder();
-
-function estimateInputTokens(ask: Ask, draft: Draft, isSteady: boolean): number {
-  const turnBytes = bytesOf(draft.turnNotes) * (isSteady ? ask.userTurns : 1);
-  const fromBytes = Math.ceil(
-    ((ask.inputBytes + bytesOf(draft.notes) + turnBytes) / BYTES_PER_TOKEN) * INPUT_MARGIN,
-  );
-  return OVERHEAD_TOKENS + fromBytes + ask.unseenParts * UNSEEN_PART_TOKENS;
+/**
+ * What is held for the input: a bound, and never more than the model reads, since an engine refuses or cuts what is
+ * longer. Where the body sets no bound, that is the bound.
+ */
+function estimateInputTokens(
+  ask: Ask,
+  draft: Draft,
+  isSteady: boolean,
+  contextTokens: number,
+): number {
+  if (ask.isUnbounded) return contextTokens;
+  const noteTokens =
+    tokensOf(draft.notes) + tokensOf(draft.turnNotes) * (isSteady ? ask.userTurns : 1);
+  const partTokens = ask.unseenParts * UNSEEN_PART_TOKENS + ask.mediaTokensMax;
+  return Math.min(contextTokens, OVERHEAD_TOKENS + ask.inputTokensMax + noteTokens + partTokens);
 }
 
-function bytesOf(texts: readonly string[]): number {
-  return texts.reduce((sum, text) => sum + encoder.encode(text).length, 0);
+function tokensOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + tokenBound(text), 0);
+}
+
+/** The bound is at most 6.3 times the tokens of any text that was measured; only a run of one sign is worth less. */
+const BOUND_PER_TOKEN_MAX = 8;
+
+/** Tokens that the input has for sure, where a model does not read as many: asked, it could only refuse. */
+export function tokensBeyond({ model, draft }: Preparation): number | null {
+  const tokensMin = Math.floor(draft.ask.inputTokensMax / BOUND_PER_TOKEN_MAX);
+  return tokensMin > model.contextTokens ? tokensMin : null;
 }

@@ -12,7 +12,7 @@ import { askHold, type Held } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
 import { OpenCall, type CallAccount } from "./open-call.ts";
 import { place } from "./place.ts";
-import { finish, offerOf, prepare, type Preparation } from "./prepare.ts";
+import { finish, offerOf, prepare, tokensBeyond, type Preparation } from "./prepare.ts";
 import { settle } from "./settle.ts";
 import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
 import { pause } from "./stream/wait.ts";
@@ -130,13 +130,23 @@ export class Run {
     const prepared = preparations.filter((preparation) => preparation !== null);
     if (prepared.length === 0)
       return fail({ kind: "model-unknown", model: first.arm.model }, first);
+    const beyond = prepared.map((preparation) => tokensBeyond(preparation));
+    if (beyond.every((tokensMin) => tokensMin !== null)) {
+      const contextTokens = Math.max(...prepared.map(({ model }) => model.contextTokens));
+      return fail(
+        { kind: "context-exceeded", tokensMin: Math.max(...beyond), contextTokens },
+        first,
+      );
+    }
     // An upstream that is known to rest is not held for: its holds would only refuse others their budget.
     const restsMs = prepared.map(({ upstream }) => this.#deps.breakers.restingMs(upstream));
     if (restsMs.every((restMs) => restMs > 0)) {
       return fail({ kind: "upstream-resting", retryAfterMs: Math.min(...restsMs) }, first);
     }
     const offers = preparations.flatMap((preparation, index): Offer[] =>
-      preparation === null || this.#deps.breakers.restingMs(preparation.upstream) > 0
+      preparation === null ||
+      tokensBeyond(preparation) !== null ||
+      this.#deps.breakers.restingMs(preparation.upstream) > 0
         ? []
         : [offerOf(preparation, index)],
     );

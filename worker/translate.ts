@@ -26,7 +26,7 @@ export function translate(failure: Failure): PublicFailure {
       return badRequest(
         null,
         "invalid_json",
-        `The body is not JSON: ${failure.detail} (at character ${failure.position}).`,
+        `The body is not JSON: ${failure.detail}${failure.position === null ? "" : ` (at character ${failure.position})`}.`,
       );
     case "invalid-field":
       return badRequest(
@@ -43,6 +43,28 @@ export function translate(failure: Failure): PublicFailure {
         ),
         status: 413,
       };
+    case "body-late":
+      return {
+        ...badRequest(
+          null,
+          "request_timeout",
+          `The body had not arrived after ${failure.waitedMs} ms; send it faster, or send less.`,
+        ),
+        status: 408,
+      };
+    case "memory-busy":
+      return unavailable(
+        "gateway_busy",
+        "The gateway is reading as many large requests as it can. Try again.",
+        failure.retryAfterMs,
+      );
+    case "context-exceeded":
+      // OpenAI's code, by which agents know that they have to shorten a conversation.
+      return badRequest(
+        "messages",
+        "context_length_exceeded",
+        `The input comes to at least ${failure.tokensMin} tokens, and the model reads ${failure.contextTokens}. Shorten the messages.`,
+      );
     case "key-missing":
       return unauthenticated(
         "missing_api_key",

@@ -1,6 +1,7 @@
 // What every client API must offer: read a request, write an answer, write an event of one, and fail in its own shape.
 // A dialect is a file beside this one and a line in table.ts; nothing else in the worker knows its field names.
 import type { Failure } from "../failure.ts";
+import type { Member } from "../stream/json-text.ts";
 import type { PublicFailure } from "../translate.ts";
 
 /** A request in the gateway's own words, together with the body that goes on to an upstream. */
@@ -32,12 +33,20 @@ export interface Ask {
   readonly isToolResult: boolean;
   /** System text and first user turn: what tells conversations apart when no session is named. */
   readonly conversationSeed: string;
-  /** Bytes that become input tokens as text: the messages and the tools, without what is encoded in them. */
+  /** Bytes that become input as text, for an even guess: what is encoded among them is left out. */
   readonly inputBytes: number;
+  /** The most tokens that the text of the body may become: the messages, the tools, and what else a model may read. */
+  readonly inputTokensMax: number;
+  /** The most tokens that sound, films and files may become, by their length. */
+  readonly mediaTokensMax: number;
+  /** The body does not bound its input: a template of its own, a film by its address. What a model's context holds does. */
+  readonly isUnbounded: boolean;
   /** Parts whose size the text does not show: images, audio, files. */
   readonly unseenParts: number;
   /** The body for an upstream, in the chat-completions form that all upstreams speak. */
   readonly wire: string;
+  /** The members of that body, found once. */
+  readonly wireMembers: readonly Member[];
 }
 
 export type ReadAsk =

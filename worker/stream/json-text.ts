@@ -72,8 +72,12 @@ export function applyEdits(text: string, edits: readonly Edit[]): string {
 export type FieldTexts = Readonly<Record<string, string | undefined>>;
 
 /** The edits that set or remove members of the object at `at`; new members go to its end. */
-export function editMembers(text: string, fields: FieldTexts, at = 0): Edit[] {
-  const standing = members(text, at);
+export function editMembers(
+  text: string,
+  fields: FieldTexts,
+  at = 0,
+  standing: readonly Member[] = members(text, at),
+): Edit[] {
   const edits: Edit[] = [];
   const present = new Set<string>();
   const kept = standing.filter(
@@ -93,7 +97,7 @@ export function editMembers(text: string, fields: FieldTexts, at = 0): Edit[] {
     .filter(([key, value]) => value !== undefined && !present.has(key))
     .map(([key, value]) => `${JSON.stringify(key)}:${value}`);
   if (added.length > 0) {
-    const end = skipValue(text, skipSpace(text, at)) - 1;
+    const end = skipSpace(text, standing.at(-1)?.valueEnd ?? skipSpace(text, at) + 1);
     edits.push({ start: end, end, text: (kept.length > 0 ? "," : "") + added.join(",") });
   }
   return edits;
@@ -139,7 +143,7 @@ function skipSpace(text: string, at: number): number {
 }
 
 /** From an opening quote to behind the closing one. */
-function skipString(text: string, at: number): number {
+export function skipString(text: string, at: number): number {
   let position = at + 1;
   for (;;) {
     const close = text.indexOf('"', position);
@@ -157,7 +161,7 @@ function skipValue(text: string, at: number): number {
   if (first === QUOTE) return skipString(text, at);
   if (first !== 123 && first !== 91) {
     let position = at;
-    while (position < text.length && !/[\s,\]}]/.test(text.charAt(position))) position += 1;
+    while (position < text.length && !endsScalar(text.charCodeAt(position))) position += 1;
     return position;
   }
   let depth = 0;
@@ -176,4 +180,9 @@ function skipValue(text: string, at: number): number {
     position += 1;
   }
   return text.length;
+}
+
+/** White space, a comma, or the bracket that closes what the number or word stands in. */
+function endsScalar(unit: number): boolean {
+  return unit <= 32 || unit === 44 || unit === 93 || unit === 125;
 }

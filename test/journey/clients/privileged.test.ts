@@ -25,6 +25,10 @@ test("privileged fields never reach the engine", async () => {
     bootstrap_host: "10.0.0.1",
     bootstrap_port: 1,
     bootstrap_room: 2,
+    vllm_xargs: { kv_transfer_params: "{}" },
+    models: ["another"],
+    input_ids: [1, 2, 3],
+    stream_interval: 100_000,
   });
   const sent = JSON.parse(lastSent()) as Readonly<Record<string, unknown>>;
 
@@ -61,6 +65,22 @@ test.each([
   expect(JSON.parse(lastSent())).toMatchObject({
     cache_salt: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
   });
+});
+
+test.each([
+  ["Cache_Salt", '"Cache_Salt":"x"'],
+  ["MODEL", '"MODEL":"deep"'],
+  ["max_to\u212aens", '"max_tokens":1,"max_to\u212aens":100000'],
+])("%s, another case of a field that is heeded, is refused by name", async (param, field) => {
+  const sent = gateway.simulator.requests.length;
+  const response = await ask(
+    gateway,
+    `{${field},"model":"mid","messages":[{"role":"user","content":"Say hello."}]}`,
+  );
+
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { param, code: "invalid_value" } });
+  expect(gateway.simulator.requests).toHaveLength(sent);
 });
 
 test("each tenant has a salt of its own, the same at every request", async () => {

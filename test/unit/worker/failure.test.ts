@@ -49,6 +49,24 @@ const FAILURES: {
     type: "invalid_request_error",
     code: "body_too_large",
   },
+  "body-late": {
+    failure: { kind: "body-late", waitedMs: 60_000 },
+    status: 408,
+    type: "invalid_request_error",
+    code: "request_timeout",
+  },
+  "memory-busy": {
+    failure: { kind: "memory-busy", retryAfterMs: 2000 },
+    status: 503,
+    type: "server_error",
+    code: "gateway_busy",
+  },
+  "context-exceeded": {
+    failure: { kind: "context-exceeded", tokensMin: 500_000, contextTokens: 8192 },
+    status: 400,
+    type: "invalid_request_error",
+    code: "context_length_exceeded",
+  },
   "key-missing": {
     failure: { kind: "key-missing" },
     status: 401,

@@ -1,7 +1,7 @@
 // Bodies as nobody should send them: odd numbers, escapes, white space, keys that stand twice, and torn ends.
 import type { WireOrder } from "../../../worker/upstream/wire/write.ts";
 import type { Chance } from "./fuzz-chance.ts";
-import { CAPS, PRIVILEGED } from "./wire-promises.ts";
+import { CAPS, OTHER_CAPS, PRIVILEGED } from "./wire-promises.ts";
 
 const NUMBERS = [
   "0",
@@ -46,7 +46,9 @@ const KEYS = [
   "response_format",
   "tools",
   "reasoning_effort",
+  "reasoning",
   ...CAPS,
+  ...OTHER_CAPS,
   ...PRIVILEGED,
 ];
 
@@ -82,6 +84,8 @@ export function fuzzBody(chance: Chance): string {
 function fieldValue(key: string, chance: Chance): string {
   if (chance.once(12)) return "null";
   if (chance.once(12)) return json(chance, 2);
+  if (OTHER_CAPS.includes(key)) return chance.pick(["-1", "16", "1e3", "999999"]);
+  if (key === "reasoning") return chance.pick(['{"effort":"low","exclude":true}', "{}", '"x"']);
   if (CAPS.includes(key)) return chance.pick(["1", "64", "100.0", "1e3", "4096", "999999"]);
   if (key === "n") return chance.pick(["1", "2", "128"]);
   if (key === "stream") return chance.pick(["true", "false"]);
@@ -139,6 +143,8 @@ function spell(key: string, chance: Chance): string {
   const plain = JSON.stringify(key);
   if (key === "" || !/^[a-z_]+$/.test(key) || !chance.once(5)) return plain;
   const at = chance.whole(key.length);
+  // Another case of it is another key, or none at all.
+  if (chance.once(4)) return plain.toUpperCase();
   return `"${key.slice(0, at)}\\u${key.charCodeAt(at).toString(16).padStart(4, "0")}${key.slice(at + 1)}"`;
 }
 

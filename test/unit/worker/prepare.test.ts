@@ -4,7 +4,13 @@ import type { Capability, Catalog } from "../../../policies/catalog.ts";
 import type { Rung } from "../../../policies/choice.ts";
 import type { Arm, Mode } from "../../../policies/mode.ts";
 import type { Ask } from "../../../worker/dialect/dialect.ts";
-import { finish, offerOf, prepare, type Preparation } from "../../../worker/prepare.ts";
+import {
+  finish,
+  offerOf,
+  prepare,
+  tokensBeyond,
+  type Preparation,
+} from "../../../worker/prepare.ts";
 import type { CallOrder } from "../../../worker/strategy/strategy.ts";
 import { strategyOf } from "../../../worker/strategy/table.ts";
 import { askFor, catalogOf, holdOf, policyOf, rungOf } from "./a-request.ts";
@@ -17,6 +23,9 @@ const ALL: readonly Capability[] = [
   "cache-salt",
   "stream-usage",
 ];
+
+/** A model that reads a million tokens. */
+const LARGE = catalogOf(ALL, "vllm", { contextTokens: 1_000_000 });
 
 interface Given {
   readonly ask?: Ask;
@@ -157,7 +166,37 @@ describe("a preparation", () => {
     expect(prepared({ ask }).inputTokens - prepared().inputTokens).toBeGreaterThan(1000);
   });
 
-  it("counts its own notes, in bytes", () => {
+  it("counts sound, films and files by their length", () => {
+    const of = (chars: number): number => {
+      const part = { type: "file", file: { file_data: "QUJD".repeat(chars / 4) } };
+      const ask = askFor({ messages: [{ role: "user", content: [part] }] });
+      return prepared({ ask, catalog: LARGE }).inputTokens;
+    };
+    expect(of(40_000) - of(4000)).toBe(18_000);
+  });
+
+  it("holds what the model reads where the body sets no bound, and never more than that", () => {
+    const template = askFor({ chat_template: "{{ messages }}" });
+    expect(prepared({ ask: template }).inputTokens).toBe(8192);
+    expect(prepared({ ask: template, catalog: LARGE }).inputTokens).toBe(1_000_000);
+    const long = askFor({ messages: [{ role: "user", content: "1".repeat(50_000) }] });
+    expect(prepared({ ask: long }).inputTokens).toBe(8192);
+    expect(prepared({ ask: long, catalog: LARGE }).inputTokens).toBeGreaterThan(50_000);
+  });
+
+  it("is told apart when it is more than the model reads whatever it is worth", () => {
+    const of = (content: string): number | null =>
+      tokensBeyond(prepared({ ask: askFor({ messages: [{ role: "user", content }] }) }));
+    expect(of("1".repeat(60_000))).toBeNull();
+    expect(of("1".repeat(80_000))).toBeGreaterThan(8192);
+    // A file's length says little of its tokens.
+    const part = { type: "file", file: { file_data: "QUJD".repeat(500_000) } };
+    expect(
+      tokensBeyond(prepared({ ask: askFor({ messages: [{ role: "user", content: [part] }] }) })),
+    ).toBeNull();
+  });
+
+  it("counts its own notes, by their characters", () => {
     const of = (note: string): number =>
       prepared({ order: { purpose: "answer", notes: [note] } }).inputTokens;
     expect(of("a".repeat(300)) - prepared().inputTokens).toBeGreaterThan(99);

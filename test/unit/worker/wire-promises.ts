@@ -6,21 +6,49 @@ import { writeWire, type WireOrder } from "../../../worker/upstream/wire/write.t
 
 export const PRIVILEGED = [
   "cache_salt",
-  "priority",
-  "kv_transfer_params",
-  "bootstrap_host",
-  "bootstrap_port",
-  "bootstrap_room",
   "extra_key",
+  "kv_transfer_params",
+  "ec_transfer_params",
   "session_params",
+  "session_id",
+  "id_slot",
+  "priority",
   "data_parallel_rank",
   "routed_dp_rank",
   "disagg_prefill_dp_rank",
+  "bootstrap_host",
+  "bootstrap_port",
+  "bootstrap_room",
+  "disaggregated_params",
   "request_id",
   "rid",
+  "custom_logit_processor",
+  "custom_params",
+  "lora_path",
+  "logits_processors",
+  "vllm_xargs",
+  "extra_args",
+  "extra_body",
+  "options",
+  "input_ids",
+  "input_embeds",
+  "prompt_embeds",
+  "prompt_token_ids",
+  "models",
+  "route",
+  "provider",
+  "plugins",
+  "use_beam_search",
+  "best_of",
+  "include_reasoning",
+  "stream_reasoning",
+  "stream_interval",
+  "return_hidden_states",
+  "max_length",
 ];
 
 export const CAPS = ["max_tokens", "max_completion_tokens"];
+export const OTHER_CAPS = ["n_predict", "num_predict", "max_new_tokens", "max_output_tokens"];
 
 /** What is wrong with how a body was read and written; null when every promise is kept. */
 export function bodyProblem(body: string, order: WireOrder): string | null {
@@ -28,7 +56,7 @@ export function bodyProblem(body: string, order: WireOrder): string | null {
   const isJson = parses(body);
   if (read.kind === "malformed-json") {
     if (isJson) return "JSON was called malformed";
-    return read.position >= 0 && read.position <= body.length
+    return read.position !== null && read.position >= 0 && read.position <= body.length
       ? null
       : "its position is outside the body";
   }
@@ -64,16 +92,18 @@ export function wireProblem(body: string, out: string, order: WireOrder): string
     return "stream is not as ordered";
   const usage = fieldsOf(value("stream_options"))["include_usage"];
   if (order.isStream && order.asksUsage && usage !== true) return "usage was not asked for";
-  const wasBounded = CAPS.some((key) => stood(key) !== undefined && stood(key) !== "null");
-  for (const key of CAPS) {
+  for (const key of [...CAPS, ...OTHER_CAPS]) {
     const old = stood(key);
     const now = value(key);
-    if (old !== undefined && old !== "null") {
+    const wasSet = old !== undefined && (old !== "null" || OTHER_CAPS.includes(key));
+    if (wasSet) {
       const isFine =
-        Number(old) <= order.outputTokens ? now === old : Number(now) === order.outputTokens;
+        Number(old) >= 1 && Number(old) <= order.outputTokens
+          ? now === old
+          : Number(now) === order.outputTokens;
       if (!isFine) return `${key} went from ${old} to ${now}`;
-    } else if (!wasBounded && key === order.capField && Number(now) !== order.outputTokens) {
-      return "no bound was set";
+    } else if (key === order.capField && Number(now) !== order.outputTokens) {
+      return "no bound was set that the engine reads";
     }
   }
 
@@ -81,6 +111,8 @@ export function wireProblem(body: string, out: string, order: WireOrder): string
     ...Object.keys(forced),
     ...PRIVILEGED,
     ...CAPS,
+    ...OTHER_CAPS,
+    "reasoning",
     "stream",
     "stream_options",
     "messages",

@@ -8,24 +8,7 @@ import {
   type Edit,
   type Member,
 } from "../../stream/json-text.ts";
-
-/** Fields that would let a client act on other tenants' caches or queues; only the gateway may set them. */
-const PRIVILEGED = [
-  "cache_salt",
-  "priority",
-  "kv_transfer_params",
-  "bootstrap_host",
-  "bootstrap_port",
-  "bootstrap_room",
-  "extra_key",
-  "session_params",
-  "data_parallel_rank",
-  "routed_dp_rank",
-  "disagg_prefill_dp_rank",
-  // An engine that is given one id twice may end the other one's request, whoever sent it.
-  "request_id",
-  "rid",
-];
+import { CAP_FIELDS, OTHER_CAP_FIELDS, STRIPPED } from "./fields.ts";
 
 export interface WireOrder {
   readonly model: string;
@@ -34,8 +17,8 @@ export interface WireOrder {
   readonly asksUsage: boolean;
   /** The most output per answer. */
   readonly outputTokens: number;
-  readonly capField: "max_tokens" | "max_completion_tokens";
-  /** The engine reads no other bound: what a client wrote into the other one moves into `capField`. */
+  readonly capField: (typeof CAP_FIELDS)[number];
+  /** The engine ignores or refuses the other bound: what a client wrote there moves into `capField`. */
   readonly isSoleCapField?: boolean;
   /** Knobs as JSON text. */
   readonly fields: Readonly<Record<string, string>>;
@@ -48,43 +31,62 @@ export interface WireOrder {
   readonly isSteady: boolean;
 }
 
-export function writeWire(body: string, order: WireOrder): string {
-  const standing = new Map(
-    members(body).map((member) => [member.key, body.slice(member.valueStart, member.valueEnd)]),
+/** `found`: the body's members, from whoever has looked for them before. */
+export function writeWire(
+  body: string,
+  order: WireOrder,
+  found: readonly Member[] = members(body),
+): string {
+  const standing: Standing = new Map(
+    found.map((member) => [member.key, body.slice(member.valueStart, member.valueEnd)]),
   );
   const fields: Record<string, string | undefined> = {};
-  for (const key of [...PRIVILEGED, ...(order.drops ?? [])]) fields[key] = undefined;
-  Object.assign(fields, order.fields);
+  for (const key of STRIPPED) fields[key] = undefined;
+  for (const key of order.drops ?? []) fields[key] = undefined;
+  Object.assign(fields, shownReasoning(standing), order.fields);
   fields["model"] = JSON.stringify(order.model);
   Object.assign(fields, capFields(standing, order), streamFields(standing, order));
-  return applyEdits(body, [...editMembers(body, fields), ...noteEdits(body, order)]);
+  return applyEdits(body, [
+    ...editMembers(body, fields, 0, found),
+    ...noteEdits(body, order, found),
+  ]);
 }
 
-/** Each bound that the client set is lowered to what was held, if it is higher; without one, the engine's own is added. */
-function capFields(
-  standing: ReadonlyMap<string, string>,
-  order: WireOrder,
-): Record<string, string | undefined> {
+type Standing = ReadonlyMap<string, string>;
+
+/**
+ * Each bound that the client set is lowered to what was held, if it is higher, and the engine's own is always there: an
+ * engine that reads only one of the two would otherwise write without any. Both may stand, unless the engine refuses
+ * that, as OpenAI does; it refuses `max_tokens` of a model that thinks as well, so there the newer one stands alone.
+ */
+function capFields(standing: Standing, order: WireOrder): Record<string, string | undefined> {
   const fields: Record<string, string | undefined> = {};
-  let isBounded = false;
-  for (const key of ["max_tokens", "max_completion_tokens"]) {
-    if (order.isSoleCapField === true && key !== order.capField) {
-      fields[key] = undefined;
-      continue;
-    }
+  const held = String(order.outputTokens);
+  for (const key of CAP_FIELDS) {
     const text = standing.get(key);
-    if (text === undefined || text === "null") continue;
-    isBounded = true;
-    if (Number(text) > order.outputTokens) fields[key] = String(order.outputTokens);
+    const isSet = text !== undefined && text !== "null";
+    if (key === order.capField) {
+      if (!isSet || Number(text) > order.outputTokens) fields[key] = held;
+    } else if (order.isSoleCapField === true) fields[key] = undefined;
+    else if (isSet && Number(text) > order.outputTokens) fields[key] = held;
   }
-  if (!isBounded) fields[order.capField] = String(order.outputTokens);
+  for (const key of OTHER_CAP_FIELDS) {
+    const text = standing.get(key);
+    // Of zero and below, as of what is no number, each engine has its own idea; most mean no bound at all.
+    if (text !== undefined && !(Number(text) >= 1 && Number(text) <= order.outputTokens))
+      fields[key] = held;
+  }
   return fields;
 }
 
-function streamFields(
-  standing: ReadonlyMap<string, string>,
-  order: WireOrder,
-): Record<string, string | undefined> {
+/** OpenRouter's way to hide thinking, which the meter counts as it comes. */
+function shownReasoning(standing: Standing): Record<string, string> {
+  const reasoning = standing.get("reasoning");
+  if (reasoning?.startsWith("{") !== true) return {};
+  return { reasoning: applyEdits(reasoning, editMembers(reasoning, { exclude: undefined })) };
+}
+
+function streamFields(standing: Standing, order: WireOrder): Record<string, string | undefined> {
   const isStreamNow = standing.get("stream") === "true";
   const fields: Record<string, string | undefined> = {};
   if (isStreamNow !== order.isStream) fields["stream"] = String(order.isStream);
@@ -102,9 +104,13 @@ function streamFields(
 
 /** Notes go to the end of user turns: of the last one, behind everything that an engine may have cached, and of
  * earlier ones only where they were sent so before, so that what is cached stays the beginning of what is sent. */
-function noteEdits(body: string, { notes, turnNotes, isSteady }: WireOrder): Edit[] {
+function noteEdits(
+  body: string,
+  { notes, turnNotes, isSteady }: WireOrder,
+  found: readonly Member[],
+): Edit[] {
   if (notes.length === 0 && turnNotes.length === 0) return [];
-  const messages = members(body).find(({ key }) => key === "messages");
+  const messages = found.find(({ key }) => key === "messages");
   if (messages === undefined) return [];
   const contents = elements(body, messages.valueStart).flatMap(({ start }) =>
     userContent(body, start),

@@ -140,6 +140,7 @@ describe("an ask", () => {
     expect(read({ [field]: value })).toEqual({
       ...read({}),
       wire: expect.stringContaining(`"${field}"`) as string,
+      wireMembers: expect.arrayContaining([]) as unknown,
     });
   });
 
@@ -200,50 +201,6 @@ describe("a conversation", () => {
   });
 });
 
-describe("the bytes that become input", () => {
-  const base = read({}).inputBytes;
-
-  it.each(["tools", "functions", "response_format", "documents", "chat_template_kwargs"])(
-    "hold %s",
-    (field) => {
-      expect(read({ [field]: ["x".repeat(1000)] }).inputBytes).toBeGreaterThan(base + 1000);
-    },
-  );
-
-  it("leave out what no model reads", () => {
-    expect(read({ metadata: { a: "x".repeat(1000) }, user: "x".repeat(1000) }).inputBytes).toBe(
-      base,
-    );
-  });
-
-  it("are bytes, not characters", () => {
-    const bytes = (content: string): number =>
-      read({ messages: [{ role: "user", content }] }).inputBytes;
-    expect(bytes("\u6f22".repeat(100)) - bytes("a".repeat(100))).toBe(200);
-  });
-
-  const sized = (part: object): Ask => read({ messages: [{ role: "user", content: [part] }] });
-
-  it("leave out pictures, sound and files, which count as parts", () => {
-    for (const part of [
-      { type: "image_url", image_url: { url: `data:image/png;base64,${"A".repeat(5000)}` } },
-      { type: "input_audio", input_audio: { data: "A".repeat(5000), format: "wav" } },
-      { type: "file", file: { file_data: "A".repeat(5000) } },
-      { type: "image_url", image_url: "A".repeat(5000) },
-    ]) {
-      expect(sized(part).inputBytes).toBeLessThan(200);
-      expect(sized(part).unseenParts).toBe(1);
-    }
-  });
-
-  it("hold text that a part of another kind carries, so that nothing is read unheld", () => {
-    expect(
-      sized({ type: "thinking", thinking: "some thought ".repeat(500) }).inputBytes,
-    ).toBeGreaterThan(6000);
-    expect(sized({ type: "odd", odd: "\u6f22".repeat(500) }).inputBytes).toBeGreaterThan(1500);
-  });
-});
-
 describe("a body that is not JSON", () => {
   it.each([
     { body: "", position: 0, detail: "it is empty" },
@@ -256,6 +213,12 @@ describe("a body that is not JSON", () => {
     { body: '{"a":\u{1f600}}', position: 5, detail: 'unexpected "\u{1f600}"' },
   ])("is refused with its place: $body", ({ body, position, detail }) => {
     expect(chat.read(body)).toEqual({ kind: "malformed-json", position, detail });
+  });
+
+  it("is not searched for its place beyond a mebibyte of characters", () => {
+    const long = `{"a":"${"x".repeat(1024 * 1024)}"`;
+    expect(chat.read(long)).toMatchObject({ kind: "malformed-json", position: null });
+    expect(chat.read(long.slice(100))).toMatchObject({ position: 0 });
   });
 });
 
@@ -310,23 +273,5 @@ describe("a fault", () => {
     expect(
       chat.read('{"model":"a","messages":[{"role":"user"}],"max_tokens":1e999}'),
     ).toMatchObject({ field: "max_tokens" });
-  });
-});
-
-describe("a hostile body", () => {
-  it("of a hundred thousand brackets is read", () => {
-    const nest = "[".repeat(100_000) + "]".repeat(100_000);
-    expect(
-      readText(
-        `{"model":"auto","messages":[{"role":"user","content":"a","x":${nest}}],"y":${nest}}`,
-      ).query,
-    ).toBe("a");
-  });
-
-  it("of many fields costs no more than a test has time for", () => {
-    const many = Object.fromEntries(
-      Array.from({ length: 100_000 }, (_, index) => [`k${index}`, index]),
-    );
-    expect(read(many).query).toBe("Hello");
   });
 });

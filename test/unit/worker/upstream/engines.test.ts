@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CAPABILITIES, type Capability } from "../../../../policies/catalog.ts";
 import type { Fidelity, Intent, Knob } from "../../../../worker/upstream/engine.ts";
 import { engineOf } from "../../../../worker/upstream/table.ts";
+import { HEEDED } from "../../../../worker/upstream/wire/fields.ts";
 import { AS_SENT, CAPPED, compileFor, MUCH, OFF, ON, type Entry } from "./an-intent.ts";
 
 const WARM: Intent = { ...AS_SENT, temperature: 0.5 };
@@ -435,6 +436,12 @@ describe("an engine", () => {
 
   it("goes by its own name", () => {
     expect(ENGINES.map((id) => engineOf(id).id)).toEqual(ENGINES);
+  });
+
+  it("sets no field that a client could set as well, in another case", () => {
+    const set = new Set(CASES.flatMap(({ fields }) => Object.keys(fields)));
+    expect([...set].filter((name) => !HEEDED.has(name))).toEqual([]);
+    expect(set.size).toBeGreaterThan(5);
   });
 
   it("bounds its output by a field that it reads", () => {

@@ -1,6 +1,7 @@
 // The body that goes out is the body that came in, changed only where it must be. Properties print their seed.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { STRIPPED } from "../../../../../worker/upstream/wire/fields.ts";
 import { writeWire, type WireOrder } from "../../../../../worker/upstream/wire/write.ts";
 import { fuzzOrder } from "../../fuzz-bodies.ts";
 import { chanceFrom } from "../../fuzz-chance.ts";
@@ -109,7 +110,7 @@ describe("any body", () => {
 
   it("that needs no change goes out byte for byte", () => {
     const text =
-      ' {"messages":[ {"role":"user","content":"caf\\u00e9"}],"model":"m","max_tokens":10,"seed":12345678901234567890,"x":[1.0,-0]} \n';
+      ' {"messages":[ {"role":"user","content":"caf\\u00e9"}],"model":"m","max_completion_tokens":10,"seed":12345678901234567890,"x":[1.0,-0]} \n';
     expect(writeWire(text, ORDER)).toBe(text);
   });
 
@@ -135,10 +136,35 @@ describe("privileged fields", () => {
     );
   });
 
+  it("are those of this list and no other", () => {
+    expect([...STRIPPED].toSorted()).toEqual(PRIVILEGED.toSorted());
+  });
+
+  it.each([
+    "store",
+    "service_tier",
+    "web_search_options",
+    "prediction",
+    "logit_bias",
+    "user",
+    "seed",
+  ])("do not include %s, which OpenAI defines", (key) => {
+    const text = bodyWith(`"${key}":{"a":[1.0]},"max_completion_tokens":1`);
+    expect(writeWire(text, ORDER)).toBe(text);
+  });
+
   it("are left where they only share a name with one", () => {
     expect(writeWire(bodyWith('"metadata":{"priority":"1"}'), ORDER)).toContain(
       '"metadata":{"priority":"1"}',
     );
+  });
+
+  it("leave thinking to be seen: `reasoning` loses its exclusion and nothing else", () => {
+    const sent = (reasoning: string): string =>
+      writeWire(bodyWith(`"reasoning":${reasoning},"max_completion_tokens":1`), ORDER);
+    expect(sent('{"effort":"low", "exclude":true}')).toContain('"reasoning":{"effort":"low"},');
+    expect(sent('{ "max_tokens":1.0}')).toContain('"reasoning":{ "max_tokens":1.0},');
+    expect(sent("null")).toContain('"reasoning":null,');
   });
 
   it("are the gateway's own when it sets them", () => {
@@ -150,16 +176,20 @@ describe("privileged fields", () => {
 
 describe("caps", () => {
   it.each([
-    { name: "a higher one is lowered", fields: '"max_tokens":5000', out: '"max_tokens":1000' },
+    {
+      name: "a higher one is lowered",
+      fields: '"max_completion_tokens":5000',
+      out: '"max_completion_tokens":1000',
+    },
     {
       name: "a lower one stays as it was written",
-      fields: '"max_tokens":1e2',
-      out: '"max_tokens":1e2',
+      fields: '"max_completion_tokens":1e2',
+      out: '"max_completion_tokens":1e2',
     },
     {
       name: "an equal one stays as it was written",
-      fields: '"max_tokens":1000.0',
-      out: '"max_tokens":1000.0',
+      fields: '"max_completion_tokens":1000.0',
+      out: '"max_completion_tokens":1000.0',
     },
     {
       name: "each is lowered by itself",
@@ -167,9 +197,14 @@ describe("caps", () => {
       out: '"max_tokens":1,"max_completion_tokens":1000',
     },
     {
-      name: "none is added to one of the other name",
+      name: "the engine's own is added to one of the other name, which it may not read",
       fields: '"max_tokens":5',
-      out: '"max_tokens":5',
+      out: '"max_tokens":5,"max_completion_tokens":1000',
+    },
+    {
+      name: "a higher one of the other name is lowered beside it",
+      fields: '"max_tokens":5000',
+      out: '"max_tokens":1000,"max_completion_tokens":1000',
     },
     {
       name: "the engine's own is added where there is none",
@@ -183,6 +218,21 @@ describe("caps", () => {
     },
   ])("$name", ({ fields, out }) => {
     expect(writeWire(bodyWith(fields), ORDER)).toBe(bodyWith(out));
+  });
+
+  it.each([
+    "n_predict",
+    "num_predict",
+    "max_new_tokens",
+    "max_output_tokens",
+    "max_gen_len",
+    "max_tokens_to_sample",
+  ])("of the name %s, which some engines prefer, hold no more than was held", (name) => {
+    const sent = (value: string): string =>
+      writeWire(bodyWith(`"${name}":${value},"max_completion_tokens":1`), ORDER);
+    for (const endless of ["-1", "0", "1001", "1e400", '"5"', "null", "[5]", "true"])
+      expect(sent(endless)).toBe(bodyWith(`"${name}":1000,"max_completion_tokens":1`));
+    expect(sent("1e2")).toBe(bodyWith(`"${name}":1e2,"max_completion_tokens":1`));
   });
 });
 
@@ -210,9 +260,9 @@ describe("an engine that reads one cap alone", () => {
 
 it("leaves out what an engine must not get, however its key is written", () => {
   const order: WireOrder = { ...ORDER, drops: ["temperature"], fields: { x: "2" } };
-  expect(writeWire(bodyWith('"max_tokens":5,"temp\\u0065rature":0.2,"x":1'), order)).toBe(
-    bodyWith('"max_tokens":5,"x":2'),
-  );
+  expect(
+    writeWire(bodyWith('"max_completion_tokens":5,"temp\\u0065rature":0.2,"x":1'), order),
+  ).toBe(bodyWith('"max_completion_tokens":5,"x":2'));
 });
 
 describe("streaming", () => {
@@ -221,39 +271,40 @@ describe("streaming", () => {
   it.each([
     {
       name: "usage is asked for",
-      fields: '"max_tokens":1,"stream":true',
+      fields: '"max_completion_tokens":1,"stream":true',
       order: streamed,
-      out: '"max_tokens":1,"stream":true,"stream_options":{"include_usage":true}',
+      out: '"max_completion_tokens":1,"stream":true,"stream_options":{"include_usage":true}',
     },
     {
       name: "usage is not asked for twice",
-      fields: '"max_tokens":1,"stream":true,"stream_options":{ "include_usage":true }',
+      fields: '"max_completion_tokens":1,"stream":true,"stream_options":{ "include_usage":true }',
       order: streamed,
-      out: '"max_tokens":1,"stream":true,"stream_options":{ "include_usage":true }',
+      out: '"max_completion_tokens":1,"stream":true,"stream_options":{ "include_usage":true }',
     },
     {
       name: "other options stay",
-      fields: '"max_tokens":1,"stream":true,"stream_options":{"x":1.0, "include_usage":false}',
+      fields:
+        '"max_completion_tokens":1,"stream":true,"stream_options":{"x":1.0, "include_usage":false}',
       order: streamed,
-      out: '"max_tokens":1,"stream":true,"stream_options":{"x":1.0, "include_usage":true}',
+      out: '"max_completion_tokens":1,"stream":true,"stream_options":{"x":1.0, "include_usage":true}',
     },
     {
       name: "options of null are replaced",
-      fields: '"max_tokens":1,"stream":true,"stream_options":null',
+      fields: '"max_completion_tokens":1,"stream":true,"stream_options":null',
       order: streamed,
-      out: '"max_tokens":1,"stream":true,"stream_options":{"include_usage":true}',
+      out: '"max_completion_tokens":1,"stream":true,"stream_options":{"include_usage":true}',
     },
     {
       name: "nothing is asked of an upstream that cannot",
-      fields: '"max_tokens":1,"stream":true',
+      fields: '"max_completion_tokens":1,"stream":true',
       order: { ...streamed, asksUsage: false },
-      out: '"max_tokens":1,"stream":true',
+      out: '"max_completion_tokens":1,"stream":true',
     },
     {
       name: "a call that must not stream loses its options",
-      fields: '"max_tokens":1,"stream":true,"stream_options":{"include_usage":true}',
+      fields: '"max_completion_tokens":1,"stream":true,"stream_options":{"include_usage":true}',
       order: ORDER,
-      out: '"max_tokens":1,"stream":false',
+      out: '"max_completion_tokens":1,"stream":false',
     },
   ])("$name", ({ fields, order, out }) => {
     expect(writeWire(bodyWith(fields), order)).toBe(bodyWith(out));
@@ -261,7 +312,8 @@ describe("streaming", () => {
 });
 
 describe("notes", () => {
-  const turns = (text: string): string => `{"model":"m","max_tokens":1,"messages":[${text}]}`;
+  const turns = (text: string): string =>
+    `{"model":"m","max_completion_tokens":1,"messages":[${text}]}`;
 
   it("stand behind every user turn while the conversation stays on its arm, the turn's own last", () => {
     const order = { ...ORDER, turnNotes: ["Be brief."], notes: ["Outline"], isSteady: true };
@@ -370,8 +422,8 @@ describe("notes", () => {
 describe("a hostile body", () => {
   it("of a hundred thousand brackets goes out whole", () => {
     const nest = "[".repeat(100_000) + "]".repeat(100_000);
-    expect(writeWire(bodyWith(`"max_tokens":1,"x":${nest}`), ORDER)).toBe(
-      bodyWith(`"max_tokens":1,"x":${nest}`),
+    expect(writeWire(bodyWith(`"max_completion_tokens":1,"x":${nest}`), ORDER)).toBe(
+      bodyWith(`"max_completion_tokens":1,"x":${nest}`),
     );
   });
 

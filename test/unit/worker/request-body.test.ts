@@ -1,0 +1,108 @@
+// A body comes as bytes, at its sender's pace, beside others: what is read, what is refused, and what is given back.
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { readBody } from "../../../worker/request-body.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+/** A request whose body comes when it is told to. */
+function slowRequest(headers: Record<string, string> = {}) {
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({
+    start: (given) => {
+      controller = given;
+    },
+  });
+  const request = new Request("http://x/", {
+    method: "POST",
+    body,
+    headers,
+    duplex: "half",
+  } as RequestInit);
+  return {
+    request,
+    send: (bytes: Uint8Array | number) =>
+      controller.enqueue(typeof bytes === "number" ? new Uint8Array(bytes).fill(97) : bytes),
+    end: () => controller.close(),
+    fail: () => controller.error(new Error("The connection broke.")),
+  };
+}
+
+async function soon(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(1);
+}
+
+it("reads text whose characters are cut between chunks", async () => {
+  const { request, send, end } = slowRequest();
+  for (const byte of new TextEncoder().encode("\ufeffcaf\u00e9 \u{1f600}"))
+    send(Uint8Array.of(byte));
+  end();
+  expect(await readBody(request, 100)).toBe("caf\u00e9 \u{1f600}");
+});
+
+it.each([
+  { name: "stands alone", bytes: [0xc3, 0x28] },
+  { name: "is cut off at the end", bytes: [97, 0xf0, 0x9f] },
+])("refuses what is not UTF-8: a byte that $name", async ({ bytes }) => {
+  const { request, send, end } = slowRequest();
+  send(Uint8Array.from(bytes));
+  end();
+  expect(await readBody(request, 100)).toMatchObject({ kind: "invalid-field", field: "body" });
+});
+
+it("refuses what is larger than it may be, by its word or by its bytes", async () => {
+  const forged = slowRequest({ "content-length": "101" });
+  expect(await readBody(forged.request, 100)).toEqual({ kind: "body-too-large", bytesMax: 100 });
+  const { request, send } = slowRequest({ "content-length": "3" });
+  send(60);
+  send(41);
+  expect(await readBody(request, 100)).toEqual({ kind: "body-too-large", bytesMax: 100 });
+});
+
+it("has nobody to answer when the connection breaks", async () => {
+  const { request, send, fail } = slowRequest();
+  send(10);
+  const read = readBody(request, 100);
+  await soon();
+  fail();
+  expect(await read).toEqual({ kind: "client-left" });
+});
+
+it("gives up on a body after a minute, however it trickles", async () => {
+  const { request, send } = slowRequest();
+  const read = readBody(request, 100);
+  for (let second = 0; second < 59; second += 1) {
+    send(1);
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  send(1);
+  await vi.advanceTimersByTimeAsync(1001);
+  expect(await read).toEqual({ kind: "body-late", waitedMs: 60_000 });
+});
+
+it("reads 32 mebibytes of bodies at once, and lets small ones pass beside them", async () => {
+  const large = Array.from({ length: 3 }, () => slowRequest());
+  const reads = large.map(({ request }) => readBody(request, 12 * MEBIBYTE));
+  for (const { send } of large) send(10.5 * MEBIBYTE);
+  await soon();
+
+  const fourth = slowRequest();
+  fourth.send(MEBIBYTE);
+  expect(await readBody(fourth.request, 12 * MEBIBYTE)).toEqual({
+    kind: "memory-busy",
+    retryAfterMs: 2000,
+  });
+  const small = slowRequest();
+  small.send(64 * 1024);
+  small.end();
+  expect(await readBody(small.request, 12 * MEBIBYTE)).toHaveLength(64 * 1024);
+
+  for (const { end } of large) end();
+  for (const text of await Promise.all(reads)) expect(text).toHaveLength(10.5 * MEBIBYTE);
+  const next = slowRequest();
+  next.send(11 * MEBIBYTE);
+  next.end();
+  expect(await readBody(next.request, 12 * MEBIBYTE)).toHaveLength(11 * MEBIBYTE);
+});

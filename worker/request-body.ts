@@ -1,0 +1,66 @@
+// A request's body as text, within bounds of size, time and memory that hold for everybody who sends one.
+import type { Failure } from "./failure.ts";
+import { TIMED_OUT, within } from "./stream/wait.ts";
+
+/**
+ * Bytes of bodies that one isolate reads at once. A body takes up to six times its size until it is parsed and sent on,
+ * and an isolate has 128 MB: three of the largest fit, and one that comes on top is told to come again.
+ */
+const READING_BYTES_MAX = 32 * 1024 * 1024;
+/** Bodies up to this size never wait for larger ones: slow senders of large bodies must not close the door to all. */
+const ALWAYS_READ_BYTES = 64 * 1024;
+/** About the time that the largest body takes at 1.5 Mbit/s; who sends slower holds memory that others need. */
+const READING_MS_MAX = 60_000;
+/** Bodies are read in a second or two. */
+const BUSY_RETRY_MS = 2000;
+
+/** Of all bodies that are being read in this isolate. The one state that requests share here, and no tenant's. */
+let readingBytes = 0;
+
+/** Stops at the bound instead of believing `content-length`, which a client may leave out or forge. */
+export async function readBody(request: Request, bytesMax: number): Promise<string | Failure> {
+  if (Number(request.headers.get("content-length") ?? 0) > bytesMax)
+    return { kind: "body-too-large", bytesMax };
+  if (request.body === null) return { kind: "malformed-json", position: 0, detail: "it is empty" };
+  const reader = request.body.getReader();
+  const read = await within(readAll(reader, bytesMax), READING_MS_MAX);
+  if (read !== TIMED_OUT) return read;
+  await reader.cancel().catch(() => undefined);
+  return { kind: "body-late", waitedMs: READING_MS_MAX };
+}
+
+async function readAll(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  bytesMax: number,
+): Promise<string | Failure> {
+  // Decoded as it comes: the chunks gathered and joined would be the body twice more.
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  const texts: string[] = [];
+  let bytes = 0;
+  try {
+    for (;;) {
+      const chunk = await nextChunk(reader);
+      if (chunk === null) return { kind: "client-left" };
+      const size = chunk.value?.byteLength ?? 0;
+      bytes += size;
+      readingBytes += size;
+      if (bytes > bytesMax) return { kind: "body-too-large", bytesMax };
+      if (readingBytes > READING_BYTES_MAX && bytes > ALWAYS_READ_BYTES)
+        return { kind: "memory-busy", retryAfterMs: BUSY_RETRY_MS };
+      texts.push(decoder.decode(chunk.value, { stream: !chunk.done }));
+      if (chunk.done) return texts.join("");
+    }
+  } catch {
+    // The decoder is all that can throw here, and it says so of bytes alone.
+    return { kind: "invalid-field", field: "body", problem: "must be UTF-8" };
+  } finally {
+    readingBytes -= bytes;
+  }
+}
+
+/** Null when the connection broke while the client was still sending; there is nobody to answer. */
+async function nextChunk(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<{ done: boolean; value?: Uint8Array | undefined } | null> {
+  return reader.read().catch(() => null);
+}
