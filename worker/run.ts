@@ -130,25 +130,20 @@ export class Run {
     const prepared = preparations.filter((preparation) => preparation !== null);
     if (prepared.length === 0)
       return fail({ kind: "model-unknown", model: first.arm.model }, first);
-    const beyond = prepared.map((preparation) => tokensBeyond(preparation));
-    if (beyond.every((tokensMin) => tokensMin !== null)) {
+    const readable = prepared.filter((preparation) => tokensBeyond(preparation) === null);
+    if (readable.length === 0) {
+      const tokensMin = Math.max(...prepared.map((preparation) => tokensBeyond(preparation) ?? 0));
       const contextTokens = Math.max(...prepared.map(({ model }) => model.contextTokens));
-      return fail(
-        { kind: "context-exceeded", tokensMin: Math.max(...beyond), contextTokens },
-        first,
-      );
+      return fail({ kind: "context-exceeded", tokensMin, contextTokens }, first);
     }
     // An upstream that is known to rest is not held for: its holds would only refuse others their budget.
-    const restsMs = prepared.map(({ upstream }) => this.#deps.breakers.restingMs(upstream));
-    if (restsMs.every((restMs) => restMs > 0)) {
+    const restsMs = readable.map(({ upstream }) => this.#deps.breakers.restingMs(upstream));
+    const asked = readable.filter((_, index) => restsMs[index] === 0);
+    if (asked.length === 0) {
       return fail({ kind: "upstream-resting", retryAfterMs: Math.min(...restsMs) }, first);
     }
     const offers = preparations.flatMap((preparation, index): Offer[] =>
-      preparation === null ||
-      tokensBeyond(preparation) !== null ||
-      this.#deps.breakers.restingMs(preparation.upstream) > 0
-        ? []
-        : [offerOf(preparation, index)],
+      preparation !== null && asked.includes(preparation) ? [offerOf(preparation, index)] : [],
     );
 
     const held = await this.#deps.span("hold", () => this.#hold(offers));
