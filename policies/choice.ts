@@ -21,7 +21,7 @@ export interface Settings {
   /** That share in tokens; null where nothing is shared out. */
   readonly outputTokensMax: number | null;
   /** How hard a model that thinks should think, where its engine can be told; null leaves it the engine's default. */
-  readonly effort: "medium" | "high" | null;
+  readonly effort: "high" | null;
 }
 
 export interface Rung {

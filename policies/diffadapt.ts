@@ -55,7 +55,8 @@ export function settingsFor(
   return {
     temperature: model.capabilities.includes("temperature") ? strategy.temperature : null,
     budgetFraction,
-    effort: difficultyClass === "hard" ? "high" : "medium",
+    // Less than an engine's own default is never asked for: that would be a saving nobody measured.
+    effort: difficultyClass === "hard" ? "high" : null,
     // The paper's share is one of 32,768 tokens, thinking and all. The widest cap stands for that here; a share of
     // a mode's own narrow cap would cut answers that the paper would not have.
     outputTokensMax: Math.floor(policy.capTokens.long * budgetFraction),

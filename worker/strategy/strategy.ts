@@ -19,7 +19,7 @@ export interface Draft {
    */
   readonly turnNotes: readonly string[];
   readonly temperature: number | null;
-  readonly effort: "medium" | "high" | null;
+  readonly effort: "high" | null;
   /** The most output for each answer. */
   readonly outputTokens: number;
   /** What was wished for and could not be done, or only in part. */
