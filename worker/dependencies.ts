@@ -1,28 +1,11 @@
 // What a request's life needs from outside, named once. Below the entry nothing sees the environment itself,
 // so every step takes just what it uses, and a test can stand in for any of it.
-import type { HoldAnswer, HoldRequest, SettleAnswer, Settlement } from "../policies/account.ts";
-import type { Opinion } from "../durable/feedback.ts";
-import type { Standing } from "../durable/ledger.ts";
 import type { Breakers } from "./breakers.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Conversations } from "./conversations.ts";
 import type { RecordSink } from "./learn.ts";
+import type { FeedbackPort, LedgerPort } from "./ports.ts";
 import type { Strategy } from "./strategy/strategy.ts";
-
-/** One tenant's ledger, as a caller across the network sees it. */
-export interface LedgerPort {
-  hold(request: HoldRequest): Promise<HoldAnswer>;
-  settle(settlement: Settlement): Promise<SettleAnswer>;
-  /** Voids a hold whose call never left. */
-  release(callId: string): Promise<unknown>;
-  knows(requestId: string): Promise<boolean>;
-  usage(): Promise<Standing>;
-}
-
-/** One tenant's feedback. */
-export interface FeedbackPort {
-  keep(opinion: Opinion): Promise<unknown>;
-}
 
 export interface Dependencies {
   readonly configuration: Configuration;

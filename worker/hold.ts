@@ -1,6 +1,6 @@
 // Asks a tenant's ledger for a hold, and says what its refusals mean for the caller.
 import type { Hold, HoldRefusal, HoldRequest, Meter } from "../policies/account.ts";
-import type { LedgerPort } from "./dependencies.ts";
+import type { LedgerPort } from "./ports.ts";
 import type { Failure } from "./failure.ts";
 
 declare const held: unique symbol;
