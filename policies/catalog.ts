@@ -88,12 +88,21 @@ export type Upstream = z.infer<typeof upstream>;
 export type Model = z.infer<typeof model>;
 export type Catalog = z.infer<typeof catalog>;
 
+/** A secret that an upstream names is sent to its address, so the operator's own must not be one of them. */
+const OPERATORS_SECRET = "ADMIN_SECRET";
+
 export function parseCatalog(document: unknown): Parsed<Catalog> {
   const parsed = parseWith<Catalog>(catalog, document);
   if (parsed.kind === "faulty") return parsed;
   const faults = [];
   const upstreamIds = new Set<string>();
-  for (const [index, { id: upstreamId }] of parsed.value.upstreams.entries()) {
+  for (const [index, { id: upstreamId, secret }] of parsed.value.upstreams.entries()) {
+    if (secret === OPERATORS_SECRET) {
+      faults.push({
+        path: `upstreams.${index}.secret`,
+        problem: `"${secret}" opens the gateway itself and is never sent to an upstream; name another`,
+      });
+    }
     if (upstreamIds.has(upstreamId))
       faults.push({ path: `upstreams.${index}.id`, problem: `"${upstreamId}" stands twice` });
     upstreamIds.add(upstreamId);
