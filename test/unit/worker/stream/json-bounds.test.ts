@@ -41,6 +41,10 @@ describe("bounds", () => {
       expect(boundPassed("[".repeat(1_000_000), { ...WIDE, depthMax: 200 })).toBe("depthMax");
     }
     expect(boundPassed(JSON.stringify({ a: "[".repeat(5_000_000) }), WIDE)).toBe(null);
+    // What comes behind the first bound is not looked at any more, whichever it would pass.
+    const both = { ...WIDE, depthMax: 3, valuesMax: 6 };
+    expect(boundPassed(`{"a":[[[[${"0,".repeat(9)}`, both)).toBe("depthMax");
+    expect(boundPassed(`{"a":[${"0,".repeat(9)}[[[[`, both)).toBe("valuesMax");
   });
 
   it.each(["", '"', "}}}}", '{"a', "]]][[["])("take text that is not JSON: %j", (text) => {
