@@ -1,7 +1,7 @@
 // From a request to a plan, without a call: admit, assign, probe, choose. `POST /v1/choose` ends here; `serve` goes on.
 import { classify } from "../classifiers/classify.ts";
 import type { Capability } from "../policies/catalog.ts";
-import type { Choice, Question } from "../policies/choice.ts";
+import type { Question, Rung } from "../policies/choice.ts";
 import { choose } from "../policies/choose.ts";
 import type { Arm } from "../policies/mode.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
@@ -20,8 +20,8 @@ export interface Plan {
   readonly explained: Explained;
   /** What the conversation ran on before; null when it is new, or nothing is remembered. */
   readonly previous: Arm | null;
-  /** Tells the conversation what it ran on now, if that is news. */
-  readonly remember: (arm: Arm) => Promise<void>;
+  /** Tells the conversation what was chosen for it, if that is news. */
+  readonly remember: () => Promise<void>;
 }
 
 export interface Unplanned {
@@ -67,9 +67,14 @@ export async function plan(
   }
   const { choice } = chosen;
   const explained = { requestId, policy, variant, features, choice };
-  const remember = async (arm: Arm): Promise<void> => {
-    if (isDerivable(admission, choice, arm) || isSame(remembered, arm)) return;
-    await deps.conversations.remember(tenant.id, await sha256Hex(admission.session.name), arm);
+  const remember = async (): Promise<void> => {
+    const [first] = choice.ladder;
+    if (isDerivable(admission, first) || isSame(remembered, first.arm)) return;
+    await deps.conversations.remember(
+      tenant.id,
+      await sha256Hex(admission.session.name),
+      first.arm,
+    );
   };
   return { kind: "planned", admission, explained, previous, remember };
 }
@@ -92,14 +97,11 @@ async function recall(
 
 /**
  * Most first turns are never followed by a second, so what a first turn ran on is not written down when it can be
- * found again: by choosing for it once more. What nobody could derive (an asked mode, tools, a stand-in) is kept.
+ * found again: by choosing for it once more. What nobody could derive (an asked mode, an effort, tools) is kept.
  */
-function isDerivable({ session, ask }: Admission, choice: Choice, arm: Arm): boolean {
-  const [first] = choice.ladder;
-  const isOwnChoice = first.reason.word === "utility" || first.reason.word === "low-confidence";
-  return (
-    !ask.hasHistory && !session.isNamed && !ask.hasTools && isOwnChoice && isSame(first.arm, arm)
-  );
+function isDerivable({ session, ask }: Admission, { reason }: Rung): boolean {
+  const isOwnChoice = reason.word === "utility" || reason.word === "low-confidence";
+  return !ask.hasHistory && !session.isNamed && !ask.hasTools && isOwnChoice;
 }
 
 /** The arm that the earlier turn of an unremembered conversation was given; wrong at worst about a cache. */

@@ -86,7 +86,7 @@ async function answer(
   const { ask } = admission;
   const [first] = explained.choice.ladder;
   // What the conversation is on is what was chosen for it; a stand-in or a cheaper rung is this turn's affair.
-  if (admission.asked.model === null) deps.finish(remember(first.arm));
+  if (admission.asked.model === null) deps.finish(remember());
   const rungNow = (): Rung => run.answering?.preparation.rung ?? first;
   const headersNow = (): Record<string, string> =>
     run.answering === null
