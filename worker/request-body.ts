@@ -9,6 +9,10 @@ import { TIMED_OUT, within } from "./stream/wait.ts";
 const READING_BYTES_MAX = 32 * 1024 * 1024;
 /** Bodies up to this size never wait for larger ones: slow senders of large bodies must not close the door to all. */
 const ALWAYS_READ_BYTES = 64 * 1024;
+/** Of a body that is too large, what is still read to be thrown away: several times what any request may hold. */
+const DISCARDED_BYTES_MAX = 64 * 1024 * 1024;
+/** Who sends the rest slower than this has time to read the refusal meanwhile. */
+const DISCARDING_MS_MAX = 2_000;
 /** About the time that the largest body takes at 1.5 Mbit/s; who sends slower holds memory that others need. */
 const READING_MS_MAX = 60_000;
 /** Bodies are read in a second or two. */
@@ -19,11 +23,12 @@ let readingBytes = 0;
 
 /** Stops at the bound instead of believing `content-length`, which a client may leave out or forge. */
 export async function readBody(request: Request, bytesMax: number): Promise<string | Failure> {
-  if (Number(request.headers.get("content-length") ?? 0) > bytesMax)
-    return { kind: "body-too-large", bytesMax };
+  const declaredBytes = Number(request.headers.get("content-length") ?? 0);
   if (request.body === null) return { kind: "malformed-json", position: 0, detail: "it is empty" };
   const reader = request.body.getReader();
-  const read = await within(readAll(reader, bytesMax), READING_MS_MAX);
+  const reading =
+    declaredBytes > bytesMax ? refuseLarge(reader, bytesMax) : readAll(reader, bytesMax);
+  const read = await within(reading, READING_MS_MAX);
   if (read !== TIMED_OUT) return read;
   await reader.cancel().catch(() => undefined);
   return { kind: "body-late", waitedMs: READING_MS_MAX };
@@ -44,7 +49,10 @@ async function readAll(
       const size = chunk.value?.byteLength ?? 0;
       bytes += size;
       readingBytes += size;
-      if (bytes > bytesMax) return { kind: "body-too-large", bytesMax };
+      if (bytes > bytesMax) {
+        texts.length = 0;
+        return await refuseLarge(reader, bytesMax);
+      }
       if (readingBytes > READING_BYTES_MAX && bytes > ALWAYS_READ_BYTES)
         return { kind: "memory-busy", retryAfterMs: BUSY_RETRY_MS };
       texts.push(decoder.decode(chunk.value, { stream: !chunk.done }));
@@ -55,6 +63,27 @@ async function readAll(
     return { kind: "invalid-field", field: "body", problem: "must be UTF-8" };
   } finally {
     readingBytes -= bytes;
+  }
+}
+
+/**
+ * Takes the rest and throws it away before the refusal goes: most clients write their whole body before they read, and
+ * would see a broken connection instead of the reason. What is far larger, or slow, is cut off all the same.
+ */
+async function refuseLarge(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  bytesMax: number,
+): Promise<Failure> {
+  if ((await within(discard(reader), DISCARDING_MS_MAX)) === TIMED_OUT)
+    await reader.cancel().catch(() => undefined);
+  return { kind: "body-too-large", bytesMax };
+}
+
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  for (let bytes = 0; bytes <= DISCARDED_BYTES_MAX;) {
+    const chunk = await nextChunk(reader);
+    if (chunk === null || chunk.done) return;
+    bytes += chunk.value?.byteLength ?? 0;
   }
 }
 

@@ -52,13 +52,31 @@ it.each([
   expect(await readBody(request, 100)).toMatchObject({ kind: "invalid-field", field: "body" });
 });
 
-it("refuses what is larger than it may be, by its word or by its bytes", async () => {
+it("refuses what is larger than it may be, by its word or by its bytes, without waiting for the rest for long", async () => {
   const forged = slowRequest({ "content-length": "101" });
-  expect(await readBody(forged.request, 100)).toEqual({ kind: "body-too-large", bytesMax: 100 });
+  const byWord = readBody(forged.request, 100);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(await byWord).toEqual({ kind: "body-too-large", bytesMax: 100 });
   const { request, send } = slowRequest({ "content-length": "3" });
   send(60);
   send(41);
-  expect(await readBody(request, 100)).toEqual({ kind: "body-too-large", bytesMax: 100 });
+  const byBytes = readBody(request, 100);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(await byBytes).toEqual({ kind: "body-too-large", bytesMax: 100 });
+});
+
+it("takes the rest of what is too large before it refuses, so that who writes first hears why", async () => {
+  const { request, send, end } = slowRequest({ "content-length": "300" });
+  let isRefused = false;
+  const read = readBody(request, 100).finally(() => {
+    isRefused = true;
+  });
+  send(200);
+  await soon();
+  expect(isRefused).toBe(false);
+  send(100);
+  end();
+  expect(await read).toEqual({ kind: "body-too-large", bytesMax: 100 });
 });
 
 it("has nobody to answer when the connection breaks", async () => {
