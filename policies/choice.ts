@@ -47,6 +47,8 @@ export type ReasonWord =
   | "tool-result"
   | "escalated"
   | "low-confidence"
+  | "floor"
+  | "ceiling"
   | "fallback"
   | "cheaper";
 
@@ -55,7 +57,7 @@ export type DifficultyClass = "easy" | "normal" | "hard";
 export interface Choice {
   readonly ladder: readonly [Rung, ...Rung[]];
   readonly difficultyClass: DifficultyClass;
-  /** Every arm that was weighed, best first, those that a format prior ruled out included. */
+  /** Every arm that was weighed, best first, those that a prior, a floor or a ceiling ruled out included. */
   readonly weighed: readonly {
     readonly arm: Arm;
     readonly estimate: Estimate;

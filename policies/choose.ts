@@ -4,7 +4,16 @@ import type { Choice, Chosen, Question, Reason } from "./choice.ts";
 import { classOf } from "./diffadapt.ts";
 import { buildLadder } from "./ladder.ts";
 import { armName, MODES, type Mode } from "./mode.ts";
-import { modelsFor, weighArm, weighArms, type Weighed } from "./weigh-arms.ts";
+import { allowsArm } from "./policy.ts";
+import {
+  bestOf,
+  modelsFor,
+  objectionTo,
+  weighArm,
+  weighArms,
+  type Passed,
+  type Weighed,
+} from "./weigh-arms.ts";
 
 interface First {
   readonly weighed: Weighed;
@@ -43,6 +52,8 @@ function chooseNamed(question: Question, modelId: string): Chosen {
   // A model that the tenant may not use reads as unknown, so that nobody can learn the catalog by asking.
   if (model === undefined || (modelsAllowed !== null && !modelsAllowed.includes(modelId)))
     return { kind: "model-unknown", model: modelId };
+  if (!allowsArm(question.policy, { model: modelId, mode: asked.mode }))
+    return forbidNamed(question, modelId);
   const weighed = weighArm(
     question,
     model,
@@ -53,11 +64,19 @@ function chooseNamed(question: Question, modelId: string): Chosen {
   return {
     kind: "chosen",
     choice: {
-      ladder: buildLadder(question, { ...weighed, ruledOut: null }, reason, []),
+      ladder: buildLadder(question, weighed, reason, []),
       difficultyClass: classOf(question.features, question.policy),
-      weighed: [show({ ...weighed, ruledOut: null })],
+      weighed: [show({ ...weighed, ruledOut: null, passed: null })],
     },
   };
+}
+
+/** The policy does not let this model run so: as one that may not be named at all, or not in the mode that was asked. */
+function forbidNamed({ asked, policy }: Question, model: string): Chosen {
+  const bound = MODES.filter((mode) => allowsArm(policy, { model, mode }));
+  return asked.mode === null || bound.length === 0
+    ? { kind: "model-unknown", model }
+    : { kind: "mode-unbound", mode: asked.mode, bound };
 }
 
 function chooseMode(question: Question, arms: readonly Weighed[], mode: Mode): Chosen {
@@ -77,11 +96,11 @@ function stayForTool(weighed: Weighed): First {
   return { weighed, reason: { word: "tool-result", sentence }, keepsMode: true };
 }
 
-/** An effort is a wish, not a name: where its mode is not bound, the nearest one answers rather than nobody. */
+/** An effort is a wish, not a name: where its mode is not bound or passes a ceiling, the nearest one answers. */
 function followEffort({ asked }: Question, arms: readonly Weighed[]): First | null {
   for (const mode of effortModes(asked.effort)) {
     const weighed = arms.find(({ arm }) => arm.mode === mode);
-    if (weighed === undefined) continue;
+    if (weighed === undefined || weighed.passed?.word === "ceiling") continue;
     const sentence = `The caller asked for the effort ${asked.effort}, which is the mode ${mode} here.`;
     return { weighed, reason: { word: "asked-effort", sentence }, keepsMode: false };
   }
@@ -120,7 +139,9 @@ function weighPrevious(question: Question): Weighed | null {
   const isOffered =
     policy.fallback.includes(previous.model) ||
     MODES.some((mode) => policy.modes[mode] === previous.model);
-  const isAllowed = modelsAllowed === null || modelsAllowed.includes(previous.model);
+  const isAllowed =
+    (modelsAllowed === null || modelsAllowed.includes(previous.model)) &&
+    allowsArm(policy, previous);
   return conversation.isToolResult && model !== undefined && isOffered && isAllowed
     ? weighArm(question, model, null)
     : null;
@@ -143,6 +164,13 @@ function followConversation(
   // too small. One that is merely more than the question needs is not: a word of thanks leaves no cache behind.
   const isTooSmall = inputTokens >= stay.model.contextTokens;
   const cannot = stay.ruledOut !== null && best.ruledOut === null && (isEscalation || isTooSmall);
+  // Also downwards: what the operator does not want of an answer, a warm cache does not make them take.
+  const { passed } = stay;
+  if (
+    passed !== null &&
+    (best.passed === null || (passed.word === "ceiling" && best.passed.word === "floor"))
+  )
+    return { weighed: best, reason: explainBound(stay, passed, best), keepsMode: false };
   if (pays || cannot) {
     const sentence = `This turn needs more than ${armName(stay.arm)}: ${stay.ruledOut ?? `the switch gains ${gain.toFixed(3)}, more than the margin of ${policy.switchMargin}`}.`;
     return { weighed: best, reason: { word: "escalated", sentence }, keepsMode: false };
@@ -155,7 +183,7 @@ function weighAlone({ features, policy, lambda }: Question, arms: readonly Weigh
   const best = bestOf(arms);
   if (features.confidence < policy.confidenceMin) {
     const direct = isTrivialTalk(features)
-      ? arms.find(({ arm, ruledOut }) => arm.mode === "direct" && ruledOut === null)
+      ? arms.find((one) => one.arm.mode === "direct" && objectionTo(one) === null)
       : undefined;
     if (direct !== undefined)
       return {
@@ -163,9 +191,7 @@ function weighAlone({ features, policy, lambda }: Question, arms: readonly Weigh
         reason: { word: "utility", sentence: "A few words of talk need no thinking." },
         keepsMode: false,
       };
-    const safe = arms.find(
-      ({ arm, ruledOut }) => arm.mode === policy.safeMode && ruledOut === null,
-    );
+    const safe = arms.find((one) => one.arm.mode === policy.safeMode && objectionTo(one) === null);
     const sentence = `The probe is unsure (${features.confidence.toFixed(2)} under ${policy.confidenceMin}), so ${
       safe === undefined
         ? "the best arm runs, since the safe mode is not to be had"
@@ -177,8 +203,18 @@ function weighAlone({ features, policy, lambda }: Question, arms: readonly Weigh
       keepsMode: false,
     };
   }
+  const unbound = bestOf(arms.map((arm) => ({ ...arm, passed: null })));
+  const passed = arms.find(({ arm }) => arm === unbound.arm)?.passed ?? null;
+  if (passed !== null && unbound.arm !== best.arm)
+    return { weighed: best, reason: explainBound(unbound, passed, best), keepsMode: false };
   const sentence = `${armName(best.arm)} has the best expected score (${best.estimate.score.toFixed(2)}) for its cost at lambda ${lambda}.`;
   return { weighed: best, reason: { word: "utility", sentence }, keepsMode: false };
+}
+
+/** What a floor or a ceiling kept from running, and what runs in its place. */
+function explainBound(kept: Weighed, { word, clause }: Passed, runs: Weighed): Reason {
+  const still = runs.passed === null ? "" : ", and no other arm does better";
+  return { word, sentence: `${armName(kept.arm)} ${clause}${still}; ${armName(runs.arm)} runs.` };
 }
 
 /** Talk of this length in UTF-16 units is no task, even when the probe is unsure. */
@@ -198,13 +234,8 @@ function isTrivialTalk({ kind, shape, confidence }: Question["features"]): boole
   );
 }
 
-/** The best that no prior rules out; when all are ruled out, the best of them, because somebody must answer. */
-function bestOf(arms: readonly Weighed[]): Weighed {
-  return arms.find(({ ruledOut }) => ruledOut === null) ?? arms[0]!;
-}
-
 function decide(question: Question, arms: readonly Weighed[], first: First): Chosen {
-  const others = first.keepsMode ? [] : arms.filter(({ ruledOut }) => ruledOut === null);
+  const others = first.keepsMode ? [] : arms.filter((arm) => objectionTo(arm) === null);
   return {
     kind: "chosen",
     choice: {
@@ -215,6 +246,7 @@ function decide(question: Question, arms: readonly Weighed[], first: First): Cho
   };
 }
 
-function show({ arm, estimate, ruledOut }: Weighed): Choice["weighed"][number] {
-  return { arm, estimate, ruledOut };
+function show(weighed: Weighed): Choice["weighed"][number] {
+  const { arm, estimate } = weighed;
+  return { arm, estimate, ruledOut: objectionTo(weighed) };
 }

@@ -1,17 +1,25 @@
 // A policy: what an operator wants from routing, in fields that each have one meaning and one bound.
 import * as z from "zod/mini";
-import { MODES } from "./mode.ts";
-import { parseWith, type Parsed } from "./parse.ts";
+import { armName, MODES, parseArm, type Arm } from "./mode.ts";
+import { parseWith, type Fault, type Parsed } from "./parse.ts";
 
 const modelId = z.string().check(z.minLength(1), z.maxLength(128));
 const waitMs = z.int().check(z.gte(50), z.lte(3_600_000));
 const capTokens = z.int().check(z.gte(16), z.lte(4_000_000));
+/** Each mode on every model of a policy, and each as it is sent, is far below this. */
+const ARMS_MAX = 256;
 
 export const policy = z.strictObject({
   name: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
   version: z.string().check(z.minLength(1), z.maxLength(64)),
   /** What a thousandth of a dollar must buy in expected score. 0 buys the best score at any price. */
   lambda: z._default(z.number().check(z.gte(0), z.lte(1000)), 0.2),
+  /** An arm that is expected to score less is chosen only where none scores as much; then the one that scores best. */
+  expectedScoreMin: z._default(z.number().check(z.gte(0), z.lte(1)), 0),
+  /** An arm whose answer is expected to cost more, in nano-dollars, is chosen only where all do; then the cheapest. */
+  expectedCostNanosMax: z.optional(z.int().check(z.gte(1), z.lte(1_000_000_000_000))),
+  /** The same of output tokens. */
+  expectedOutputTokensMax: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
   /** Which model runs each mode; a mode without a model is not offered. */
   modes: z.strictObject({
     direct: z.optional(modelId),
@@ -21,6 +29,11 @@ export const policy = z.strictObject({
   }),
   /** Models that stand in, in this order, when the bound one cannot answer. */
   fallback: z._default(z.array(modelId).check(z.maxLength(16)), []),
+  /**
+   * The only arms that may run, as `model/mode`, or `model/as-sent` for a model that a caller names without a mode.
+   * Absent: each mode on its model and on each of `fallback`, and whatever a caller names.
+   */
+  arms: z.optional(z.array(z.string()).check(z.minLength(1), z.maxLength(ARMS_MAX))),
   /** Where a choice goes when the probe's confidence is below `confidenceMin`. */
   safeMode: z._default(z.enum(MODES), "short"),
   confidenceMin: z._default(z.number().check(z.gte(0), z.lte(1)), 0.35),
@@ -31,6 +44,13 @@ export const policy = z.strictObject({
     z.strictObject({ direct: capTokens, short: capTokens, code: capTokens, long: capTokens }),
     { direct: 4096, short: 4096, code: 8192, long: 16_384 },
   ),
+  /** The most output of one answer, thinking included, whatever bound the client sets; absent: the model's own. */
+  outputTokensMax: z.optional(capTokens),
+  /**
+   * The most tokens that one answer may be asked to think, whoever asks for it and in whichever field; 0 forbids
+   * thinking. Absent: as many as mode, client and output bound allow.
+   */
+  reasoningTokensMax: z.optional(z.int().check(z.gte(0), z.lte(4_000_000))),
   /** Strategies by id for each mode, in this order (worker/strategy/); a list replaces what runs by default. */
   strategies: z._default(
     z.partialRecord(z.enum(MODES), z.array(z.string()).check(z.maxLength(8))),
@@ -55,11 +75,36 @@ export type Policy = z.infer<typeof policy>;
 export function parsePolicy(document: unknown): Parsed<Policy> {
   const parsed = parseWith<Policy>(policy, document);
   if (parsed.kind === "faulty") return parsed;
-  if (MODES.every((mode) => parsed.value.modes[mode] === undefined)) {
-    return {
-      kind: "faulty",
-      faults: [{ path: "modes", problem: "binds no mode; give at least one model" }],
-    };
+  const faults = contradictionsOf(parsed.value);
+  return faults.length === 0 ? parsed : { kind: "faulty", faults };
+}
+
+/** Whether the policy's list of arms has this one, or there is no list. */
+export function allowsArm({ arms }: Policy, arm: Arm): boolean {
+  return arms === undefined || arms.includes(armName(arm));
+}
+
+/** What each field allows and the fields together do not. */
+function contradictionsOf(of: Policy): Fault[] {
+  const faults: Fault[] = [];
+  if (MODES.every((mode) => of.modes[mode] === undefined))
+    faults.push({ path: "modes", problem: "binds no mode; give at least one model" });
+  for (const [index, name] of (of.arms ?? []).entries()) {
+    if (parseArm(name) === null)
+      faults.push({
+        path: `arms.${index}`,
+        problem: `"${name}" is no arm; write model/mode with one of ${MODES.join(", ")} or as-sent`,
+      });
   }
-  return parsed;
+  for (const mode of MODES) {
+    const model = of.modes[mode];
+    if (model === undefined || allowsArm(of, { model, mode })) continue;
+    const arm = armName({ model, mode });
+    faults.push({ path: `modes.${mode}`, problem: `binds "${arm}", which \`arms\` leaves out` });
+  }
+  if (of.reasoningTokensMax === 0 && of.modes.long !== undefined) {
+    const problem = "forbids thinking, which the mode long is; unbind `modes.long` or allow some";
+    faults.push({ path: "reasoningTokensMax", problem });
+  }
+  return faults;
 }

@@ -1,9 +1,9 @@
 // What documents say of each other: every name that one uses another must define, and what a tenant may use must
 // leave it something to run. Each fault's path begins with the document that would break, so it names who is in use.
 import type { Catalog } from "./catalog.ts";
-import { MODES } from "./mode.ts";
+import { MODES, parseArm } from "./mode.ts";
 import type { Fault } from "./parse.ts";
-import type { Policy } from "./policy.ts";
+import { allowsArm, type Policy } from "./policy.ts";
 import type { Key, Tenant } from "./tenant.ts";
 
 /** Documents that stand together. A check of one change may leave out what the change cannot break. */
@@ -63,6 +63,9 @@ function faultsOfPolicy(policy: Policy, models: ReadonlySet<string>): Fault[] {
     ...policy.fallback.flatMap((model, index) =>
       missing(models, "model", model, `${path}.fallback.${index}`),
     ),
+    ...(policy.arms ?? []).flatMap((name, index) =>
+      missing(models, "model", parseArm(name)?.model ?? name, `${path}.arms.${index}`),
+    ),
   ];
 }
 
@@ -91,8 +94,15 @@ function faultsOfTenant(
 /** As the choice sees it: a mode runs on its model, or on a stand-in when the tenant may not use that one. */
 function leavesAnArm(policy: Policy, { models }: Tenant): boolean {
   if (models === undefined) return true;
-  const usable = [...MODES.map((mode) => policy.modes[mode]), ...policy.fallback];
-  return usable.some((model) => model !== undefined && models.includes(model));
+  return MODES.some((mode) => {
+    const bound = policy.modes[mode];
+    return (
+      bound !== undefined &&
+      [bound, ...policy.fallback].some(
+        (model) => models.includes(model) && allowsArm(policy, { model, mode }),
+      )
+    );
+  });
 }
 
 function lockedOut(path: string, policy: string): Fault {

@@ -2,7 +2,8 @@
 import type { Features } from "../classifiers/features.ts";
 import { findModel, type Model, type Prices } from "./catalog.ts";
 import type { Estimate, Question } from "./choice.ts";
-import { MODES, type Arm, type Mode } from "./mode.ts";
+import { armName, MODES, type Arm, type Mode } from "./mode.ts";
+import { allowsArm } from "./policy.ts";
 import { expectScore, PROCEDURAL_CUES_MIN } from "./priors.ts";
 
 export interface Weighed {
@@ -11,6 +12,14 @@ export interface Weighed {
   readonly estimate: Estimate;
   /** Why a format prior keeps the arm from being chosen, unless the caller asks for it; null when none does. */
   readonly ruledOut: string | null;
+  /** Which bound of the policy's objective the arm passes, a ceiling before the floor; null when none. */
+  readonly passed: Passed | null;
+}
+
+export interface Passed {
+  readonly word: "floor" | "ceiling";
+  /** As a clause without its subject: `costs ... , above ...`. */
+  readonly clause: string;
 }
 
 /**
@@ -43,8 +52,8 @@ export function modelsFor({ policy, catalog, modelsAllowed }: Question, mode: Mo
   const models: Model[] = [];
   for (const id of new Set([bound, ...policy.fallback])) {
     const model = findModel(catalog, id);
-    if (model !== undefined && (modelsAllowed === null || modelsAllowed.includes(id)))
-      models.push(model);
+    if (model === undefined || (modelsAllowed !== null && !modelsAllowed.includes(id))) continue;
+    if (allowsArm(policy, { model: id, mode })) models.push(model);
   }
   return models;
 }
@@ -61,6 +70,7 @@ export function weighArm(
   const outputTokens = Math.min(
     features.expectedTokens[weighedAs],
     policy.capTokens[weighedAs],
+    policy.outputTokensMax ?? Infinity,
     model.outputTokensMax,
   );
   const costNanos = expectCost(question, model, outputTokens);
@@ -74,7 +84,28 @@ export function weighArm(
       utility: score - (lambda * costNanos) / NANOS_PER_LAMBDA_UNIT,
     },
     ruledOut: ruleOut(question, model, mode),
+    passed: findPassed(policy, { score, outputTokens, costNanos }),
   };
+}
+
+/** Score, tokens and cost alone, never utility: so the same arms pass whatever lambda is, and thrift stays monotone. */
+function findPassed(
+  { expectedScoreMin, expectedCostNanosMax, expectedOutputTokensMax }: Question["policy"],
+  { score, outputTokens, costNanos }: Omit<Estimate, "utility">,
+): Passed | null {
+  if (costNanos > (expectedCostNanosMax ?? Infinity)) {
+    const clause = `is expected to cost ${costNanos} nano-dollars, above the policy's ${expectedCostNanosMax}`;
+    return { word: "ceiling", clause };
+  }
+  if (outputTokens > (expectedOutputTokensMax ?? Infinity)) {
+    const clause = `is expected to write ${Math.ceil(outputTokens)} tokens, above the policy's ${expectedOutputTokensMax}`;
+    return { word: "ceiling", clause };
+  }
+  if (score < expectedScoreMin) {
+    const clause = `is expected to score ${score.toFixed(3)}, below the policy's ${expectedScoreMin}`;
+    return { word: "floor", clause };
+  }
+  return null;
 }
 
 /** What another model would have to read again is paid in full; what the previous one holds, at the cached price. */
@@ -134,5 +165,30 @@ export function byUtility(left: Weighed, right: Weighed): number {
   return (
     right.estimate.utility - left.estimate.utility ||
     left.estimate.costNanos - right.estimate.costNanos
+  );
+}
+
+/** What a prior or the objective holds against the arm; null when nothing does. */
+export function objectionTo({ arm, ruledOut, passed }: Weighed): string | null {
+  return ruledOut ?? (passed === null ? null : `${armName(arm)} ${passed.clause}`);
+}
+
+/**
+ * The best that nothing is held against, of arms that come best first. Somebody must answer, so what is held gives way
+ * one by one: the floor to the best score, a ceiling to the least cost, a prior to utility.
+ */
+export function bestOf(arms: readonly Weighed[]): Weighed {
+  const fit = arms.filter(({ ruledOut }) => ruledOut === null);
+  const pool = fit.length > 0 ? fit : arms;
+  const affordable = pool.filter(({ passed }) => passed?.word !== "ceiling");
+  if (affordable.length === 0)
+    return pool.toSorted((left, right) => left.estimate.costNanos - right.estimate.costNanos)[0]!;
+  return (
+    affordable.find(({ passed }) => passed === null) ??
+    affordable.toSorted(
+      (left, right) =>
+        right.estimate.score - left.estimate.score ||
+        left.estimate.costNanos - right.estimate.costNanos,
+    )[0]!
   );
 }

@@ -25,8 +25,17 @@ export function answerHeaders(
   return {
     ...choiceHeaders(explained, call.preparation.rung),
     "x-sluice-held": String(call.hold.heldTokens),
+    ...ceilingHeaders(explained, call.account),
     ...limitHeaders(meters),
   };
+}
+
+/** Said when the policy's bound on thinking changed what was asked for; what was changed is among the call's knobs. */
+function ceilingHeaders({ policy }: Explained, { knobs }: CallAccount): Record<string, string> {
+  return policy.reasoningTokensMax !== undefined &&
+    knobs.some(({ knob }) => knob === "reasoning-ceiling")
+    ? { "x-sluice-reasoning-max": String(policy.reasoningTokensMax) }
+    : {};
 }
 
 /** What is known once a choice was made, also of a request that failed after it. */

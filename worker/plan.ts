@@ -100,7 +100,7 @@ async function recall(
  * found again: by choosing for it once more. What nobody could derive (an asked mode, an effort, tools) is kept.
  */
 function isDerivable({ session, ask }: Admission, { reason }: Rung): boolean {
-  const isOwnChoice = reason.word === "utility" || reason.word === "low-confidence";
+  const isOwnChoice = ["utility", "low-confidence", "floor", "ceiling"].includes(reason.word);
   return !ask.hasHistory && !session.isNamed && !ask.hasTools && isOwnChoice;
 }
 

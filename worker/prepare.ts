@@ -2,7 +2,6 @@
 // client's own text around them. Pure, so that a lower rung than the prepared one is simply prepared again.
 import type { Hold, Offer } from "../policies/account.ts";
 import {
-  EFFORTS,
   findModel,
   findUpstream,
   type Catalog,
@@ -13,26 +12,19 @@ import type { Rung } from "../policies/choice.ts";
 import { armName, type Arm, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Ask } from "./dialect/dialect.ts";
+import { intentOf, traitsOf } from "./intent.ts";
 import type { CallOrder, Draft, Strategy } from "./strategy/strategy.ts";
 import { tokenBound } from "./stream/token-bound.ts";
 import { compile } from "./upstream/compile.ts";
-import {
-  off,
-  undeclared,
-  type Engine,
-  type Intent,
-  type Knob,
-  type Traits,
-} from "./upstream/engine.ts";
+import { off, undeclared, type Ceiling, type Knob } from "./upstream/engine.ts";
 import { engineOf } from "./upstream/table.ts";
+import { standingOf } from "./upstream/wire/lower.ts";
 import { writeWire } from "./upstream/wire/write.ts";
 
 /** The template around the messages. */
 const OVERHEAD_TOKENS = 16;
 /** An image or a file costs an unknown number of tokens, never none: about a large image's. */
 const UNSEEN_PART_TOKENS = 1600;
-/** Share of an output cap that thinking may take, so that a visible answer always has room behind it. */
-const THINKING_SHARE = 0.75;
 /**
  * Less than this is no answer in the mode: thinking that is cut off before its answer was paid for nothing, and a
  * cheaper rung would have answered. A client that itself asks for less gets what it asked for.
@@ -52,6 +44,8 @@ export interface Preparation {
   /** The conversation was on this arm before, so its earlier turns carry this arm's notes. */
   readonly isSteady: boolean;
   readonly inputTokens: number;
+  /** The policy's bound on thinking, over this body. */
+  readonly ceiling: Ceiling | null;
 }
 
 export interface PrepareContext {
@@ -108,14 +102,21 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
     outputTokens: ask.outputTokensMax ?? ownCap,
     knobs: [],
   };
-  // Of a bound of our own nobody has to be told that the model has a lower one.
+  const policyMax = policy.outputTokensMax ?? Infinity;
+  // Of a bound of our own nobody has to be told that the model or the policy has a lower one.
   draft =
     ask.outputTokensMax === null
-      ? { ...draft, outputTokens: Math.min(ownCap, model.outputTokensMax) }
-      : capBy(draft, model.outputTokensMax, `the catalog gives ${model.id} at most`);
+      ? { ...draft, outputTokens: Math.min(ownCap, policyMax, model.outputTokensMax) }
+      : capBy(
+          capBy(draft, policyMax, "the policy gives at most"),
+          model.outputTokensMax,
+          `the catalog gives ${model.id} at most`,
+        );
   for (const id of rung.strategies) draft = applyStrategy(id, draft, rung, context);
   if (order.outputTokens !== undefined)
     draft = { ...draft, outputTokens: Math.min(draft.outputTokens, order.outputTokens) };
+  const ceiling = ceilingOf(ask, policy);
+  draft = boundThinking(draft, ceiling, { model, upstream, context });
   const isSteady = context.previous !== null && armName(context.previous) === armName(rung.arm);
   const inputTokens = estimateInputTokens(ask, draft, isSteady, model.contextTokens);
   if (ask.outputTokensMax === null) {
@@ -129,7 +130,33 @@ export function prepare(rung: Rung, context: PrepareContext): Preparation | null
       `beside the prompt ${model.id} has room for about`,
     );
   }
-  return { rung, model, upstream, draft, isSteady, inputTokens };
+  return { rung, model, upstream, draft, isSteady, inputTokens, ceiling };
+}
+
+function ceilingOf({ wire, wireMembers }: Ask, { reasoningTokensMax }: Policy): Ceiling | null {
+  return reasoningTokensMax === undefined
+    ? null
+    : { tokens: reasoningTokensMax, standing: standingOf(wire, wireMembers) };
+}
+
+/** Where nothing but the whole answer's bound can hold thinking, it is that and as much as a direct answer may have. */
+function boundThinking(
+  draft: Draft,
+  ceiling: Ceiling | null,
+  {
+    model,
+    upstream,
+    context,
+  }: Pick<Preparation, "model" | "upstream"> & { context: PrepareContext },
+): Draft {
+  if (ceiling === null) return draft;
+  const engine = engineOf(upstream.engine);
+  const isStream = context.order.isStream ?? draft.ask.isStream;
+  const call = { outputTokens: draft.outputTokens, isStream, cacheSalt: null, ceiling };
+  if (compile(engine, intentOf(draft, engine, call), traitsOf(model)).thinks !== "open")
+    return draft;
+  const tokensMax = ceiling.tokens + context.policy.capTokens.direct;
+  return capBy(draft, tokensMax, "thinking has no bound of its own here, so the policy gives both");
 }
 
 /** What the ledger is offered for a preparation. `index` is the rung's place in the ladder that the hold is offered. */
@@ -173,7 +200,12 @@ export function finish(
   const traits = traitsOf(model);
   const isStream = order.isStream ?? draft.ask.isStream;
   const outputTokens = Math.max(1, Math.floor(hold.outputTokens / draft.ask.answers));
-  const intent = intentOf(draft, engine, { outputTokens, isStream, cacheSalt });
+  const intent = intentOf(draft, engine, {
+    outputTokens,
+    isStream,
+    cacheSalt,
+    ceiling: preparation.ceiling,
+  });
   const compiled = compile(engine, intent, traits);
   const asksUsage = isStream && traits.has("stream-usage");
   return {
@@ -207,47 +239,6 @@ export function finish(
 function cappedBy(outputTokens: number, draft: Draft): Knob {
   const reason = `the budget holds ${outputTokens} of ${draft.outputTokens} output tokens`;
   return { knob: "output-cap", fidelity: "approx", reason };
-}
-
-const THINKING: Readonly<Record<Mode, "on" | "off">> = {
-  direct: "off",
-  short: "off",
-  code: "off",
-  long: "on",
-};
-
-function intentOf(
-  { ask, mode, temperature, effort: ownEffort }: Draft,
-  engine: Engine,
-  call: Pick<Intent, "outputTokens" | "isStream" | "cacheSalt">,
-): Intent {
-  const base = { ...call, temperature, setsTemperature: ask.setsTemperature };
-  const effort = EFFORTS.find((known) => known === ask.effort) ?? null;
-  // Who sets an engine's thinking by its own fields knows what they want; two hands on one knob help nobody. An effort
-  // is no engine's own: it has chosen the mode, and where it would not be read, the mode is told in words that are.
-  const replacesEffort = effort !== null && !engine.readsEffort;
-  if (mode === null || ask.setsThinking || (ask.effort !== null && !replacesEffort)) {
-    const thinking = { thinking: "as-sent" as const, effort: null, thinkingTokensMax: null };
-    return { ...base, ...thinking, replacesEffort: false };
-  }
-  const isOn = THINKING[mode] === "on";
-  return {
-    ...base,
-    thinking: THINKING[mode],
-    effort: !isOn ? null : effort === null || effort === "none" ? ownEffort : effort,
-    thinkingTokensMax: isOn ? Math.floor(call.outputTokens * THINKING_SHARE) : null,
-    replacesEffort,
-  };
-}
-
-function traitsOf(model: Model): Traits {
-  return {
-    has: (capability) => model.capabilities.includes(capability),
-    thinking: model.thinking ?? null,
-    efforts: model.efforts ?? null,
-    thinkingTokensMin: model.thinkingTokensMin ?? null,
-    thinkingTokensMax: model.thinkingTokensMax ?? null,
-  };
 }
 
 /**

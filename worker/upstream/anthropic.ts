@@ -7,6 +7,7 @@
 // details: cached and reasoning tokens read as 0. No salt: the cache is the workspace's.
 import {
   approx,
+  budgetAt,
   capThinking,
   exact,
   undeclared,
@@ -27,6 +28,11 @@ export const anthropic: Engine = {
   readsOnlyCapField: true,
   readsEffort: false,
   thinking: { switches: ["thinking-switch", "thinking-cap"], lessens: false, say },
+  budget: budgetAt(["thinking", "budget_tokens"], {
+    tokensMin: BUDGET_TOKENS_MIN,
+    standsAlone: false,
+    isOptIn: true,
+  }),
   lacks: {
     thinking: null,
     effort: "Anthropic's compatible endpoint ignores efforts",

@@ -12,6 +12,8 @@ import {
   type Traits,
   type Wish,
 } from "./engine.ts";
+import { capAsSent, limitsOf, setInside, type Limits, type Thinks } from "./wire/ceiling.ts";
+import { lowerThinking } from "./wire/lower.ts";
 
 export interface Compiled {
   /** Top-level fields as JSON text. */
@@ -19,19 +21,29 @@ export interface Compiled {
   /** The client's fields that must not go out beside those. */
   readonly drops: readonly string[];
   readonly knobs: readonly Knob[];
+  /** Under a ceiling, whether it holds; `open` without one. */
+  readonly thinks: Thinks;
 }
 
+/** Of the changes to a client's fields, so many are told. */
+const CHANGES_TOLD_MAX = 8;
+
 export function compile(engine: Engine, intent: Intent, traits: Traits): Compiled {
-  const wish = wishOf(intent);
-  const said = wish === null ? null : sayThinking(engine, wish, traits);
+  const limits = intent.ceiling === null ? null : limitsOf(engine, traits, intent.ceiling.tokens);
+  const wish = wishOf(intent, limits);
+  const said = wish === null ? null : sayThinking(engine, wish, limits?.traits ?? traits);
   const fields: Record<string, unknown> = { ...said?.fields };
   const drops: string[] = [];
   const knobs: Knob[] = [];
   if (wish !== null && said !== null) {
     knobs.push(...accountOf(engine, wish, said));
-    if (intent.replacesEffort && !("reasoning_effort" in fields)) drops.push("reasoning_effort");
+    const isTold = intent.replacesEffort || (limits?.stops === true && fieldCount(said) > 0);
+    if (isTold && !("reasoning_effort" in fields)) drops.push("reasoning_effort");
   }
-  const hot = temperatureKnob(engine, intent, traits, said);
+  const held = limits === null ? null : holdCeiling(engine, intent, traits, limits, wish, said);
+  Object.assign(fields, held?.fields);
+  if (held !== null && held.knob !== null) knobs.push(held.knob);
+  const hot = temperatureKnob(engine, intent, wish, traits, said);
   if (hot !== null) {
     knobs.push(hot.knob);
     if (hot.isSent) fields["temperature"] = intent.temperature;
@@ -47,19 +59,90 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
     );
   }
   return {
-    fields: Object.fromEntries(
-      Object.entries(fields).map(([name, value]) => [name, JSON.stringify(value)]),
-    ),
+    fields: {
+      ...held?.lowered,
+      ...Object.fromEntries(
+        Object.entries(fields).map(([name, value]) => [
+          name,
+          textOf(name, value, held?.lowered[name] ?? intent.ceiling?.standing.get(name)),
+        ]),
+      ),
+    },
     drops,
     knobs,
+    thinks: held?.thinks ?? "open",
   };
 }
 
-function wishOf(intent: Intent): Wish | null {
-  const { thinking, isStream, effort, thinkingTokensMax, outputTokens } = intent;
+/** A client's arguments for its template stay beside the gateway's one. */
+function textOf(name: string, value: unknown, clients: string | undefined): string {
+  return name === "chat_template_kwargs" && typeof value === "object" && value !== null
+    ? setInside(clients, value)
+    : JSON.stringify(value);
+}
+
+function wishOf(intent: Intent, limits: Limits | null): Wish | null {
+  const { thinking, isStream, effort, thinkingTokensMax, outputTokens, ceiling } = intent;
+  if (limits?.stops === true) return { isOn: false, isStream };
   if (thinking === "as-sent") return null;
   if (thinking === "off") return { isOn: false, isStream };
-  return { isOn: true, isStream, effort, tokensMax: thinkingTokensMax, outputTokens };
+  const tokensMax =
+    ceiling === null ? thinkingTokensMax : Math.min(ceiling.tokens, thinkingTokensMax ?? Infinity);
+  return { isOn: true, isStream, effort, tokensMax, outputTokens };
+}
+
+function fieldCount({ fields }: Said): number {
+  return Object.keys(fields).length;
+}
+
+interface HeldCeiling {
+  /** The gateway's own. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** The client's, as JSON text. */
+  readonly lowered: Readonly<Record<string, string>>;
+  readonly thinks: Thinks;
+  readonly knob: Knob | null;
+}
+
+/** What the ceiling changes, and whether it then holds; one knob when it changed or could not hold anything. */
+function holdCeiling(
+  engine: Engine,
+  intent: Intent,
+  traits: Traits,
+  { stops, bound }: Limits,
+  wish: Wish | null,
+  said: Said | null,
+): HeldCeiling {
+  const { ceiling, outputTokens, isStream, thinkingTokensMax } = intent;
+  if (ceiling === null) throw new Error("There is no ceiling to be held.");
+  const { fields: lowered, changes, asks } = lowerThinking(ceiling.standing, bound);
+  const canThink = mayThink(engine, wish, traits, said);
+  const told: string[] = changes.slice(0, CHANGES_TOLD_MAX);
+  if (changes.length > told.length) told.push(`and ${changes.length - told.length} more`);
+  let fields: HeldCeiling["fields"] = {};
+  let thinks: Thinks;
+  if (wish === null || said === null) {
+    const off = sayThinking(engine, { isOn: false, isStream }, traits).fields;
+    const asSent = capAsSent(engine, traits, ceiling, outputTokens, off, canThink || asks);
+    ({ fields, thinks } = asSent);
+    if (asSent.change !== null) told.push(asSent.change);
+  } else {
+    thinks = thinksAs(wish, said, traits, canThink);
+    if (stops && intent.thinking !== "off") told.push("thinking is asked to stop");
+    else if (wish.isOn && wish.tokensMax !== thinkingTokensMax)
+      told.push(`the mode asks for ${wish.tokensMax} instead of ${thinkingTokensMax}`);
+  }
+  if (thinks !== "open" && told.length === 0) return { fields, lowered, thinks, knob: null };
+  const rest = `; ${engine.id} holds this model to no bound on thinking, so the whole answer is bounded`;
+  const reason = `the policy lets it think for ${ceiling.tokens} tokens${told.length > 0 ? `: ${told.join(", ")}` : ""}${thinks === "open" ? rest : ""}`;
+  const fidelity = thinks === "open" ? "approx" : "exact";
+  return { fields, lowered, thinks, knob: { knob: "reasoning-ceiling", fidelity, reason } };
+}
+
+function thinksAs(wish: Wish, said: Said, traits: Traits, canThink: boolean): Thinks {
+  if (traits.thinking === "never" || !canThink) return "not";
+  if (!wish.isOn) return said.thinking.fidelity === "exact" ? "not" : "open";
+  return said.cap !== undefined && said.cap.fidelity !== "off" ? "bounded" : "open";
 }
 
 function sayThinking({ thinking, lacks }: Engine, wish: Wish, traits: Traits): Said {
@@ -91,12 +174,13 @@ function accountOf({ lacks }: Engine, wish: Wish, said: Said): Knob[] {
 function temperatureKnob(
   engine: Engine,
   intent: Intent,
+  wish: Wish | null,
   traits: Traits,
   said: Said | null,
 ): { knob: Knob; isSent: boolean; isDropped: boolean } | null {
   const refused = engine.temperature === "refused-while-thinking";
   const lack =
-    engine.temperature !== "taken" && mayThink(engine, intent, traits, said)
+    engine.temperature !== "taken" && mayThink(engine, wish, traits, said)
       ? refused
         ? `${engine.id} refuses a temperature unless it is told not to think`
         : `${engine.id} ignores a temperature while it thinks`
@@ -122,10 +206,10 @@ function temperatureKnob(
   };
 }
 
-function mayThink(engine: Engine, intent: Intent, traits: Traits, said: Said | null): boolean {
+function mayThink(engine: Engine, wish: Wish | null, traits: Traits, said: Said | null): boolean {
   if (traits.thinking !== null) return traits.thinking === "always";
   if (engine.thinking === null) return false;
   // A model without any declared switch is taken for one that does not think.
   if (!engine.thinking.switches.some((capability) => traits.has(capability))) return false;
-  return intent.thinking !== "off" || said?.thinking.fidelity !== "exact";
+  return wish === null || wish.isOn || said?.thinking.fidelity !== "exact";
 }

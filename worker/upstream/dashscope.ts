@@ -5,6 +5,7 @@
 // be positive and within the model's longest chain of thought (`thinkingTokensMax`). No effort in chat completions.
 // Whether `max_tokens` counts thinking differs between models; a hold may be exceeded by thinking that has no budget.
 import {
+  budgetAt,
   capOutcome,
   capThinking,
   exact,
@@ -21,6 +22,7 @@ export const dashscope: Engine = {
   readsOnlyCapField: true,
   readsEffort: false,
   thinking: { switches: ["thinking-switch"], lessens: false, say },
+  budget: budgetAt(["thinking_budget"]),
   lacks: {
     thinking: null,
     effort: "DashScope takes no effort in chat completions",

@@ -5,6 +5,8 @@
 // hits come as `prompt_cache_hit_tokens`. With tools, earlier `reasoning_content` must be sent back, or it refuses.
 import { exact, sayLevel, type Engine, type Said, type Traits, type Wish } from "./engine.ts";
 
+const EFFORTS = ["low", "high", "max"] as const;
+
 export const deepseek: Engine = {
   id: "deepseek",
   capField: "max_tokens",
@@ -12,6 +14,8 @@ export const deepseek: Engine = {
   // `none` is a level of its other APIs, not of this one.
   readsEffort: false,
   thinking: { switches: ["thinking-switch"], lessens: false, say },
+  efforts: EFFORTS,
+  budget: null,
   lacks: {
     thinking: null,
     effort: null,
@@ -25,10 +29,6 @@ function say(wish: Wish, traits: Traits): Said {
   const type = wish.isOn ? "enabled" : "disabled";
   const thinking = exact(`thinking ${type}`);
   if (!wish.isOn) return { fields: { thinking: { type } }, thinking };
-  const level = sayLevel(wish, traits, (effort) => ({ reasoning_effort: effort }), [
-    "low",
-    "high",
-    "max",
-  ]);
+  const level = sayLevel(wish, traits, (effort) => ({ reasoning_effort: effort }), EFFORTS);
   return { ...level, fields: { thinking: { type }, ...level.fields }, thinking };
 }

@@ -17,8 +17,16 @@ export interface Intent {
   readonly setsTemperature: boolean;
   /** The client wrote an effort, and the wish above says it in words that this engine reads. */
   readonly replacesEffort: boolean;
+  /** The policy's bound on thinking, over the client's own fields as well; null where it has none. */
+  readonly ceiling: Ceiling | null;
   /** Keeps one tenant's cached prefixes from another's; null where nothing is shared. */
   readonly cacheSalt: string | null;
+}
+
+export interface Ceiling {
+  readonly tokens: number;
+  /** The client's fields by their JSON text. */
+  readonly standing: ReadonlyMap<string, string>;
 }
 
 export type Fidelity = "exact" | "approx" | "proxy" | "off";
@@ -29,6 +37,7 @@ export interface Knob {
     | "thinking"
     | "effort"
     | "thinking-cap"
+    | "reasoning-ceiling"
     | "temperature"
     | "cache-salt"
     | "stream-usage"
@@ -85,6 +94,10 @@ export interface Engine {
     readonly lessens: boolean;
     say(wish: Wish, traits: Traits): Said;
   } | null;
+  /** The efforts that most of its models take, where they are not none, low, medium and high. */
+  readonly efforts?: readonly Effort[];
+  /** How it takes a bound on thinking, of a model with `thinking-cap`; null when it takes none. */
+  readonly budget: Budget | null;
   /** Why it has no words for a wish; null where it has some, and only the catalog may forbid them. */
   readonly lacks: {
     readonly thinking: string | null;
@@ -93,6 +106,33 @@ export interface Engine {
     readonly salt: string | null;
   };
   readonly temperature: "taken" | "refused-while-thinking" | "ignored-while-thinking";
+}
+
+export interface Budget {
+  readonly path: readonly [string, ...string[]];
+  /** Less is refused. */
+  readonly tokensMin: number;
+  /** It may be sent without a switch, and leaves open whether to think. */
+  readonly standsAlone: boolean;
+  /** It may not stand beside an effort. */
+  readonly excludesEffort: boolean;
+  /** Without one, nothing is thought. */
+  readonly isOptIn: boolean;
+  /** It stands in a field that clients may not send. */
+  readonly isHidden: boolean;
+}
+
+const PLAIN_BUDGET = {
+  tokensMin: 1,
+  standsAlone: true,
+  excludesEffort: false,
+  isOptIn: false,
+  isHidden: false,
+};
+
+/** A bound on thinking by itself, in a field of its own, unless `ways` says otherwise. */
+export function budgetAt(path: Budget["path"], ways: Partial<Omit<Budget, "path">> = {}): Budget {
+  return { ...PLAIN_BUDGET, ...ways, path };
 }
 
 /** The reason when an engine has the knob and the catalog does not claim it for the model. */
@@ -119,7 +159,7 @@ export function unmet(reason: string): Outcome {
 }
 
 /** What most models with efforts take: none to stop, and three levels. */
-const USUAL_EFFORTS: readonly Effort[] = ["none", "low", "medium", "high"];
+export const USUAL_EFFORTS: readonly Effort[] = ["none", "low", "medium", "high"];
 /** What thinking that is merely on amounts to, where an effort must be named. */
 const USUAL_EFFORT = "medium";
 

@@ -6,6 +6,7 @@
 // total_tokens; reading takes the difference. No salt.
 import {
   approx,
+  budgetAt,
   capOutcome,
   capThinking,
   exact,
@@ -22,6 +23,10 @@ export const gemini: Engine = {
   readsOnlyCapField: true,
   readsEffort: true,
   thinking: { switches: ["thinking-cap", "effort"], lessens: true, say },
+  budget: budgetAt(["extra_body", "google", "thinking_config", "thinking_budget"], {
+    excludesEffort: true,
+    isHidden: true,
+  }),
   lacks: {
     thinking: null,
     effort: "a budget and an effort exclude each other, and the budget was told",

@@ -8,6 +8,7 @@ export const generic: Engine = {
   readsOnlyCapField: false,
   readsEffort: true,
   thinking: null,
+  budget: null,
   lacks: {
     thinking: "no switch is known for a generic engine",
     effort: "no effort is known for a generic engine",

@@ -4,6 +4,7 @@
 // thinking at once, which serves a template without a switch. `reasoning_effort` is read by no build that we know of.
 // Thinking comes as `reasoning_content` (--reasoning-format auto or deepseek) or in tags (none). No cache salt.
 import {
+  budgetAt,
   capOutcome,
   capThinking,
   exact,
@@ -22,6 +23,7 @@ export const llamaCpp: Engine = {
   readsOnlyCapField: true,
   readsEffort: false,
   thinking: { switches: ["thinking-switch", "thinking-cap"], lessens: false, say },
+  budget: budgetAt(["thinking_budget_tokens"]),
   lacks: {
     thinking: null,
     effort: "llama.cpp reads no effort",

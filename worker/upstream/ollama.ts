@@ -21,6 +21,7 @@ export const ollama: Engine = {
   readsOnlyCapField: true,
   readsEffort: true,
   thinking: { switches: ["effort", "thinking-switch"], lessens: true, say },
+  budget: null,
   lacks: {
     thinking: null,
     effort: null,

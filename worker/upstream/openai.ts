@@ -14,6 +14,7 @@ export const openai: Engine = {
     lessens: true,
     say: (wish, traits) => sayByEffort(wish, traits, (effort) => ({ reasoning_effort: effort })),
   },
+  budget: null,
   lacks: {
     thinking: null,
     effort: null,

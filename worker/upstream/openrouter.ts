@@ -6,6 +6,7 @@
 import {
   alwaysThinks,
   approx,
+  budgetAt,
   capThinking,
   exact,
   sayByEffort,
@@ -23,6 +24,7 @@ export const openrouter: Engine = {
   readsOnlyCapField: true,
   readsEffort: true,
   thinking: { switches: ["effort", "thinking-switch", "thinking-cap"], lessens: true, say },
+  budget: budgetAt(["reasoning", "max_tokens"], { standsAlone: false, excludesEffort: true }),
   lacks: {
     thinking: null,
     effort: "a budget and an effort exclude each other, and the budget was told",

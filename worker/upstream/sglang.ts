@@ -3,6 +3,7 @@
 // `custom_params.thinking_budget`, enforced only under --enable-strict-thinking (sgl-project/sglang#23953, May 2026);
 // before, and without the flag, it does nothing (#25536). `cache_salt` parts prefix caches. Unknown fields are ignored.
 import {
+  budgetAt,
   capOutcome,
   capThinking,
   sayByTemplate,
@@ -18,6 +19,7 @@ export const sglang: Engine = {
   readsOnlyCapField: false,
   readsEffort: true,
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
+  budget: budgetAt(["custom_params", "thinking_budget"], { isHidden: true }),
   lacks: { thinking: null, effort: null, cap: null, salt: null },
   temperature: "taken",
 };

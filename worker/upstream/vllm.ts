@@ -3,6 +3,7 @@
 // in silence (discuss.vllm.ai/t/2533), so only a catalog may claim it. Unknown fields are ignored with a warning.
 // `cache_salt` parts prefix caches. Cached tokens are reported with --enable-prompt-tokens-details only.
 import {
+  budgetAt,
   capOutcome,
   capThinking,
   sayByTemplate,
@@ -18,6 +19,7 @@ export const vllm: Engine = {
   readsOnlyCapField: false,
   readsEffort: true,
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
+  budget: budgetAt(["thinking_token_budget"]),
   lacks: { thinking: null, effort: null, cap: null, salt: null },
   temperature: "taken",
 };

@@ -12,6 +12,7 @@ export const workersAi: Engine = {
   readsOnlyCapField: true,
   readsEffort: true,
   thinking: { switches: ["thinking-switch", "effort"], lessens: true, say: sayByTemplate },
+  budget: null,
   lacks: {
     thinking: null,
     effort: null,

@@ -109,7 +109,7 @@ test("x-sluice-policy names another policy of the tenant", async () => {
     headers: { "x-sluice-policy": "economy" },
   });
 
-  expect(response.headers.get("x-sluice-policy-version")).toBe("economy@seed-1");
+  expect(response.headers.get("x-sluice-policy-version")).toBe("economy@seed-2");
   expect(response.headers.get("x-sluice-model")).toBe("small");
 });
 

@@ -20,6 +20,7 @@ export interface Entry extends Partial<Omit<Model, "capabilities">> {
 
 export interface Seen {
   readonly status: number;
+  readonly headers: Headers;
   readonly text: string;
   /** What the engine got, and what it really did. */
   readonly sent: Readonly<Record<string, unknown>>;
@@ -35,7 +36,7 @@ export interface Seen {
 }
 
 export interface EngineGateway extends GatewayUnderTest {
-  /** One question to a model of the catalog in a mode. */
+  /** One question to a model of the catalog in a mode; `as-sent` names the model. */
   see(model: string, mode: string, asked: Asked): Promise<Seen>;
 }
 
@@ -55,6 +56,7 @@ interface Explained {
 
 export async function startEngineGateway(
   entries: Readonly<Record<string, Entry>>,
+  policyFields: Readonly<Record<string, unknown>> = {},
 ): Promise<EngineGateway> {
   const ids = Object.keys(entries);
   const under = await startGatewayUnderTest({
@@ -65,6 +67,7 @@ export async function startEngineGateway(
       modes: { direct: id, long: id },
       capTokens: { direct: CAP_TOKENS, short: CAP_TOKENS, code: CAP_TOKENS, long: CAP_TOKENS },
       attemptsMax: 1,
+      ...policyFields,
     })),
     tenants: [
       {
@@ -84,7 +87,7 @@ export async function startEngineGateway(
       const response = await ask(
         under,
         {
-          model: mode === "auto" ? "auto" : `auto:${mode}`,
+          model: mode === "as-sent" ? model : mode === "auto" ? "auto" : `auto:${mode}`,
           messages: [{ role: "user", content: text }],
           ...(isStream ? { stream: true } : {}),
           ...fields,
@@ -106,6 +109,7 @@ export async function startEngineGateway(
       return {
         ...told,
         status: response.status,
+        headers: response.headers,
         sent: request.json as Seen["sent"],
         truth: request.truth,
         settled: { usage, certainty, ending, anomaly },

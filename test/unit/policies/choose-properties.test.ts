@@ -46,6 +46,9 @@ describe("for any question", () => {
       safeMode: fc.constantFrom(...MODES),
       switchMargin: share,
       confidenceMin: share,
+      expectedScoreMin: fc.oneof(fc.constant(0), share),
+      expectedCostNanosMax: fc.option(fc.integer({ min: 1, max: 20_000_000 }), { nil: undefined }),
+      expectedOutputTokensMax: fc.option(fc.integer({ min: 1, max: 4000 }), { nil: undefined }),
     })
     .map((changes) => policy(changes));
   const mode = fc.constantFrom(...MODES);
@@ -135,23 +138,51 @@ describe("for any question", () => {
     );
   });
 
-  test("lambda 0 buys the best score that no prior rules out", () => {
+  const alone = {
+    asked: { mode: null, model: null, effort: null },
+    conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
+  };
+
+  test("lambda 0 buys the best score that nothing is held against", () => {
     fc.assert(
       fc.property(anyQuestion, (asked) => {
-        const chosen = choose({
-          ...asked,
-          lambda: 0,
-          asked: { mode: null, model: null, effort: null },
-          features: { ...asked.features, confidence: 1 },
-          conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
-        });
+        const sure = { ...asked.features, confidence: 1 };
+        const chosen = choose({ ...asked, ...alone, lambda: 0, features: sure });
         if (chosen.kind !== "chosen") return;
         const open = chosen.choice.weighed.filter(({ ruledOut }) => ruledOut === null);
-        const pool = open.length > 0 ? open : chosen.choice.weighed;
+        if (open.length === 0) return;
         expect(chosen.choice.ladder[0].estimate.score).toBe(
-          Math.max(...pool.map(({ estimate }) => estimate.score)),
+          Math.max(...open.map(({ estimate }) => estimate.score)),
         );
       }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a floor or a ceiling is passed only where no arm keeps it, and then by as little as can be", () => {
+    fc.assert(
+      fc.property(anyQuestion, (asked) => {
+        // Nothing but the objective is held against any arm.
+        const features = { ...asked.features, kind: "logic" as const };
+        const chosen = choose({ ...asked, ...alone, features, needs: [], inputTokens: 100 });
+        if (chosen.kind !== "chosen") return;
+        const { estimate } = chosen.choice.ladder[0];
+        const { expectedScoreMin, expectedCostNanosMax, expectedOutputTokensMax } = asked.policy;
+        const all = chosen.choice.weighed.map((arm) => arm.estimate);
+        const affordable = all.filter(
+          ({ costNanos, outputTokens }) =>
+            costNanos <= (expectedCostNanosMax ?? Infinity) &&
+            outputTokens <= (expectedOutputTokensMax ?? Infinity),
+        );
+        if (affordable.length === 0) {
+          expect(estimate.costNanos).toBe(Math.min(...all.map(({ costNanos }) => costNanos)));
+          return;
+        }
+        expect(affordable).toContainEqual(estimate);
+        const best = Math.max(...affordable.map(({ score }) => score));
+        expect(estimate.score).toBeGreaterThanOrEqual(Math.min(expectedScoreMin, best));
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -2,6 +2,7 @@
 import { boundPassed, type JsonBounds } from "../../stream/json-bounds.ts";
 import { faultPosition } from "../../stream/json-fault.ts";
 import { members } from "../../stream/json-text.ts";
+import { THINKING_FIELDS } from "../../upstream/wire/fields.ts";
 import type { Ask, ReadAsk } from "../dialect.ts";
 import { isFields, readMessages, type Fields } from "./conversation.ts";
 import { measureInput } from "./input.ts";
@@ -68,15 +69,7 @@ export function readChat(body: string): ReadAsk {
     answers: numbers.answers,
     effort,
     setsTemperature: (parsed["temperature"] ?? null) !== null,
-    setsThinking: [
-      "chat_template_kwargs",
-      "enable_thinking",
-      "thinking",
-      "thinking_budget",
-      "thinking_token_budget",
-      "think",
-      "reasoning",
-    ].some((key) => (parsed[key] ?? null) !== null),
+    setsThinking: THINKING_FIELDS.some((key) => (parsed[key] ?? null) !== null),
     isConstrained: constrainsForm(parsed),
     hasTools: isFilled(parsed["tools"]) || isFilled(parsed["functions"]),
     ...conversation,

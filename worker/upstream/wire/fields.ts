@@ -48,11 +48,15 @@ export const OTHER_CAP_FIELDS: ReadonlySet<string> = new Set([
   "max_tokens_to_sample",
 ]);
 
-/** Knobs that engines' files set over a client's own. */
-const KNOBS = [
-  ["temperature", "reasoning_effort", "reasoning", "thinking", "enable_thinking", "think"],
-  ["thinking_budget", "thinking_token_budget", "thinking_budget_tokens", "chat_template_kwargs"],
+/** By which a client drives an engine's thinking itself. An effort is none of them: it is every API's own word. */
+export const THINKING_FIELDS = [
+  ["chat_template_kwargs", "enable_thinking", "thinking", "think", "reasoning", "thinking_config"],
+  ["thinking_budget", "thinking_token_budget", "thinking_budget_tokens", "max_thinking_tokens"],
+  ["reasoning_budget", "reasoning_budget_tokens", "output_config", "google"],
 ].flat();
+
+/** Knobs that engines' files set over a client's own. */
+const KNOBS = ["temperature", "reasoning_effort", ...THINKING_FIELDS];
 
 /** Every field that is read, set or taken out on the way to an engine. */
 export const HEEDED: ReadonlySet<string> = new Set([

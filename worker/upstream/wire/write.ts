@@ -9,6 +9,7 @@ import {
   type Member,
 } from "../../stream/json-text.ts";
 import { CAP_FIELDS, OTHER_CAP_FIELDS, STRIPPED } from "./fields.ts";
+import { standingOf } from "./lower.ts";
 
 export interface WireOrder {
   readonly model: string;
@@ -37,13 +38,12 @@ export function writeWire(
   order: WireOrder,
   found: readonly Member[] = members(body),
 ): string {
-  const standing: Standing = new Map(
-    found.map((member) => [member.key, body.slice(member.valueStart, member.valueEnd)]),
-  );
+  const standing = standingOf(body, found);
   const fields: Record<string, string | undefined> = {};
   for (const key of STRIPPED) fields[key] = undefined;
   for (const key of order.drops ?? []) fields[key] = undefined;
-  Object.assign(fields, shownReasoning(standing), order.fields);
+  Object.assign(fields, order.fields);
+  Object.assign(fields, shownReasoning(order.fields["reasoning"] ?? standing.get("reasoning")));
   fields["model"] = JSON.stringify(order.model);
   Object.assign(fields, capFields(standing, order), streamFields(standing, order));
   return applyEdits(body, [
@@ -52,7 +52,7 @@ export function writeWire(
   ]);
 }
 
-type Standing = ReadonlyMap<string, string>;
+type Standing = ReturnType<typeof standingOf>;
 
 /**
  * Each bound that the client set is lowered to what was held, if it is higher, and the engine's own is always there: an
@@ -80,8 +80,7 @@ function capFields(standing: Standing, order: WireOrder): Record<string, string 
 }
 
 /** OpenRouter's way to hide thinking, which the meter counts as it comes. */
-function shownReasoning(standing: Standing): Record<string, string> {
-  const reasoning = standing.get("reasoning");
+function shownReasoning(reasoning: string | undefined): Record<string, string> {
   if (reasoning?.startsWith("{") !== true) return {};
   return { reasoning: applyEdits(reasoning, editMembers(reasoning, { exclude: undefined })) };
 }

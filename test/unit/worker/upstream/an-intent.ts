@@ -13,6 +13,7 @@ export const AS_SENT: Intent = {
   temperature: null,
   setsTemperature: false,
   replacesEffort: false,
+  ceiling: null,
   cacheSalt: null,
 };
 export const OFF: Intent = { ...AS_SENT, thinking: "off" };
