@@ -7,6 +7,7 @@ import type { Configuration } from "./configuration.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Failure } from "./failure.ts";
 import { readBody } from "./request-body.ts";
+import type { Patience } from "./stream/patience.ts";
 
 /** Room for a long context with a few images as base64, and small beside an isolate's 128 MB. */
 export const BODY_BYTES_MAX = 10 * 1024 * 1024;
@@ -50,10 +51,11 @@ export async function admit(
   dialect: Dialect,
   caller: Caller,
   configuration: Configuration,
+  patience: Patience,
 ): Promise<Admission | Refused> {
   const policy = await pickPolicy(request, caller.tenant, configuration);
   if ("failure" in policy) return policy;
-  const body = await readBody(request, BODY_BYTES_MAX);
+  const body = await readBody(request, BODY_BYTES_MAX, patience);
   if (typeof body !== "string") return refuse(body);
   const read = dialect.read(body);
   if (read.kind !== "read") return refuse(read);

@@ -7,7 +7,7 @@ import { translate } from "./translate.ts";
 import { DeltasBroke, deltasOf, type OpenCall } from "./open-call.ts";
 import type { Driven } from "./strategy/strategy.ts";
 import type { Outlet } from "./stream/outlet.ts";
-import { Patience } from "./stream/patience.ts";
+import type { Patience } from "./stream/patience.ts";
 import { writeComment } from "./stream/sse.ts";
 import { ABORTED, TIMED_OUT } from "./stream/wait.ts";
 
@@ -18,7 +18,8 @@ export interface AnswerContext {
   readonly dialect: Dialect;
   readonly head: AnswerHead;
   readonly heartbeatMs: number;
-  readonly signal: AbortSignal;
+  /** The request's own clock; it knows when the client has left. */
+  readonly patience: Patience;
   /** The explanation as it is now; null when nobody asked. */
   explain(): string | null;
   /** Ends everything that the request opened. `failure`: why a stream broke off after its headers. */
@@ -71,9 +72,8 @@ export async function pump(
   context: AnswerContext,
 ): Promise<void> {
   let failure: Failure | null = null;
-  const patience = new Patience(context.signal);
   try {
-    const driven = await beatUntil(driving, outlet, context, patience);
+    const driven = await beatUntil(driving, outlet, context);
     if (driven === GONE) return;
     if (driven.kind === "failed") {
       ({ failure } = driven);
@@ -82,49 +82,34 @@ export async function pump(
     }
     failure =
       driven.kind === "relay" && context.dialect.passesBytes
-        ? await pumpCall(driven.call, outlet, context, patience)
-        : await pumpDeltas(rendered(driven), outlet, context, patience);
+        ? await pumpCall(driven.call, outlet, context)
+        : await pumpDeltas(rendered(driven), outlet, context);
   } catch (error) {
     failure = failureOf(error);
     await outlet.write(failureEvent(failure, context));
   } finally {
-    patience.close();
     context.close(failure);
     await outlet.close();
+    context.patience.close();
   }
 }
 
-/** Bytes that are written as one, at most; more would only wait in memory. */
-const BATCH_BYTES_MAX = 65_536;
-
-/** Bytes as they come: all that is there in one write. Answers why they broke off, if they did. */
+/** Bytes as they come. Answers why they broke off, if they did. */
 async function pumpCall(
   call: OpenCall,
   outlet: Outlet,
   context: AnswerContext,
-  patience: Patience,
 ): Promise<Failure | null> {
-  let batch: Uint8Array[] = [];
-  const flush = async (): Promise<boolean> => {
-    const bytes = batch;
-    batch = [];
-    return bytes.length === 0 || outlet.write(joined(bytes));
-  };
   try {
     for (;;) {
-      let heard = call.ready;
-      if (heard === null || bytesIn(batch) > BATCH_BYTES_MAX) {
-        if (!(await flush())) break;
-        const next = heard ?? (await beatUntil(call.peek(), outlet, context, patience));
-        if (next === GONE) break;
-        heard = next;
-      }
+      const heard = call.ready ?? (await beatUntil(call.peek(), outlet, context));
+      if (heard === GONE) break;
       call.take();
       if (isPlain(heard, context)) {
-        batch.push(heard.bytes);
+        const pushed = outlet.push(heard.bytes);
+        if (!(pushed === true || (await pushed))) break;
         continue;
       }
-      if (!(await flush())) break;
       const went = await passOn(heard, call, outlet, context);
       if (went === "gone") break;
       if (went === "over") return heard.kind === "failed" ? heard.trouble.failure : null;
@@ -147,22 +132,6 @@ function isPlain(
   return (
     said.kind === "nothing" || (said.kind === "deltas" && (head.wantsUsage || !said.isUsageOnly))
   );
-}
-
-function bytesIn(batch: readonly Uint8Array[]): number {
-  return batch.reduce((sum, { byteLength }) => sum + byteLength, 0);
-}
-
-function joined(batch: readonly Uint8Array[]): Uint8Array {
-  const [first] = batch;
-  if (first !== undefined && batch.length === 1) return first;
-  const whole = new Uint8Array(bytesIn(batch));
-  let at = 0;
-  for (const bytes of batch) {
-    whole.set(bytes, at);
-    at += bytes.byteLength;
-  }
-  return whole;
 }
 
 /** Passes one piece on: `on` to continue, `over` when the stream has ended, `gone` when the client has. */
@@ -213,14 +182,13 @@ async function pumpDeltas(
   deltas: AsyncGenerator<Delta>,
   outlet: Outlet,
   context: AnswerContext,
-  patience: Patience,
 ): Promise<Failure | null> {
   const { dialect, head } = context;
   const write = (text: string): Promise<boolean> => outlet.write(encoder.encode(text));
   try {
     if (!(await write(dialect.event.open(head)))) return null;
     for (;;) {
-      const next = await beatUntil(deltas.next(), outlet, context, patience);
+      const next = await beatUntil(deltas.next(), outlet, context);
       if (next === GONE) return null;
       if (next.done === true) break;
       if (!(await write(dialect.event.delta(head, next.value)))) return null;
@@ -239,11 +207,10 @@ const GONE = Symbol("gone");
 async function beatUntil<T>(
   promise: Promise<T>,
   outlet: Outlet,
-  { heartbeatMs }: AnswerContext,
-  patience: Patience,
+  { heartbeatMs, patience }: AnswerContext,
 ): Promise<T | typeof GONE> {
   for (;;) {
-    const value = await patience.wait(promise, heartbeatMs);
+    const value = await patience.waitUnlessGone(promise, heartbeatMs);
     if (value === ABORTED) return GONE;
     if (value !== TIMED_OUT) return value;
     if (!(await outlet.write(writeComment("sluice")))) return GONE;

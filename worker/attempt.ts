@@ -6,8 +6,8 @@ import type { Heard } from "./heard.ts";
 import { SseSplitter, type SseEvent } from "./stream/sse.ts";
 import { Silence } from "./stream/silence.ts";
 import { readText, TOO_LARGE, type TextBounds } from "./stream/text.ts";
-import { Patience } from "./stream/patience.ts";
-import { ABORTED, TIMED_OUT, within } from "./stream/wait.ts";
+import type { Patience } from "./stream/patience.ts";
+import { TIMED_OUT } from "./stream/wait.ts";
 import {
   cut,
   inBandError,
@@ -39,15 +39,20 @@ const PAUSE_MS = 1000;
  */
 const OVERRUN_FACTOR = 2;
 const OVERRUN_TOKENS = 256;
-/** How long a body may take to end after its last event before it is cut off. */
-const DRAIN_MS = 250;
+/** How long a body may take to end after its last event before it is cut off. Nobody waits for it. */
+const DRAIN_MS = 5000;
 /** An error's body is read this far: enough for its message. */
 const ERROR_BYTES_MAX = 65_536;
 /** A whole answer may hold many long answers with logprobs; far above those, and small beside 128 MB. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
-export function attempt(hold: Held, outbound: Outbound, nowMs: () => number): Attempt {
-  return new Attempt(hold, outbound, nowMs);
+export function attempt(
+  hold: Held,
+  outbound: Outbound,
+  nowMs: () => number,
+  patience: Patience,
+): Attempt {
+  return new Attempt(hold, outbound, nowMs, patience);
 }
 
 /** Only its type leaves this file: attempts are made by `attempt`, which asks for what was held. */
@@ -61,7 +66,7 @@ class Attempt {
   readonly #endsAtMs: number;
   readonly #outputTokensMax: number;
   readonly #silence: Silence;
-  readonly #patience = new Patience();
+  readonly #patience: Patience;
   readonly #controller = new AbortController();
   readonly #splitter = new SseSplitter();
   readonly #response: Promise<Response | Error>;
@@ -70,9 +75,10 @@ class Attempt {
   #pending: Promise<Heard> | null = null;
   #isDone = false;
 
-  constructor(hold: Held, outbound: Outbound, now: () => number) {
+  constructor(hold: Held, outbound: Outbound, now: () => number, patience: Patience) {
     this.#outbound = outbound;
     this.#now = now;
+    this.#patience = patience;
     this.#startedAtMs = now();
     this.#silence = new Silence(PAUSE_MS, now);
     this.#endsAtMs = this.#startedAtMs + outbound.deadlineMs;
@@ -118,7 +124,6 @@ class Attempt {
 
   /** Stops the upstream. When it has said its last, its connection is left to end by itself and be used again. */
   cancel(): void {
-    this.#patience.close();
     if (this.#isDone) return;
     this.#isDone = true;
     this.#controller.abort();
@@ -136,7 +141,7 @@ class Attempt {
 
   async #hearResponse(): Promise<Heard> {
     const response = await this.#patience.wait(this.#response, this.#waitMs());
-    if (response === TIMED_OUT || response === ABORTED) return this.#late();
+    if (response === TIMED_OUT) return this.#late();
     if (response instanceof Error) {
       return unreachable();
     }
@@ -159,7 +164,7 @@ class Attempt {
         body.read().catch(() => null),
         waitMs,
       );
-      if (chunk === TIMED_OUT || chunk === ABORTED) return this.#late();
+      if (chunk === TIMED_OUT) return this.#late();
       this.#silence.hear();
       if (chunk === null) return cut("its connection broke");
       if (chunk.done) return this.#hearEnd();
@@ -217,7 +222,7 @@ class Attempt {
     this.#isDone = true;
     const isAtEnd = async (): Promise<boolean> =>
       (await this.#body?.read().catch(() => null))?.done !== false;
-    const end = await within(isAtEnd(), DRAIN_MS);
+    const end = await this.#patience.wait(isAtEnd(), DRAIN_MS);
     if (end !== true) this.#controller.abort();
   }
 

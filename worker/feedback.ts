@@ -6,6 +6,7 @@ import { authenticate } from "./admit.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 import { readBody } from "./request-body.ts";
+import { Patience } from "./stream/patience.ts";
 
 /** Room for a paragraph; more is an essay that nobody asked for. */
 const COMMENT_CHARS_MAX = 2000;
@@ -26,7 +27,9 @@ export async function takeFeedback(
 ): Promise<{ readonly kind: "kept"; readonly body: object } | Failure> {
   const caller = await authenticate(request, deps.configuration, deps.now());
   if (caller.kind === "refused") return caller.failure;
-  const text = await readBody(request, BODY_BYTES_MAX);
+  const patience = new Patience();
+  const text = await readBody(request, BODY_BYTES_MAX, patience);
+  patience.close();
   if (typeof text !== "string") return text;
   let document: unknown;
   try {

@@ -7,7 +7,8 @@ const SERIES_MAX = 2000;
 /** Upper bounds of the time to the answer's headers, in seconds: from a cache hit to the longest gate. */
 const HEADERS_SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
 
-type Labels = Readonly<Record<string, string>>;
+/** Labels as they are written, without their braces. */
+type Labels = string;
 
 export class Metrics {
   readonly #requests = new Series(
@@ -24,19 +25,19 @@ export class Metrics {
   #headersCount = 0;
 
   count(record: RequestRecord): void {
-    const arm = { mode: record.mode ?? "none", model: record.model ?? "none" };
+    const arm = armLabels(record.mode ?? "none", record.model ?? "none");
     this.#requests.add(
-      { ...arm, status: String(record.status), failure: record.failure ?? "none" },
+      `${arm},status="${record.status}",failure="${escapeLabel(record.failure ?? "none")}"`,
       1,
     );
     this.#calls.add(arm, record.calls);
-    this.#tokens.add({ ...arm, kind: "input" }, record.inputTokens);
-    this.#tokens.add({ ...arm, kind: "cached" }, record.cachedTokens);
-    this.#tokens.add({ ...arm, kind: "output" }, record.outputTokens);
-    this.#tokens.add({ ...arm, kind: "reasoning" }, record.reasoningTokens);
+    this.#tokens.add(`${arm},kind="input"`, record.inputTokens);
+    this.#tokens.add(`${arm},kind="cached"`, record.cachedTokens);
+    this.#tokens.add(`${arm},kind="output"`, record.outputTokens);
+    this.#tokens.add(`${arm},kind="reasoning"`, record.reasoningTokens);
     const seconds = record.headersMs / 1000;
     for (const bound of HEADERS_SECONDS)
-      if (seconds <= bound) this.#buckets.add({ le: String(bound) }, 1);
+      if (seconds <= bound) this.#buckets.add(`le="${bound}"`, 1);
     this.#headersSum += seconds;
     this.#headersCount += 1;
   }
@@ -72,10 +73,10 @@ class Series {
   add(labels: Labels, amount: number): void {
     // What cannot be true was kept by the ledger as an anomaly; a counter must only go up.
     if (!(amount > 0) || !Number.isFinite(amount)) return;
-    const key = writeLabels(labels);
-    const isNew = !this.#values.has(key);
-    const place = isNew && this.#values.size >= SERIES_MAX ? '{overflow="true"}' : key;
-    this.#values.set(place, (this.#values.get(place) ?? 0) + amount);
+    const sum = this.#values.get(labels);
+    if (sum !== undefined) this.#values.set(labels, sum + amount);
+    else if (this.#values.size < SERIES_MAX) this.#values.set(labels, amount);
+    else this.#values.set(OVERFLOW, (this.#values.get(OVERFLOW) ?? 0) + amount);
   }
 
   head(): string[] {
@@ -83,15 +84,18 @@ class Series {
   }
 
   lines(): string[] {
-    return [...this.#values].map(([labels, value]) => `${this.#name}${labels} ${value}`);
+    return [...this.#values].map(([labels, value]) => `${this.#name}{${labels}} ${value}`);
   }
 }
 
-function writeLabels(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return `{${pairs.join(",")}}`;
+/** What has no room of its own. */
+const OVERFLOW: Labels = 'overflow="true"';
+
+function armLabels(mode: string, model: string): Labels {
+  return `mode="${escapeLabel(mode)}",model="${escapeLabel(model)}"`;
 }
 
 function escapeLabel(value: string): string {
+  if (!/["\\\n]/.test(value)) return value;
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -7,7 +7,8 @@ import type { Heard } from "./heard.ts";
 import type { Preparation } from "./prepare.ts";
 import type { Delta } from "./dialect/dialect.ts";
 import type { Failure } from "./failure.ts";
-import { TIMED_OUT, within } from "./stream/wait.ts";
+import type { Patience } from "./stream/patience.ts";
+import { TIMED_OUT } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
 import type { Fidelity, Knob } from "./upstream/engine.ts";
 
@@ -74,13 +75,14 @@ export class OpenCall {
   async awaitFirst(
     gateMs: number,
     nowMs: () => number,
+    patience: Patience,
   ): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" | "waiting" }> {
     // A call that does not stream says everything at once, and ends by its own deadline.
     if (gateMs === Number.POSITIVE_INFINITY) return this.#awaitWhole();
     const endsAtMs = nowMs() + gateMs;
     let heldBackBytes = 0;
     for (;;) {
-      const heard = await within(this.#attempt.peek(), endsAtMs - nowMs());
+      const heard = await patience.wait(this.#attempt.peek(), endsAtMs - nowMs());
       if (heard === TIMED_OUT) return { kind: "waiting" };
       this.#attempt.take();
       if (heard.kind === "failed") return heard;

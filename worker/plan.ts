@@ -10,6 +10,7 @@ import type { Dependencies } from "./dependencies.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Explained } from "./explain.ts";
 import type { Failure } from "./failure.ts";
+import type { Patience } from "./stream/patience.ts";
 
 /** Bytes a token for weighing arms, where an even guess serves better than a bound. */
 const BYTES_PER_TOKEN = 4;
@@ -36,10 +37,11 @@ export async function plan(
   dialect: Dialect,
   requestId: string,
   deps: Dependencies,
+  patience: Patience,
 ): Promise<Plan | Unplanned> {
   const caller = await authenticate(request, deps.configuration, deps.now());
   if (caller.kind === "refused") return { ...caller, tenantId: null };
-  const admission = await admit(request, dialect, caller, deps.configuration);
+  const admission = await admit(request, dialect, caller, deps.configuration, patience);
   if (admission.kind === "refused") return { ...admission, tenantId: caller.tenant.id };
   const { ask, tenant, catalog } = admission;
   const { policy, variant } = assign(admission.policy);

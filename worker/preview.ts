@@ -5,12 +5,15 @@ import { chat } from "./dialect/chat.ts";
 import { explanation } from "./explain.ts";
 import type { Failure } from "./failure.ts";
 import { plan } from "./plan.ts";
+import { Patience } from "./stream/patience.ts";
 
 export async function previewChoice(
   request: Request,
   deps: Dependencies,
 ): Promise<{ readonly kind: "chosen"; readonly body: string } | Failure> {
-  const planned = await plan(request, chat, deps.newId(), deps);
+  const patience = new Patience();
+  const planned = await plan(request, chat, deps.newId(), deps, patience);
+  patience.close();
   if (planned.kind === "refused") return planned.failure;
   return { kind: "chosen", body: explanation(planned.explained, []) };
 }

@@ -15,6 +15,7 @@ import { place } from "./place.ts";
 import { finish, offerOf, prepare, tokensBeyond, type Preparation } from "./prepare.ts";
 import { settle } from "./settle.ts";
 import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
+import type { Patience } from "./stream/patience.ts";
 import { pause } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
 
@@ -40,6 +41,7 @@ export interface RunInput {
   readonly cacheSalt: string;
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;
+  readonly patience: Patience;
 }
 
 export class Run {
@@ -108,7 +110,7 @@ export class Run {
     | Extract<Called, { kind: "open" }>
     | { kind: "failed"; failure: Failure; rung: Rung; trouble: Trouble | null }
   > {
-    const { admission, policy, signal, cacheSalt } = this.input;
+    const { admission, policy, signal, cacheSalt, patience } = this.input;
     const first = ladder[0];
     if (first === undefined) throw new Error("A ladder has at least one rung.");
     const fail = (failure: Failure, rung: Rung, trouble: Trouble | null = null) => ({
@@ -191,6 +193,7 @@ export class Run {
         deadlineMs: policy.deadlineMs,
       },
       this.#deps.now,
+      patience,
     );
     const call = new OpenCall(attempted, preparation, held, account, (settled) => {
       this.#post(settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps));
@@ -209,7 +212,9 @@ export class Run {
     signal.addEventListener("abort", leave, { once: true });
 
     const firstMs = outgoing.isStream ? gateEndsAtMs - this.#deps.now() : Number.POSITIVE_INFINITY;
-    const opened = await this.#deps.span("attempt", () => call.awaitFirst(firstMs, this.#deps.now));
+    const opened = await this.#deps.span("attempt", () =>
+      call.awaitFirst(firstMs, this.#deps.now, patience),
+    );
     if (opened.kind === "failed") {
       const { trouble } = opened;
       if (signal.aborted) return fail({ kind: "client-left" }, preparation.rung);

@@ -11,7 +11,8 @@ import { recordOf, type RecordInput } from "./learn.ts";
 import { plan, type Plan } from "./plan.ts";
 import { Run } from "./run.ts";
 import { Outlet } from "./stream/outlet.ts";
-import { TIMED_OUT, within } from "./stream/wait.ts";
+import { Patience } from "./stream/patience.ts";
+import { TIMED_OUT } from "./stream/wait.ts";
 
 export async function serve(
   request: Request,
@@ -24,8 +25,10 @@ export async function serve(
     const totalMs = deps.now() - startedAtMs;
     deps.record(recordOf({ requestId, dialect: dialect.name, totalMs, ...seen }));
   });
-  const planned = await deps.span("plan", () => plan(request, dialect, requestId, deps));
+  const patience = new Patience(request.signal);
+  const planned = await deps.span("plan", () => plan(request, dialect, requestId, deps, patience));
   if (planned.kind === "refused") {
+    patience.close();
     const { failure, tenantId } = planned;
     const response = failureResponse(failure, dialect, { "x-request-id": requestId });
     learn({
@@ -50,6 +53,7 @@ export async function serve(
       previous,
       cacheSalt: await saltOf(tenant.id),
       signal: request.signal,
+      patience,
     },
     deps,
   );
@@ -66,16 +70,16 @@ export async function serve(
       headersMs,
     });
   try {
-    return await answer(request, dialect, planned, run, deps, conclude, startedAtMs);
+    return await answer(dialect, planned, run, deps, conclude, startedAtMs);
   } catch (error) {
     // A bug becomes a 500 further up; what it had opened must not stay open until it expires.
     run.close();
+    patience.close();
     throw error;
   }
 }
 
 async function answer(
-  request: Request,
   dialect: Dialect,
   { admission, explained, remember }: Plan,
   run: Run,
@@ -84,6 +88,7 @@ async function answer(
   startedAtMs: number,
 ): Promise<Response> {
   const { ask } = admission;
+  const { patience } = run.input;
   const [first] = explained.choice.ladder;
   // What the conversation is on is what was chosen for it; a stand-in or a cheaper rung is this turn's affair.
   if (admission.asked.model === null) deps.finish(remember());
@@ -94,6 +99,7 @@ async function answer(
       : answerHeaders(explained, run.answering, run.meters);
   const refuse = (failure: Failure): Response => {
     run.close();
+    patience.close();
     const response = failureResponse(failure, dialect, headersNow());
     conclude(response.status, rungNow(), failure, deps.now() - startedAtMs);
     return response;
@@ -107,7 +113,7 @@ async function answer(
       wantsUsage: ask.wantsUsage,
     },
     heartbeatMs: explained.policy.heartbeatMs,
-    signal: request.signal,
+    patience,
     explain: () => (admission.wantsExplanation ? explanation(explained, run.accounts) : null),
     close,
   });
@@ -121,19 +127,20 @@ async function answer(
       contextNow(() => run.close()),
     );
     if (answered.kind !== "answered") return refuse(answered);
+    patience.close();
     const headersMs = deps.now() - startedAtMs;
     conclude(200, rungNow(), null, headersMs);
     return new Response(answered.body, { headers: { ...headersNow(), ...JSON_HEADERS } });
   }
 
-  const driven = await within(driving, explained.policy.gateMs + GATE_SLACK_MS);
+  const driven = await patience.wait(driving, explained.policy.gateMs + GATE_SLACK_MS);
   if (driven !== TIMED_OUT && driven.kind === "failed") return refuse(driven.failure);
   const headersMs = deps.now() - startedAtMs;
   const context = contextNow((failure) => {
     run.close();
     conclude(200, rungNow(), failure, headersMs);
   });
-  const outlet = new Outlet(Math.max(context.heartbeatMs * 2, PATIENCE_MS_MIN));
+  const outlet = new Outlet(patience, Math.max(context.heartbeatMs * 2, PATIENCE_MS_MIN));
   deps.finish(pump(driving, outlet, context));
   return new Response(outlet.readable, { headers: { ...headersNow(), ...STREAM_HEADERS } });
 }

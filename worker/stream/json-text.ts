@@ -29,11 +29,20 @@ export function members(text: string, at = 0): Member[] {
     const keyEnd = skipString(text, position);
     const valueStart = skipSpace(text, skipSpace(text, keyEnd) + 1);
     const valueEnd = skipValue(text, valueStart);
-    const quoted = text.slice(keyStart, keyEnd);
-    // An escaped key is the same field to the engine, so it has to be the same field here.
-    const key = quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
-    found.push({ key, keyStart, valueStart, valueEnd });
+    found.push({ key: keyOf(text, keyStart, keyEnd), keyStart, valueStart, valueEnd });
     position = valueEnd;
+  }
+}
+
+/** The key that stands quoted there. An escaped one is the same field to the engine, so it has to be the same here. */
+export function keyOf(text: string, start: number, end: number): string {
+  const quoted = text.slice(start, end);
+  if (!quoted.includes("\\")) return quoted.slice(1, -1);
+  try {
+    return JSON.parse(quoted) as string;
+  } catch {
+    // Text that is measured before it is parsed may be no JSON; what it says then is refused anyway.
+    return quoted;
   }
 }
 

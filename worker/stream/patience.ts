@@ -1,68 +1,112 @@
-// Waits of one stream that end: a promise against a clock and a signal, one wait at a time. One timer and one listener
-// serve all of them, because a stream waits thousands of times and each timer of its own costs more than the event.
+// Waits of one request that end: promises against a clock, and against the client's leaving where that matters. One timer
+// and one listener serve all of them, because a stream waits thousands of times and a timer of its own for each would
+// cost more than the event.
 import { ABORTED, TIMED_OUT } from "./wait.ts";
 
-type Ended = typeof TIMED_OUT | typeof ABORTED;
+interface Wait {
+  readonly endsAtMs: number;
+  readonly heedsSignal: boolean;
+  readonly tell: (ended: typeof TIMED_OUT | typeof ABORTED) => void;
+}
+
+/**
+ * The timer looks at the clock at least this often while somebody waits: the shortest wait of a healthy request is
+ * longer, so that the timer is almost never set anew for one that ends sooner.
+ */
+const LOOK_MS = 5000;
 
 export class Patience {
   readonly #signal: AbortSignal | null;
-  readonly #abort = (): void => this.#tell(ABORTED);
-  #tellCurrent: ((ended: Ended) => void) | null = null;
-  #endsAtMs = 0;
+  readonly #abort = (): void => this.#tell(({ heedsSignal }) => heedsSignal, ABORTED);
+  readonly #waits = new Set<Wait>();
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #timerAtMs = 0;
+  #looksAtMs = 0;
+  #isClosed = false;
 
   constructor(signal: AbortSignal | null = null) {
     this.#signal = signal;
     signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
-  /** The promise's value, `TIMED_OUT` after `waitMs`, or `ABORTED` when the signal has fired. */
-  wait<T>(promise: Promise<T>, waitMs: number): Promise<T | Ended> {
+  /** The promise's value, or `TIMED_OUT` after `waitMs`, whoever has left. The promise itself goes on. */
+  wait<T>(promise: Promise<T>, waitMs: number): Promise<T | typeof TIMED_OUT> {
+    return this.#wait(promise, waitMs, false) as Promise<T | typeof TIMED_OUT>;
+  }
+
+  /** The same; or `ABORTED` when the signal fires or has fired. */
+  waitUnlessGone<T>(
+    promise: Promise<T>,
+    waitMs: number,
+  ): Promise<T | typeof TIMED_OUT | typeof ABORTED> {
     if (this.#signal?.aborted === true) return Promise.resolve(ABORTED);
-    this.#endsAtMs = Date.now() + Math.max(0, waitMs);
-    this.#arm();
+    return this.#wait(promise, waitMs, true);
+  }
+
+  /** No wait is expected after this, so the timer goes with the last one. */
+  close(): void {
+    this.#isClosed = true;
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#disarmWhenIdle();
+  }
+
+  #wait<T>(
+    promise: Promise<T>,
+    waitMs: number,
+    heedsSignal: boolean,
+  ): Promise<T | typeof TIMED_OUT | typeof ABORTED> {
     return new Promise((resolve, reject) => {
-      const tell = (ended: Ended): void => resolve(ended);
-      this.#tellCurrent = tell;
-      const settle = (act: () => void): void => {
-        if (this.#tellCurrent === tell) this.#tellCurrent = null;
-        act();
-      };
+      const wait: Wait = { endsAtMs: Date.now() + Math.max(0, waitMs), heedsSignal, tell: resolve };
+      this.#waits.add(wait);
+      this.#arm(wait.endsAtMs);
       promise.then(
-        (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(error as Error)),
+        (value) => {
+          this.#end(wait);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#end(wait);
+          reject(error as Error);
+        },
       );
     });
   }
 
-  /** No wait comes after this. */
-  close(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+  #end(wait: Wait): void {
+    this.#waits.delete(wait);
+    if (this.#isClosed) this.#disarmWhenIdle();
+  }
+
+  #disarmWhenIdle(): void {
+    if (this.#timer === null || this.#waits.size > 0) return;
+    clearTimeout(this.#timer);
     this.#timer = null;
-    this.#tellCurrent = null;
-    this.#signal?.removeEventListener("abort", this.#abort);
   }
 
-  #tell(ended: Ended): void {
-    const tell = this.#tellCurrent;
-    this.#tellCurrent = null;
-    tell?.(ended);
+  #tell(isMeant: (wait: Wait) => boolean, ended: typeof TIMED_OUT | typeof ABORTED): void {
+    for (const wait of this.#waits) {
+      if (!isMeant(wait)) continue;
+      this.#waits.delete(wait);
+      wait.tell(ended);
+    }
+    if (this.#isClosed) this.#disarmWhenIdle();
   }
 
-  /** The timer is left running when a wait ends, and looks for itself whether its time has come. */
-  #arm(): void {
-    if (this.#timer !== null && this.#timerAtMs <= this.#endsAtMs) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timerAtMs = this.#endsAtMs;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = null;
-        if (this.#tellCurrent === null) return;
-        if (Date.now() >= this.#endsAtMs) this.#tell(TIMED_OUT);
-        else this.#arm();
-      },
-      Math.max(0, this.#endsAtMs - Date.now()),
-    );
+  /** The timer is left running when a wait ends, and looks for itself whether anybody's time has come. */
+  #arm(endsAtMs: number): void {
+    if (this.#timer !== null) {
+      if (this.#looksAtMs <= endsAtMs) return;
+      clearTimeout(this.#timer);
+    }
+    const nowMs = Date.now();
+    this.#looksAtMs = Math.min(endsAtMs, nowMs + LOOK_MS);
+    this.#timer = setTimeout(() => this.#look(), this.#looksAtMs - nowMs);
+  }
+
+  #look(): void {
+    this.#timer = null;
+    const nowMs = Date.now();
+    this.#tell(({ endsAtMs }) => endsAtMs <= nowMs, TIMED_OUT);
+    if (this.#waits.size === 0) return;
+    this.#arm(Math.min(...[...this.#waits].map(({ endsAtMs }) => endsAtMs)));
   }
 }

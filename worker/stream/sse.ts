@@ -96,7 +96,9 @@ function eventEnd(bytes: Uint8Array, from: number): number {
 }
 
 function dataOf(text: string): string | null {
-  // The common event is one line; it is worth not splitting it.
+  // The common event is one line that ends in LF LF; it is worth not splitting it.
+  if (text.startsWith("data: ") && text.indexOf("\n") === text.length - 2 && !text.includes("\r"))
+    return text.slice(6, -2);
   const lines = text.split(/\r\n|\n|\r/);
   let data: string | null = null;
   for (const line of lines) {

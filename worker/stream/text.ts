@@ -1,6 +1,6 @@
 // A body read whole as text, within a bound and a clock.
 import type { Patience } from "./patience.ts";
-import { ABORTED, TIMED_OUT } from "./wait.ts";
+import { TIMED_OUT } from "./wait.ts";
 
 export const TOO_LARGE = Symbol("too large");
 
@@ -21,11 +21,10 @@ export async function readText(
   const isPlain = declared !== null && !response.headers.has("content-encoding");
   if (isPlain && Number(declared) <= bounds.bytesMax) {
     // HTTP's framing holds a body to its length, so the runtime may read it in one piece, which costs far less.
-    const text = await bounds.patience.wait(
+    return bounds.patience.wait(
       response.text().catch(() => null),
       bounds.waitMs(),
     );
-    return text === ABORTED ? TIMED_OUT : text;
   }
   return readChunks(response.body.getReader(), bounds);
 }
@@ -42,7 +41,7 @@ async function readChunks(
       reader.read().catch(() => null),
       waitMs(),
     );
-    if (chunk === TIMED_OUT || chunk === ABORTED) return TIMED_OUT;
+    if (chunk === TIMED_OUT) return TIMED_OUT;
     if (chunk === null) return null;
     if (chunk.done) return text + decoder.decode();
     bytes += chunk.value.byteLength;

@@ -31,27 +31,48 @@ KINDS.fill(SMALL, 97, 123).fill(CAPITAL, 65, 91);
 KINDS[32] = BLANK;
 KINDS[92] = BACKSLASH;
 
-/** Tokens of the JSON text from `start` to `end`, without the spans in it that are named, in their order. */
-export function tokenBound(
-  text: string,
-  start = 0,
-  end = text.length,
-  without: readonly Span[] = [],
-): number {
-  let tokens = 0;
-  let position = start;
-  for (const span of without) {
-    tokens += boundOf(text, position, span.start);
-    position = span.end;
-  }
-  return tokens + boundOf(text, position, end);
+export interface TextSize {
+  readonly tokens: number;
+  /** In UTF-8. Counted, not encoded: that would cost as much memory again. */
+  readonly bytes: number;
 }
 
-function boundOf(text: string, start: number, end: number): number {
+/** Tokens of the JSON text, at most. */
+export function tokenBound(text: string): number {
+  return sizeOf(text, 0, text.length).tokens;
+}
+
+/** The JSON text from `start` to `end`, without the spans in it that are named, in their order. */
+export function sizeOf(
+  text: string,
+  start: number,
+  end: number,
+  without: readonly Span[] = [],
+): TextSize {
+  const size = { tokens: 0, bytes: 0 };
+  let position = start;
+  for (const span of without) {
+    count(text, position, span.start, size);
+    position = span.end;
+  }
+  count(text, position, end, size);
+  return size;
+}
+
+/** Adds a stretch of the text to `size`. */
+function count(
+  text: string,
+  start: number,
+  end: number,
+  size: { tokens: number; bytes: number },
+): void {
   let halves = 0;
+  // A character outside ASCII is two bytes or three; half a surrogate pair is two of the four of its pair.
+  let bytes = end - start;
   let at = start;
   while (at < end) {
-    const kind = KINDS[text.charCodeAt(at)] ?? SMALL;
+    const first = text.charCodeAt(at);
+    const kind = KINDS[first] ?? SMALL;
     at += 1;
     if (kind <= CAPITAL) {
       let parts = SMALL_PARTS;
@@ -67,6 +88,7 @@ function boundOf(text: string, start: number, end: number): number {
       halves += 2 * (((parts + PARTS - 1) / PARTS) | 0);
     } else if (kind < BACKSLASH) {
       halves += kind;
+      if (first >= 0x80) bytes += first < 0x800 || (first >= 0xd800 && first < 0xe000) ? 1 : 2;
     } else if (kind === BLANK) {
       let blanks = 1;
       for (; at < end && text.charCodeAt(at) === 32; at += 1) blanks += 1;
@@ -81,5 +103,6 @@ function boundOf(text: string, start: number, end: number): number {
       at += isHex ? 5 : 1;
     }
   }
-  return Math.ceil(halves / 2);
+  size.tokens += Math.ceil(halves / 2);
+  size.bytes += bytes;
 }

@@ -9,6 +9,7 @@ import type { Held } from "../../../worker/hold.ts";
 import { OpenCall, type CallAccount, type Settled } from "../../../worker/open-call.ts";
 import type { Preparation } from "../../../worker/prepare.ts";
 import { Outlet } from "../../../worker/stream/outlet.ts";
+import { Patience } from "../../../worker/stream/patience.ts";
 
 /** Says each delta in a line of its own, and nothing of chat completions. */
 const LINES: Dialect = {
@@ -66,15 +67,16 @@ function openCall(body: string, contentType: string): { call: OpenCall; settled:
   };
   const preparation = { inputTokens: 7, draft: { ask: { answers: 1 } } } as Preparation;
   const account = { ending: null } as CallAccount;
-  const attempted = attempt(HOLD, outbound, () => Date.now());
+  const attempted = attempt(HOLD, outbound, () => Date.now(), new Patience());
   const call = new OpenCall(attempted, preparation, HOLD, account, (of) => settled.push(of));
   return { call, settled };
 }
 
 async function streamed(driven: Answerable): Promise<{ text: string; failure: Failure | null }> {
-  const outlet = new Outlet(1000);
+  const patience = new Patience();
+  const outlet = new Outlet(patience, 1000);
   let failure: Failure | null = null;
-  const context = contextWith((of) => {
+  const context = contextWith(patience, (of) => {
     failure = of;
   });
   const [text] = await Promise.all([
@@ -84,12 +86,12 @@ async function streamed(driven: Answerable): Promise<{ text: string; failure: Fa
   return { text, failure };
 }
 
-function contextWith(close: AnswerContext["close"]): AnswerContext {
+function contextWith(patience: Patience, close: AnswerContext["close"]): AnswerContext {
   return {
     dialect: LINES,
     head: { requestId: "r", model: "m", createdSeconds: 1, wantsUsage: false },
     heartbeatMs: 1000,
-    signal: new AbortController().signal,
+    patience,
     explain: () => "because",
     close,
   };
@@ -119,7 +121,7 @@ test("a whole answer is rendered from what it says", async () => {
   const { call, settled } = openCall(body, "application/json");
   const answered = await answerWhole(
     { kind: "relay", call },
-    contextWith(() => undefined),
+    contextWith(new Patience(), () => undefined),
   );
   expect(answered).toEqual({ kind: "answered", body: "text Yes.\nfinish\nusage\nbecause\n" });
   expect(settled).toEqual([expect.objectContaining({ certainty: "exact", ending: "complete" })]);
@@ -129,7 +131,7 @@ test("a whole answer that fails is a failure, not half an answer", async () => {
   const { call } = openCall("{", "application/json");
   const answered = await answerWhole(
     { kind: "relay", call },
-    contextWith(() => undefined),
+    contextWith(new Patience(), () => undefined),
   );
   expect(answered).toMatchObject({ kind: "upstream-failed" });
 });

@@ -1,6 +1,7 @@
 // A body comes as bytes, at its sender's pace, beside others: what is read, what is refused, and what is given back.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { readBody } from "../../../worker/request-body.ts";
+import { Patience } from "../../../worker/stream/patience.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -30,6 +31,10 @@ function slowRequest(headers: Record<string, string> = {}) {
   };
 }
 
+function reading(request: Request, bytesMax: number): ReturnType<typeof readBody> {
+  return readBody(request, bytesMax, new Patience());
+}
+
 async function soon(): Promise<void> {
   await vi.advanceTimersByTimeAsync(1);
 }
@@ -39,7 +44,7 @@ it("reads text whose characters are cut between chunks", async () => {
   for (const byte of new TextEncoder().encode("\ufeffcaf\u00e9 \u{1f600}"))
     send(Uint8Array.of(byte));
   end();
-  expect(await readBody(request, 100)).toBe("caf\u00e9 \u{1f600}");
+  expect(await reading(request, 100)).toBe("caf\u00e9 \u{1f600}");
 });
 
 it.each([
@@ -49,18 +54,18 @@ it.each([
   const { request, send, end } = slowRequest();
   send(Uint8Array.from(bytes));
   end();
-  expect(await readBody(request, 100)).toMatchObject({ kind: "invalid-field", field: "body" });
+  expect(await reading(request, 100)).toMatchObject({ kind: "invalid-field", field: "body" });
 });
 
 it("refuses what is larger than it may be, by its word or by its bytes, without waiting for the rest for long", async () => {
   const forged = slowRequest({ "content-length": "101" });
-  const byWord = readBody(forged.request, 100);
+  const byWord = reading(forged.request, 100);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(await byWord).toEqual({ kind: "body-too-large", bytesMax: 100 });
-  const { request, send } = slowRequest({ "content-length": "3" });
+  const { request, send } = slowRequest();
   send(60);
   send(41);
-  const byBytes = readBody(request, 100);
+  const byBytes = reading(request, 100);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(await byBytes).toEqual({ kind: "body-too-large", bytesMax: 100 });
 });
@@ -68,7 +73,7 @@ it("refuses what is larger than it may be, by its word or by its bytes, without 
 it("takes the rest of what is too large before it refuses, so that who writes first hears why", async () => {
   const { request, send, end } = slowRequest({ "content-length": "300" });
   let isRefused = false;
-  const read = readBody(request, 100).finally(() => {
+  const read = reading(request, 100).finally(() => {
     isRefused = true;
   });
   send(200);
@@ -82,7 +87,7 @@ it("takes the rest of what is too large before it refuses, so that who writes fi
 it("has nobody to answer when the connection breaks", async () => {
   const { request, send, fail } = slowRequest();
   send(10);
-  const read = readBody(request, 100);
+  const read = reading(request, 100);
   await soon();
   fail();
   expect(await read).toEqual({ kind: "client-left" });
@@ -90,7 +95,7 @@ it("has nobody to answer when the connection breaks", async () => {
 
 it("gives up on a body after a minute, however it trickles", async () => {
   const { request, send } = slowRequest();
-  const read = readBody(request, 100);
+  const read = reading(request, 100);
   for (let second = 0; second < 59; second += 1) {
     send(1);
     await vi.advanceTimersByTimeAsync(1000);
@@ -102,25 +107,58 @@ it("gives up on a body after a minute, however it trickles", async () => {
 
 it("reads 32 mebibytes of bodies at once, and lets small ones pass beside them", async () => {
   const large = Array.from({ length: 3 }, () => slowRequest());
-  const reads = large.map(({ request }) => readBody(request, 12 * MEBIBYTE));
+  const reads = large.map(({ request }) => reading(request, 12 * MEBIBYTE));
   for (const { send } of large) send(10.5 * MEBIBYTE);
   await soon();
 
   const fourth = slowRequest();
   fourth.send(MEBIBYTE);
-  expect(await readBody(fourth.request, 12 * MEBIBYTE)).toEqual({
+  expect(await reading(fourth.request, 12 * MEBIBYTE)).toEqual({
     kind: "memory-busy",
     retryAfterMs: 2000,
   });
   const small = slowRequest();
   small.send(64 * 1024);
   small.end();
-  expect(await readBody(small.request, 12 * MEBIBYTE)).toHaveLength(64 * 1024);
+  expect(await reading(small.request, 12 * MEBIBYTE)).toHaveLength(64 * 1024);
 
   for (const { end } of large) end();
   for (const text of await Promise.all(reads)) expect(text).toHaveLength(10.5 * MEBIBYTE);
   const next = slowRequest();
   next.send(11 * MEBIBYTE);
   next.end();
-  expect(await readBody(next.request, 12 * MEBIBYTE)).toHaveLength(11 * MEBIBYTE);
+  expect(await reading(next.request, 12 * MEBIBYTE)).toHaveLength(11 * MEBIBYTE);
+});
+
+it("reads a body of a declared length in one piece, and says when that is not UTF-8 or breaks off", async () => {
+  const text = "caf\u00e9".repeat(100);
+  const bytes = new TextEncoder().encode(text);
+  const declared = (body: Uint8Array) => {
+    const slow = slowRequest({ "content-length": String(body.length) });
+    slow.send(body);
+    return slow;
+  };
+  const whole = declared(bytes);
+  whole.end();
+  expect(await reading(whole.request, 1000)).toBe(text);
+
+  const invalid = declared(bytes.subarray(0, bytes.length - 1));
+  invalid.end();
+  expect(await reading(invalid.request, 1000)).toEqual({
+    kind: "invalid-field",
+    field: "body",
+    problem: "must be UTF-8",
+  });
+
+  const broken = declared(bytes);
+  broken.fail();
+  expect(await reading(broken.request, 1000)).toEqual({ kind: "client-left" });
+});
+
+it("gives up on a body of a declared length after a minute as well", async () => {
+  const { request, send } = slowRequest({ "content-length": "100" });
+  send(60);
+  const late = reading(request, 100);
+  await vi.advanceTimersByTimeAsync(60_001);
+  expect(await late).toEqual({ kind: "body-late", waitedMs: 60_000 });
 });

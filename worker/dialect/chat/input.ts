@@ -1,7 +1,7 @@
 // How many input tokens a body may become, before any engine has seen it. What a model may read counts as text, down to
 // its braces, unless it stands where only a picture, a sound or a file can stand and looks like one.
 import { elements, members, type Member, type Span } from "../../stream/json-text.ts";
-import { tokenBound } from "../../stream/token-bound.ts";
+import { sizeOf } from "../../stream/token-bound.ts";
 import type { Ask } from "../dialect.ts";
 import { isFields, type Fields } from "./conversation.ts";
 
@@ -65,10 +65,9 @@ export function measureInput(
   for (const { key, valueStart, valueEnd } of found) {
     if (!READ_BY_MODELS.has(key)) continue;
     const without = key === "messages" ? spans : [];
-    tokens += tokenBound(body, valueStart, valueEnd, without);
-    bytes += utf8Bytes(body, valueStart, valueEnd);
-    // What is encoded is ASCII: a character a byte.
-    for (const { start, end } of without) bytes -= end - start;
+    const size = sizeOf(body, valueStart, valueEnd, without);
+    tokens += size.tokens;
+    bytes += size.bytes;
   }
   const isSet = (key: string): boolean => (parsed[key] ?? null) !== null;
   return {
@@ -176,15 +175,4 @@ function memberOf(body: string, object: Span | undefined, name: string): Span | 
   if (object === undefined) return null;
   const member = members(body, object.start).findLast(({ key }) => key === name);
   return member === undefined ? null : { start: member.valueStart, end: member.valueEnd };
-}
-
-/** Counted, not encoded: that would cost as much memory again. */
-function utf8Bytes(text: string, start: number, end: number): number {
-  let bytes = end - start;
-  for (let at = start; at < end; at += 1) {
-    const unit = text.charCodeAt(at);
-    // Half a surrogate pair is two of the four bytes of its pair.
-    if (unit >= 0x80) bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
-  }
-  return bytes;
 }

@@ -1,7 +1,6 @@
 // Reads a chat-completions body by hand: only the fields that a decision needs, each fault naming its field and its mend.
-import { boundPassed, type JsonBounds } from "../../stream/json-bounds.ts";
+import { outline, type JsonBounds } from "../../stream/json-bounds.ts";
 import { faultPosition } from "../../stream/json-fault.ts";
-import { members } from "../../stream/json-text.ts";
 import { THINKING_FIELDS } from "../../upstream/wire/fields.ts";
 import type { Ask, ReadAsk } from "../dialect.ts";
 import { isFields, readMessages, type Fields } from "./conversation.ts";
@@ -30,8 +29,8 @@ const BOUND_PROBLEMS: Readonly<Record<keyof JsonBounds, string>> = {
 const SEARCHED_CHARS_MAX = 1024 * 1024;
 
 export function readChat(body: string): ReadAsk {
-  const passed = boundPassed(body, BOUNDS);
-  if (passed !== null) return fault("body", BOUND_PROBLEMS[passed]);
+  const found = outline(body, BOUNDS);
+  if (typeof found === "string") return fault("body", BOUND_PROBLEMS[found]);
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
@@ -39,7 +38,6 @@ export function readChat(body: string): ReadAsk {
     return malformed(body);
   }
   if (!isFields(parsed)) return fault("body", "must be a JSON object with `model` and `messages`");
-  const found = members(body);
   const unclear = keyFault(body, found);
   if (unclear !== null) return fault(unclear.field, unclear.problem);
 

@@ -111,14 +111,16 @@ function noteEdits(
   if (notes.length === 0 && turnNotes.length === 0) return [];
   const messages = found.find(({ key }) => key === "messages");
   if (messages === undefined) return [];
-  const contents = elements(body, messages.valueStart).flatMap(({ start }) =>
-    userContent(body, start),
-  );
-  const last = contents.at(-1);
-  return contents.flatMap((content): Edit[] => {
-    if (content === last) return appendNotes(body, content, [...turnNotes, ...notes]);
-    return isSteady ? appendNotes(body, content, turnNotes) : [];
-  });
+  const edits: Edit[] = [];
+  let isLast = true;
+  for (const { start } of elements(body, messages.valueStart).toReversed()) {
+    if (!isLast && !isSteady) break;
+    for (const content of userContent(body, start)) {
+      edits.push(...appendNotes(body, content, isLast ? [...turnNotes, ...notes] : turnNotes));
+      isLast = false;
+    }
+  }
+  return edits;
 }
 
 /** The content of the message that starts at `at`, if a user said it. */

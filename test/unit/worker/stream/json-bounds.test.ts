@@ -1,7 +1,8 @@
 // What JSON holds, counted without parsing it. The counts are compared with those of the parsed value; seeds are printed.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { boundPassed } from "../../../../worker/stream/json-bounds.ts";
+import { outline } from "../../../../worker/stream/json-bounds.ts";
+import { members } from "../../../../worker/stream/json-text.ts";
 
 const WIDE = { depthMax: 1000, membersMax: 1_000_000, valuesMax: 1_000_000 };
 
@@ -23,31 +24,36 @@ describe("bounds", () => {
         const text = JSON.stringify(value, null, 1);
         const { depth, marks } = shapeOf(value);
         const values = 1 + marks;
-        const members = Math.max(1, Object.keys(value).length);
-        expect(boundPassed(text, { depthMax: depth, membersMax: members, valuesMax: values })).toBe(
-          null,
-        );
-        expect(boundPassed(text, { ...WIDE, depthMax: depth - 1 })).toBe("depthMax");
-        expect(boundPassed(text, { ...WIDE, valuesMax: values - 1 })).toBe("valuesMax");
-        expect(boundPassed(text, { ...WIDE, membersMax: members - 1 })).toBe(
-          members === 1 ? null : "membersMax",
-        );
+        const fields = Math.max(1, Object.keys(value).length);
+        const bounds = { depthMax: depth, membersMax: fields, valuesMax: values };
+        expect(outline(text, bounds)).toEqual(members(text));
+        expect(outline(text, { ...WIDE, depthMax: depth - 1 })).toBe("depthMax");
+        expect(outline(text, { ...WIDE, valuesMax: values - 1 })).toBe("valuesMax");
+        const narrow = outline(text, { ...WIDE, membersMax: fields - 1 });
+        if (fields > 1) expect(narrow).toBe("membersMax");
+        else expect(narrow).toEqual(members(text));
       }),
     );
   });
 
+  it("are passed by none of an object whose members are found as they stand, escaped keys and white space included", () => {
+    const text = ' { "a" : [1, {"b": 2}] ,\n"\\u0062\\"":"x, y" , "c":-1.5e3\t} ';
+    expect(outline(text, WIDE)).toEqual(members(text));
+    expect(members(text).map(({ key }) => key)).toEqual(["a", 'b"', "c"]);
+  });
+
   it("stop at the first bound of a hostile text, and count nothing inside a long string", () => {
     for (let round = 0; round < 100; round += 1) {
-      expect(boundPassed("[".repeat(1_000_000), { ...WIDE, depthMax: 200 })).toBe("depthMax");
+      expect(outline("[".repeat(1_000_000), { ...WIDE, depthMax: 200 })).toBe("depthMax");
     }
-    expect(boundPassed(JSON.stringify({ a: "[".repeat(5_000_000) }), WIDE)).toBe(null);
+    expect(outline(JSON.stringify({ a: "[".repeat(5_000_000) }), WIDE)).toHaveLength(1);
     // What comes behind the first bound is not looked at any more, whichever it would pass.
     const both = { ...WIDE, depthMax: 3, valuesMax: 6 };
-    expect(boundPassed(`{"a":[[[[${"0,".repeat(9)}`, both)).toBe("depthMax");
-    expect(boundPassed(`{"a":[${"0,".repeat(9)}[[[[`, both)).toBe("valuesMax");
+    expect(outline(`{"a":[[[[${"0,".repeat(9)}`, both)).toBe("depthMax");
+    expect(outline(`{"a":[${"0,".repeat(9)}[[[[`, both)).toBe("valuesMax");
   });
 
   it.each(["", '"', "}}}}", '{"a', "]]][[["])("take text that is not JSON: %j", (text) => {
-    expect(boundPassed(text, WIDE)).toBe(null);
+    expect(outline(text, WIDE)).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 // A bound on tokens that no vocabulary was asked for: each kind of character at what it is worth at most.
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { tokenBound } from "../../../../worker/stream/token-bound.ts";
+import { sizeOf, tokenBound } from "../../../../worker/stream/token-bound.ts";
 
 describe("the bound of a text", () => {
   it.each([
@@ -41,14 +42,25 @@ describe("the bound of a text", () => {
       { start: 62, end: 112 },
     ];
     expect(tokenBound(text)).toBe(108);
-    expect(tokenBound(text, 0, text.length, spans)).toBe(8);
-    expect(tokenBound(text, 5, 15)).toBe(10);
+    expect(sizeOf(text, 0, text.length, spans)).toEqual({ tokens: 8, bytes: text.length - 100 });
+    expect(sizeOf(text, 5, 15).tokens).toBe(10);
+  });
+
+  it("comes with the bytes of the text in UTF-8", () => {
+    for (const unit of ["grapheme", "binary"] as const) {
+      fc.assert(
+        fc.property(fc.string({ unit }), (text) => {
+          const { bytes } = sizeOf(JSON.stringify(text), 0, JSON.stringify(text).length);
+          expect(bytes).toBe(new TextEncoder().encode(JSON.stringify(text)).length);
+        }),
+      );
+    }
   });
 
   it("of pieces is never less than that of the whole", () => {
     const text = "The quick BROWN fox, aged 12,   jumps\tover \u4e2d\u6587 caf\u00e9s.".repeat(5);
     for (let at = 0; at <= text.length; at += 1) {
-      const pieces = tokenBound(text, 0, at) + tokenBound(text, at);
+      const pieces = sizeOf(text, 0, at).tokens + sizeOf(text, at, text.length).tokens;
       expect(pieces).toBeGreaterThanOrEqual(tokenBound(text));
     }
   });
