@@ -2,11 +2,10 @@
 // counts as gone, because the runtime tells of a lost client only when something is written, and not always then.
 import type { Patience } from "./patience.ts";
 
-/**
- * What follows a write within this time waits for this time, so that a burst is a few writes: each costs as much as all
- * else that is done to an event. Engines write a token every 5 ms and more, so their events never wait.
- */
-const BURST_MS = 1;
+/** What follows a write within this time is a burst. Engines write a token every 5 ms and more, so theirs never wait. */
+const BURST_MS = 2;
+/** A burst is gathered for this long: a write costs as much as all else that is done to an event. */
+const GATHER_MS = 3;
 /** Bytes that wait to be written together, at most; more would only fill the memory of a slow client's isolate. */
 const HELD_BYTES_MAX = 65_536;
 
@@ -75,7 +74,7 @@ export class Outlet {
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (this.#writing === null) this.#flush();
-    }, BURST_MS);
+    }, GATHER_MS);
   }
 
   /** One write at a time: what comes meanwhile is the next one. */
