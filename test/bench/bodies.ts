@@ -6,6 +6,7 @@ export type Shape = (typeof SHAPES)[number];
 const QUESTION = "A train leaves at nine and arrives at noon, how long does it travel?";
 const TOOLS = 24;
 const AGENT_BYTES = 75_000;
+const STREAM_EVENTS = 35;
 
 export function bodyOf(shape: Shape, model: string): string {
   const messages = [
@@ -58,4 +59,13 @@ function history(): object[] {
     bytes += 2 * content.length;
   }
   return turns;
+}
+
+/** The stream that the steps read by themselves. */
+export function sampleEvents(): Uint8Array {
+  const delta = (content: string) =>
+    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`;
+  return new TextEncoder().encode(
+    Array.from({ length: STREAM_EVENTS }, (_, at) => delta(` word${at}`)).join(""),
+  );
 }

@@ -1,20 +1,22 @@
 // Loads a target and reads what it cost: CPU time of its process from /proc, which is steadier than wall time on a
 // machine that is shared, and the time to the first byte over one connection.
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
-
-/** Linux counts process time in these. */
-const TICKS_PER_SECOND = 100;
 
 export interface Target {
   readonly name: string;
   /** Up to and with `/chat/completions`. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** The key of each next request, where the one in `headers` is not meant for all. */
+  readonly nextSecret?: () => string;
   readonly model: string;
   /** Whose CPU time is counted; null for the upstream itself, where only latency is of use. */
   readonly pid: number | null;
 }
+
+/** What goes on after the answers (settling, logs) is part of what they cost. */
+const SETTLE_MS = 300;
 
 /** CPU microseconds a request, over `count` requests at `concurrency`. */
 export async function measureCpu(
@@ -24,9 +26,22 @@ export async function measureCpu(
   concurrency: number,
 ): Promise<number> {
   if (target.pid === null) throw new Error(`${target.name} has no process to measure.`);
+  const before = await cpuMicros(target.pid);
+  await load(target, body, count, concurrency);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const after = await cpuMicros(target.pid);
+  return (after - before) / count;
+}
+
+/** `count` requests at `concurrency`, each of them answered well. */
+export async function load(
+  target: Target,
+  body: string,
+  count: number,
+  concurrency: number,
+): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   let left = count;
-  const before = await cpuMicros(target.pid);
   await Promise.all(
     Array.from({ length: concurrency }, async () => {
       while (left > 0) {
@@ -35,11 +50,7 @@ export async function measureCpu(
       }
     }),
   );
-  // What goes on after the answers (settling, logs) is part of what they cost.
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const after = await cpuMicros(target.pid);
   agent.destroy();
-  return (after - before) / count;
 }
 
 /** Milliseconds to the first byte of the body, one request after the other. */
@@ -68,6 +79,9 @@ function ask(target: Target, body: string, agent: Agent): Promise<number> {
           "content-type": "application/json",
           "content-length": Buffer.byteLength(body),
           ...target.headers,
+          ...(target.nextSecret === undefined
+            ? {}
+            : { authorization: `Bearer ${target.nextSecret()}` }),
         },
       },
       (response) => {
@@ -87,12 +101,14 @@ function ask(target: Target, body: string, agent: Agent): Promise<number> {
   });
 }
 
+/** Of all threads that live; a runtime ends none of them while it serves. */
 async function cpuMicros(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The command's name may hold spaces and brackets; fields are counted from behind it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  return (ticks * 1_000_000) / TICKS_PER_SECOND;
+  let nanos = 0;
+  for (const thread of await readdir(`/proc/${pid}/task`)) {
+    const stat = await readFile(`/proc/${pid}/task/${thread}/schedstat`, "utf8");
+    nanos += Number(stat.split(" ")[0]);
+  }
+  return nanos / 1000;
 }
 
 export interface Spread {
@@ -103,8 +119,9 @@ export interface Spread {
 
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((left, right) => left - right);
+  const middle = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
   return {
-    median: sorted[Math.floor(sorted.length / 2)] ?? Number.NaN,
+    median: ((middle[0] ?? Number.NaN) + (middle[1] ?? Number.NaN)) / 2,
     low: sorted[0] ?? Number.NaN,
     high: sorted.at(-1) ?? Number.NaN,
   };

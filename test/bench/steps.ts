@@ -8,7 +8,7 @@ import { chat } from "../../worker/dialect/chat.ts";
 import { SseSplitter } from "../../worker/stream/sse.ts";
 import { AnswerReader } from "../../worker/upstream/wire/read.ts";
 import { writeWire } from "../../worker/upstream/wire/write.ts";
-import type { BenchDocuments } from "./start-targets.ts";
+import type { BenchDocuments } from "./documents.ts";
 
 const WARM_RUNS = 200;
 const RUNS = 1000;

@@ -5,6 +5,7 @@ import { fuzzBody, fuzzOrder } from "../../unit/worker/fuzz-bodies.ts";
 import { chanceOfCase, type Chance } from "../../unit/worker/fuzz-chance.ts";
 import { fuzzStream, streamProblem } from "../../unit/worker/fuzz-streams.ts";
 import { bodyProblem } from "../../unit/worker/wire-promises.ts";
+import { wholeNumber } from "../options.ts";
 
 /** A defect shows in the first few; the rest would only fill the screen. */
 const SHOWN_MAX = 20;
@@ -34,11 +35,4 @@ function heed(what: string, index: number, search: (chance: Chance) => string | 
   if (problem === null) return;
   failures += 1;
   if (failures <= SHOWN_MAX) console.log(JSON.stringify({ what, seed, index, problem }));
-}
-
-function wholeNumber(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  console.error(`--${name} must be a whole number, not ${text}`);
-  process.exit(2);
 }

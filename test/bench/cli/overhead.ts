@@ -1,50 +1,76 @@
-// `npm run bench`: what the gateway costs, as ratios in one run. CPU microseconds a request and first byte for three
-// requests, against a bare Hono Worker and Portkey; start-up over an empty Worker; growth with tenants and keys.
-// `--portkey FOLDER` names a folder where npm installed it; `--rounds N` and `--requests N` make it longer.
+// `npm run -s bench`: what the gateway costs, as ratios in one run; README.md says what is compared and how. Standard
+// output is one JSON object. `--rounds N`, `--requests N`, `--portkey FOLDER` where npm installed it, `--part NAME` (again
+// for each) of cpu, first-byte, growth, start-up, steps; `--tenants N` and `--keys N` for the growth of the one that ships.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildWorker } from "../../../worker/cli/build.ts";
-import { bodyOf, SHAPES, type Shape } from "../bodies.ts";
-import { measureCpu, measureFirstByteMs, spreadOf, type Spread, type Target } from "../load.ts";
+import { bodyOf, sampleEvents, SHAPES } from "../bodies.ts";
+import { compare, difference, ratio } from "../compare.ts";
+import { benchDocuments, type BenchDocuments } from "../documents.ts";
+import { judge } from "../goals.ts";
+import { growKeys, growTenants, type Growth, type GrowthLoad } from "../growth.ts";
+import { measureCpu, measureFirstByteMs, spreadOf, type Target } from "../load.ts";
+import { chosen, wholeNumber } from "../options.ts";
 import {
-  benchDocuments,
+  printCpu,
+  printFirstByte,
+  printGoals,
+  printGrowth,
+  printStartUp,
+  printSteps,
+  say,
+} from "../print.ts";
+import { seedKeys, seedTenants } from "../seed-many.ts";
+import { startPortkeyOnNode, startPortkeyOnWorkerd } from "../start-portkey.ts";
+import {
   buildTarget,
-  startPortkey,
   startReal,
   startUpstream,
   startWorker,
   type Started,
 } from "../start-targets.ts";
+import { compareStartUp } from "../start-up.ts";
 import { timeSteps } from "../steps.ts";
 
 const CONCURRENCY = 8;
 const FIRST_BYTE_REQUESTS = 150;
 const START_ROUNDS = 5;
+const TENANTS_MANY = 10_000;
 const KEYS_MANY = 1_000_000;
+/** Few enough that each is asked again before its object is put to sleep, after ten seconds without a request. */
+const TENANTS_AWAKE = 300;
+const PARTS = ["cpu", "first-byte", "growth", "start-up", "steps"] as const;
+const ISOLATE = "sluice, ledger in the isolate";
 
 const { values } = parseArgs({
   options: {
     portkey: { type: "string" },
     rounds: { type: "string", default: "5" },
     requests: { type: "string", default: "600" },
+    tenants: { type: "string", default: String(TENANTS_MANY) },
+    keys: { type: "string", default: String(KEYS_MANY) },
+    part: { type: "string", multiple: true, default: [...PARTS] },
   },
 });
-const rounds = Number(values.rounds);
-const requests = Number(values.requests);
+const rounds = wholeNumber("rounds", values.rounds, 1);
+const requests = wholeNumber("requests", values.requests, 1);
+const tenantsMany = wholeNumber("tenants", values.tenants, 1);
+const keysMany = wholeNumber("keys", values.keys, 1);
+const parts = new Set(chosen("part", values.part, PARTS));
 
 const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
 const opened: { close(): Promise<void> }[] = [];
 try {
-  const report = await bench();
-  console.log(JSON.stringify(report));
+  console.log(JSON.stringify(await bench()));
 } finally {
-  for (const started of opened.toReversed()) await started.close();
+  await closeAll();
   await rm(folder, { recursive: true, force: true });
 }
 
 async function bench(): Promise<object> {
+  say("Building.");
   const bundles = {
     hono: await buildTarget("bare-hono", folder),
     empty: await buildTarget("empty", folder),
@@ -53,185 +79,163 @@ async function bench(): Promise<object> {
   };
   const built = await buildWorker(bundles.real);
   if (built.kind !== "built") throw new Error("The Worker does not build.");
+  const { baseUrl } = await open(startUpstream());
+  const documents = benchDocuments(baseUrl);
+  const text = JSON.stringify(documents);
 
-  const upstream = await startUpstream();
-  opened.push(upstream);
-  const documents = benchDocuments(upstream.baseUrl);
-  const targets = [
-    await startWorker("bare Hono", bundles.hono, { UPSTREAM_BASE_URL: upstream.baseUrl }),
-    await startWorker("sluice, ledger in the isolate", bundles.isolate, {
-      DOCUMENTS: JSON.stringify(documents),
-    }),
-    await startReal(bundles.real, documents),
+  const report: Record<string, unknown> = { rounds, requests };
+  const measured: Parameters<typeof judge>[1] = {
+    ...(await compareTargets(bundles, baseUrl, documents)),
+    ...(parts.has("start-up")
+      ? { startUp: await compareStartUp(bundles.empty, bundles.isolate, text, START_ROUNDS) }
+      : {}),
+  };
+  if (measured.startUp !== undefined) printStartUp(measured.startUp);
+  if (parts.has("growth")) report["growth"] = await measureGrowth(bundles, documents);
+  if (parts.has("steps")) {
+    const steps = Object.fromEntries(
+      SHAPES.map((shape) => [shape, timeSteps(bodyOf(shape, "auto"), sampleEvents(), documents)]),
+    );
+    printSteps(steps);
+    report["steps"] = steps;
+  }
+  const goals = judge(ISOLATE, measured);
+  printGoals(goals);
+  return { ...report, ...measured, goals };
+}
+
+interface Bundles {
+  readonly hono: string;
+  readonly isolate: string;
+  readonly real: string;
+}
+
+async function compareTargets(bundles: Bundles, baseUrl: string, documents: BenchDocuments) {
+  if (!parts.has("cpu") && !parts.has("first-byte")) return {};
+  const targets: Started[] = [
+    await open(startWorker("bare Hono", bundles.hono, { UPSTREAM_BASE_URL: baseUrl })),
+    await open(startWorker(ISOLATE, bundles.isolate, { DOCUMENTS: JSON.stringify(documents) })),
+    await open(startReal(bundles.real, documents)),
+    ...(await startPortkey(baseUrl)),
   ];
-  opened.push(...targets);
-  const portkey = await tryPortkey(upstream.baseUrl);
-  if (portkey !== null) targets.push(portkey);
+  const found: Parameters<typeof judge>[1] = {
+    ...(parts.has("cpu") ? { cpu: await compareCpu(targets) } : {}),
+    ...(parts.has("first-byte") ? { firstByte: await compareFirstByte(baseUrl, targets) } : {}),
+  };
+  if (found.cpu !== undefined) printCpu(found.cpu);
+  if (found.firstByte !== undefined) printFirstByte(found.firstByte);
+  for (const target of targets) await close(target);
+  return found;
+}
+
+function compareCpu(targets: readonly Target[]) {
+  say("Measuring CPU.");
+  return compare(
+    targets,
+    rounds,
+    (target, body, isWarmUp) =>
+      measureCpu(target, body, isWarmUp ? Math.ceil(requests / 3) : requests, CONCURRENCY),
+    ratio,
+  );
+}
+
+function compareFirstByte(baseUrl: string, targets: readonly Target[]) {
+  say("Measuring first bytes.");
   const direct: Target = {
     name: "direct",
-    url: `${upstream.baseUrl}/chat/completions`,
+    url: `${baseUrl}/chat/completions`,
     headers: {},
     model: "bench",
     pid: null,
   };
-
-  const cpu = await compareCpu(targets);
-  const firstByte = await compareFirstByte([direct, ...targets]);
-  const growth = await measureGrowth(targets[1]);
-  for (const target of targets) await target.close();
-  opened.splice(1);
-  const start = await compareStart(bundles, documents);
-  const steps = Object.fromEntries(
-    SHAPES.map((shape) => [shape, timeSteps(bodyOf(shape, "auto"), sampleEvents(), documents)]),
+  return compare(
+    [direct, ...targets],
+    rounds,
+    async (target, body) =>
+      spreadOf(await measureFirstByteMs(target, body, FIRST_BYTE_REQUESTS)).median,
+    difference,
   );
-  print(cpu, firstByte, growth, start, steps);
-  return { rounds, requests, cpu, firstByte, growth, start, steps };
 }
 
-async function tryPortkey(baseUrl: string): Promise<Started | null> {
-  if (values.portkey === undefined) {
-    console.error(
-      "Portkey is left out: install @portkey-ai/gateway in a folder and name it with --portkey.",
-    );
-    return null;
+async function startPortkey(baseUrl: string): Promise<Started[]> {
+  const from = values.portkey;
+  if (from === undefined) {
+    say("Portkey is left out: install @portkey-ai/gateway in a folder and name it with --portkey.");
+    return [];
   }
-  try {
-    const started = await startPortkey(values.portkey, baseUrl);
-    opened.push(started);
-    return started;
-  } catch (error) {
-    console.error(`Portkey is left out: ${String(error)}`);
-    return null;
-  }
-}
-
-type Table = Readonly<Record<string, Readonly<Record<Shape, Spread>>>>;
-
-/** In turn within each round, so that a machine that slows down slows all of them. */
-async function compareCpu(targets: readonly Target[]): Promise<Table> {
-  return compare(targets, async (target, body, isWarmUp) => [
-    await measureCpu(target, body, isWarmUp ? Math.ceil(requests / 3) : requests, CONCURRENCY),
-  ]);
-}
-
-async function compareFirstByte(targets: readonly Target[]): Promise<Table> {
-  return compare(targets, async (target, body) => [
-    spreadOf(await measureFirstByteMs(target, body, FIRST_BYTE_REQUESTS)).median,
-  ]);
-}
-
-async function compare(
-  targets: readonly Target[],
-  measure: (target: Target, body: string, isWarmUp: boolean) => Promise<number[]>,
-): Promise<Table> {
-  const found = new Map<string, number[]>();
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const shape of SHAPES) {
-      for (const target of targets) {
-        const measured = await measure(target, bodyOf(shape, target.model), round === 0);
-        const key = `${target.name}\n${shape}`;
-        if (round > 0) found.set(key, [...(found.get(key) ?? []), ...measured]);
-      }
+  const started: Started[] = [];
+  for (const [runtime, start] of [
+    ["workerd", startPortkeyOnWorkerd],
+    ["Node", startPortkeyOnNode],
+  ] as const) {
+    try {
+      started.push(await open(start(from, baseUrl, folder)));
+    } catch (error) {
+      say(`Portkey on ${runtime} is left out: ${String(error)}`);
     }
   }
-  return Object.fromEntries(
-    targets.map(({ name }) => [
-      name,
-      Object.fromEntries(
-        SHAPES.map((shape) => [shape, spreadOf(found.get(`${name}\n${shape}`) ?? [])]),
-      ) as Record<Shape, Spread>,
-    ]),
-  );
+  return started;
 }
 
-/** One key again and again, against a new key of one of 10,000 tenants each time. */
+/** With the ledger in the isolate up to the full numbers; as it ships, as far as `--tenants` and `--keys` say. */
 async function measureGrowth(
-  target: Target | undefined,
-): Promise<Readonly<Record<string, number>>> {
-  if (target === undefined) return {};
-  const body = bodyOf("small", target.model);
-  const one: number[] = [];
-  const many: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    one.push(await measureCpu(target, body, requests, CONCURRENCY));
-    const spread = {
-      ...target,
-      get headers() {
-        return { authorization: `Bearer sk-sluice-${Math.floor(Math.random() * KEYS_MANY)}` };
-      },
-    };
-    many.push(await measureCpu(spread, body, requests, CONCURRENCY));
-  }
-  return { oneKey: spreadOf(one).median, millionKeys: spreadOf(many).median };
-}
-
-async function compareStart(
-  bundles: { readonly empty: string; readonly real: string },
-  documents: ReturnType<typeof benchDocuments>,
-): Promise<Readonly<Record<string, number>>> {
-  const times = { empty: [] as number[], bare: [] as number[] };
-  for (let round = 0; round < START_ROUNDS; round += 1) {
-    times.empty.push(await timeStart(bundles.empty, {}));
-    // The same Worker code without its objects' storage, which Miniflare prepares and no edge does.
-    times.bare.push(
-      await timeStart(join(folder, "in-isolate"), { DOCUMENTS: JSON.stringify(documents) }),
-    );
-  }
-  return { emptyMs: spreadOf(times.empty).median, sluiceMs: spreadOf(times.bare).median };
-}
-
-async function timeStart(bundle: string, env: Readonly<Record<string, string>>): Promise<number> {
-  const startedAt = process.hrtime.bigint();
-  const worker = await startWorker("start", bundle, env);
-  await (await fetch(worker.url.replace("/v1/chat/completions", "/healthz"))).text();
-  const elapsedMs = Number(process.hrtime.bigint() - startedAt) / 1e6;
-  await worker.close();
-  return elapsedMs;
-}
-
-function sampleEvents(): Uint8Array {
-  const delta = (content: string) =>
-    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "m", choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`;
-  return new TextEncoder().encode(
-    Array.from({ length: 35 }, (_, at) => delta(` word${at}`)).join(""),
+  bundles: Bundles,
+  documents: BenchDocuments,
+): Promise<Readonly<Record<string, Growth>>> {
+  const found: Record<string, Growth> = {};
+  const asked = (count: number): GrowthLoad => ({
+    count,
+    rounds,
+    requests,
+    concurrency: CONCURRENCY,
+  });
+  const keep = (name: string, growth: Growth): void => {
+    found[name] = growth;
+    printGrowth(name, growth);
+  };
+  say("\nGrowth, CPU microseconds a request:");
+  const env = { DOCUMENTS: JSON.stringify(documents) };
+  const tenants = await open(
+    startWorker(ISOLATE, bundles.isolate, { ...env, HAS_TENANT_PER_KEY: "yes" }),
   );
+  keep("tenants, in the isolate", await growTenants(tenants, asked(TENANTS_MANY)));
+  await close(tenants);
+  const keys = await open(startWorker(ISOLATE, bundles.isolate, env));
+  keep("keys, in the isolate", await growKeys(keys, asked(KEYS_MANY)));
+  await close(keys);
+
+  const realTenants = await open(startReal(bundles.real, documents));
+  await seedTenants(realTenants, tenantsMany);
+  // As many as stay in memory, and then so many that most have gone to sleep before they are asked again.
+  const awake = Math.min(tenantsMany, TENANTS_AWAKE);
+  keep("tenants awake, as it ships", await growTenants(realTenants, asked(awake)));
+  keep("tenants, as it ships", await growTenants(realTenants, asked(tenantsMany)));
+  await close(realTenants);
+  const state = join(folder, "state");
+  const toSeed = await open(startReal(bundles.real, documents, state));
+  await close(toSeed);
+  await seedKeys(state, keysMany);
+  const realKeys = await open(startReal(bundles.real, documents, state));
+  keep("keys, as it ships", await growKeys(realKeys, asked(keysMany)));
+  await close(realKeys);
+  return found;
 }
 
-function print(
-  cpu: Table,
-  firstByte: Table,
-  growth: Readonly<Record<string, number>>,
-  start: Readonly<Record<string, number>>,
-  steps: Readonly<Record<string, Readonly<Record<string, number>>>>,
-): void {
-  const floor = cpu["bare Hono"];
-  const say = (line: string): void => console.error(line);
-  say("\nCPU microseconds a request, median [low-high], and times the bare Hono Worker:");
-  for (const [name, row] of Object.entries(cpu)) {
-    const cells = SHAPES.map((shape) => {
-      const { median, low, high } = row[shape];
-      const ratio = floor === undefined ? Number.NaN : median / floor[shape].median;
-      return `${shape} ${median.toFixed(0)} [${low.toFixed(0)}-${high.toFixed(0)}] x${ratio.toFixed(2)}`;
-    });
-    say(`  ${name.padEnd(30)} ${cells.join("   ")}`);
-  }
-  say("\nFirst byte in milliseconds, median of medians, and over direct:");
-  const base = firstByte["direct"];
-  for (const [name, row] of Object.entries(firstByte)) {
-    const cells = SHAPES.map((shape) => {
-      const over = base === undefined ? Number.NaN : row[shape].median - base[shape].median;
-      return `${shape} ${row[shape].median.toFixed(2)} (+${over.toFixed(2)})`;
-    });
-    say(`  ${name.padEnd(30)} ${cells.join("   ")}`);
-  }
-  say(`\nGrowth, CPU microseconds: ${JSON.stringify(growth)}`);
-  say(`Start to first answer, ms: ${JSON.stringify(start)}`);
-  say("Own steps, microseconds:");
-  for (const [shape, row] of Object.entries(steps)) {
-    say(
-      `  ${shape}: ${Object.entries(row)
-        .map(([step, micros]) => `${step} ${micros.toFixed(1)}`)
-        .join(", ")}`,
-    );
-  }
+/** What is open is closed at the end, however the bench ends. */
+async function open<Opened extends { close(): Promise<void> }>(
+  opening: Promise<Opened>,
+): Promise<Opened> {
+  const one = await opening;
+  opened.push(one);
+  return one;
+}
+
+async function close(one: { close(): Promise<void> }): Promise<void> {
+  const at = opened.indexOf(one);
+  if (at >= 0) opened.splice(at, 1);
+  await one.close();
+}
+
+async function closeAll(): Promise<void> {
+  for (const one of opened.toReversed()) await one.close();
 }
