@@ -60,6 +60,43 @@ export function openRegistryBook(sql: SqlStorage) {
         .toArray();
     },
 
+    /** The models of the catalog that stands. */
+    modelIds(): Set<string> {
+      const rows = sql
+        .exec<{ id: string }>(
+          `SELECT value ->> '$.id' AS id FROM document, json_each(text, '$.models')
+           WHERE document.kind = 'catalog'`,
+        )
+        .toArray();
+      return new Set(rows.map(({ id }) => id));
+    },
+
+    /** Tenants that name a policy or a model. */
+    tenantsNaming(kind: "policy" | "model", name: string): DocumentRow[] {
+      return sql
+        .exec<DocumentRow>(
+          `SELECT document.* FROM tenant_use JOIN document
+             ON document.kind = 'tenant' AND document.id = tenant_use.tenant
+           WHERE tenant_use.kind = ? AND tenant_use.name = ? ORDER BY tenant_use.tenant`,
+          kind,
+          name,
+        )
+        .toArray();
+    },
+
+    /** Those of them that may use some models only. */
+    boundTenantsNaming(policy: string): DocumentRow[] {
+      return sql
+        .exec<DocumentRow>(
+          `SELECT document.* FROM tenant_use JOIN document
+             ON document.kind = 'tenant' AND document.id = tenant_use.tenant
+           WHERE tenant_use.kind = 'policy' AND tenant_use.name = ? AND text ->> '$.models' IS NOT NULL
+           ORDER BY tenant_use.tenant`,
+          policy,
+        )
+        .toArray();
+    },
+
     liveKeysOf(tenant: string, nowMs: number, max: number): DocumentRow[] {
       return sql
         .exec<DocumentRow>(

@@ -8,19 +8,14 @@ import {
   type WritableKind,
   type WriteOptions,
 } from "../policies/administration.ts";
-import { parseCatalog, type Catalog } from "../policies/catalog.ts";
+import { parseCatalog } from "../policies/catalog.ts";
 import type { Fault, Parsed } from "../policies/parse.ts";
 import { parsePolicy } from "../policies/policy.ts";
-import {
-  cutFaults,
-  FAULTS_MAX,
-  findLooseEnds,
-  findUnsetSecrets,
-  type Configuration,
-} from "../policies/references.ts";
-import { parseKey, parseTenant, type Key } from "../policies/tenant.ts";
+import { cutFaults, findUnsetSecrets } from "../policies/references.ts";
+import { parseTenant } from "../policies/tenant.ts";
 import type { RegistryBook } from "./registry-book.ts";
 import type { RegistryQueue } from "./registry-queue.ts";
+import { findLooseEndsOfPut, findLooseEndsOfRemoval, type Written } from "./registry-references.ts";
 import type { DocumentRow } from "./registry-rows.ts";
 
 /** One operation's surroundings. */
@@ -53,12 +48,12 @@ export function put(
   const documentText = JSON.stringify(read.value);
   const parsed = parseAs(kind, id, read.value);
   if (parsed.kind === "faulty") return faulty(parsed.faults);
-  const { catalog, changed } = parsed.value;
+  const written = parsed.value;
   const faults = [
-    ...findLooseEnds(changed(standingConfiguration(turn.book))),
-    ...(catalog === null || options.areSecretsLater === true
+    ...findLooseEndsOfPut(turn.book, written),
+    ...(written.kind !== "catalog" || options.areSecretsLater === true
       ? []
-      : findUnsetSecrets(catalog, (name) => turn.isSecretSet(name))),
+      : findUnsetSecrets(written.value, (name) => turn.isSecretSet(name))),
     ...faultsOfLength(documentText, ""),
     ...faultsOfSize(turn.book, documentText.length - (row?.text?.length ?? 0)),
   ];
@@ -82,38 +77,13 @@ export function remove(
     return { kind: "stale", version: standing };
   if (kind === "catalog")
     return faulty([{ path: "catalog", problem: "cannot be removed; put another in its place" }]);
-  const before = standingConfiguration(turn.book);
-  const faults = findLooseEnds(
-    kind === "policy"
-      ? { ...before, policies: before.policies.filter(({ name }) => name !== id) }
-      : {
-          ...before,
-          tenants: before.tenants.filter((tenant) => tenant.id !== id),
-          // One more than are told, so that the list says that there are more.
-          keys: turn.book.liveKeysOf(id, turn.nowMs, FAULTS_MAX + 1).map(readKey),
-        },
-  );
+  const faults = findLooseEndsOfRemoval(turn.book, kind, id, turn.nowMs);
   if (faults.length > 0) return faulty(faults);
   if (options.isDryRun === true) return { kind: "valid", version: row.version + 1 };
   return {
     kind: "removed",
     version: turn.book.write({ kind, id, text: null }, turn.actor, turn.nowMs),
   };
-}
-
-/** The catalog, policies and tenants that stand. Keys bear only on tenants, and are read where those go. */
-export function standingConfiguration(book: RegistryBook): Configuration {
-  const [catalog] = book.all("catalog");
-  return {
-    catalog: catalog === undefined ? null : trust(catalog, parseCatalog),
-    policies: book.all("policy").map((row) => trust(row, parsePolicy)),
-    tenants: book.all("tenant").map((row) => trust(row, parseTenant)),
-    keys: [],
-  };
-}
-
-export function readKey(row: DocumentRow): Key {
-  return trust(row, parseKey);
 }
 
 export function standingVersion(row: DocumentRow | null): number {
@@ -156,63 +126,33 @@ export function readText(
   }
 }
 
-/** The document as its kind, with what it does to the configuration that stands. */
-function parseAs(
-  kind: WritableKind,
-  id: string,
-  document: unknown,
-): Parsed<{
-  readonly catalog: Catalog | null;
-  readonly changed: (before: Configuration) => Configuration;
-}> {
+/** The document as its kind, filed under its own name. */
+function parseAs(kind: WritableKind, id: string, document: unknown): Parsed<Written> {
   switch (kind) {
     case "catalog": {
       const parsed = parseCatalog(document);
       if (parsed.kind === "faulty") return parsed;
-      if (id !== CATALOG_ID) return misnamed("id", CATALOG_ID);
-      const catalog = parsed.value;
-      return {
-        kind: "parsed",
-        value: { catalog, changed: (before) => ({ ...before, catalog }) },
-      };
+      return id === CATALOG_ID
+        ? { kind: "parsed", value: { kind, value: parsed.value } }
+        : misnamed("id", CATALOG_ID);
     }
     case "policy": {
       const parsed = parsePolicy(document);
       if (parsed.kind === "faulty") return parsed;
-      if (parsed.value.name !== id) return misnamed("name", id);
-      const others = ({ policies }: Configuration) => policies.filter(({ name }) => name !== id);
-      return {
-        kind: "parsed",
-        value: {
-          catalog: null,
-          changed: (before) => ({ ...before, policies: [...others(before), parsed.value] }),
-        },
-      };
+      return parsed.value.name === id
+        ? { kind: "parsed", value: { kind, value: parsed.value } }
+        : misnamed("name", id);
     }
     case "tenant": {
       const parsed = parseTenant(document);
       if (parsed.kind === "faulty") return parsed;
-      if (parsed.value.id !== id) return misnamed("id", id);
-      const others = ({ tenants }: Configuration) => tenants.filter((tenant) => tenant.id !== id);
-      return {
-        kind: "parsed",
-        value: {
-          catalog: null,
-          changed: (before) => ({ ...before, tenants: [...others(before), parsed.value] }),
-        },
-      };
+      return parsed.value.id === id
+        ? { kind: "parsed", value: { kind, value: parsed.value } }
+        : misnamed("id", id);
     }
   }
 }
 
 function misnamed(path: string, id: string): Parsed<never> {
   return { kind: "faulty", faults: [{ path, problem: `must be "${id}", as it is filed` }] };
-}
-
-/** Only checked documents are ever stored, so a fault here is a bug: a rule grew stricter without a schema step. */
-function trust<T>({ kind, id, text }: DocumentRow, parse: (document: unknown) => Parsed<T>): T {
-  const parsed = parse(JSON.parse(text ?? "null"));
-  if (parsed.kind === "faulty")
-    throw new Error(`The stored ${kind} "${id}" has faults: ${JSON.stringify(parsed.faults)}`);
-  return parsed.value;
 }

@@ -11,7 +11,8 @@ import { KEY_HASH } from "../policies/configuration-document.ts";
 import type { Fault } from "../policies/parse.ts";
 import { isLive, parseKey, type Key } from "../policies/tenant.ts";
 import type { RegistryBook } from "./registry-book.ts";
-import { faulty, faultsOfSize, readKey, type Turn } from "./registry-documents.ts";
+import { faulty, faultsOfSize, type Turn } from "./registry-documents.ts";
+import { readKey } from "./registry-references.ts";
 
 /** Long enough for clients that are rolled out once a month; both keys open as long. */
 export const OVERLAP_MAX_MS = 31 * 24 * 60 * 60 * 1000;

@@ -1,5 +1,6 @@
 // Tells the rest of the gateway what the registry holds: KV its documents, ledgers their revoked keys. Each try ends
 // in a mark in the queue, so that what failed comes again by the registry's alarm until both sides agree.
+import { CATALOG_ID } from "../policies/administration.ts";
 import type { RegistryQueue } from "./registry-queue.ts";
 import type { DocumentRow, RevocationRow } from "./registry-rows.ts";
 
@@ -15,9 +16,19 @@ const COPY_SECONDS = 30;
 /** A store or a ledger that is silent this long is taken for unreachable. */
 const ANSWER_MS_MAX = 10_000;
 
+/** The kinds that are filed under their own name and an id. */
+const PREFIXES = ["policy", "tenant", "key"] as const;
+
 /** What KV calls a document. kv-seeds/README.md is the contract. */
 export function publishedName({ kind, id }: Pick<DocumentRow, "kind" | "id">): string {
   return kind === "catalog" ? id : `${kind}:${id}`;
+}
+
+/** The document that KV calls so; null when none can be called so. */
+export function filedAs(name: string): Pick<DocumentRow, "kind" | "id"> | null {
+  if (name === CATALOG_ID) return { kind: "catalog", id: name };
+  const kind = PREFIXES.find((prefix) => name.startsWith(`${prefix}:`));
+  return kind === undefined ? null : { kind, id: name.slice(kind.length + 1) };
 }
 
 /**

@@ -58,6 +58,34 @@ export const STEPS: readonly string[] = [
     after_kind TEXT NOT NULL,
     after_id TEXT NOT NULL
   ) STRICT;`,
+  `-- Which policies and models each tenant names, so that a change of one checks only the tenants that name it. Triggers
+  -- keep it, because the version of the code before this step writes documents too.
+  CREATE TABLE tenant_use (
+    kind TEXT NOT NULL CHECK (kind IN ('policy', 'model')),
+    name TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    PRIMARY KEY (kind, name, tenant)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tenant_use_tenant ON tenant_use (tenant);
+
+  INSERT INTO tenant_use (kind, name, tenant)
+    SELECT 'policy', text ->> '$.policy', id FROM document WHERE kind = 'tenant' AND text IS NOT NULL
+    UNION SELECT 'policy', value, d.id FROM document d, json_each(text, '$.policies') WHERE kind = 'tenant'
+    UNION SELECT 'model', value, d.id FROM document d, json_each(text, '$.models') WHERE kind = 'tenant';
+
+  CREATE TRIGGER tenant_made AFTER INSERT ON document WHEN new.kind = 'tenant' BEGIN
+    INSERT INTO tenant_use (kind, name, tenant)
+      SELECT 'policy', new.text ->> '$.policy', new.id WHERE new.text IS NOT NULL
+      UNION SELECT 'policy', value, new.id FROM json_each(new.text, '$.policies')
+      UNION SELECT 'model', value, new.id FROM json_each(new.text, '$.models');
+  END;
+  CREATE TRIGGER tenant_changed AFTER UPDATE OF text ON document WHEN new.kind = 'tenant' BEGIN
+    DELETE FROM tenant_use WHERE tenant = new.id;
+    INSERT INTO tenant_use (kind, name, tenant)
+      SELECT 'policy', new.text ->> '$.policy', new.id WHERE new.text IS NOT NULL
+      UNION SELECT 'policy', value, new.id FROM json_each(new.text, '$.policies')
+      UNION SELECT 'model', value, new.id FROM json_each(new.text, '$.models');
+  END;`,
 ];
 
 export type DocumentRow = {

@@ -21,10 +21,10 @@ import {
   CONFIGURATION_CHARS_MAX,
   faulty,
   faultsOfLength,
-  readKey,
   readText,
   type Turn,
 } from "./registry-documents.ts";
+import { readKey } from "./registry-references.ts";
 import type { DocumentRow } from "./registry-rows.ts";
 
 /** A configuration of the greatest size, with room for some of the indentation that an editor may add. */

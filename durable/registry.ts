@@ -1,13 +1,13 @@
 // The registry, one object for the whole gateway: the truth for tenants, keys, policies and the catalog. Each write is
 // checked, versioned, compared and audited in one transaction, then told to KV, which is where requests read. Requests
-// never wait for it, but for a key that KV does not know.
+// never wait for it, but for a document that KV does not know or cannot show.
 import { DurableObject } from "cloudflare:workers";
 import type {
   AuditLine,
   DocumentKind,
   DocumentPage,
   Export,
-  FoundKey,
+  FoundDocument,
   ImportAnswer,
   ImportOptions,
   KeyCreated,
@@ -25,11 +25,12 @@ import type {
 import { migrate } from "./migrate.ts";
 import { ledgerOf } from "./reach.ts";
 import { openRegistryBook, type RegistryBook } from "./registry-book.ts";
-import { put, readKey, remove, standingVersion, type Turn } from "./registry-documents.ts";
+import { put, remove, standingVersion, type Turn } from "./registry-documents.ts";
 import { exportAll, importAll } from "./registry-transfer.ts";
 import { createKey, revokeKey, rotateKey } from "./registry-keys.ts";
-import { confirmRevocation, publish } from "./registry-publication.ts";
+import { confirmRevocation, filedAs, publish } from "./registry-publication.ts";
 import { openRegistryQueue, type RegistryQueue } from "./registry-queue.ts";
+import { readKey } from "./registry-references.ts";
 import {
   readAudit,
   readDocument,
@@ -51,7 +52,7 @@ const PUBLISHED_AT_ONCE = 6;
 const ROUNDS_PER_RUN_MAX = 60;
 /** No alarm comes sooner than this after the last, so that nothing can make the object spin. */
 const ALARM_SPACING_MS = 1_000;
-/** A key that KV does not know although it was told this long ago: KV has lost something. */
+/** A document that KV does not know although it was told this long ago: KV has lost something. */
 const DOUBTED_AFTER_MS = 2 * 60_000;
 
 export class Registry extends DurableObject<Env> {
@@ -158,12 +159,13 @@ export class Registry extends DurableObject<Env> {
     return lines;
   }
 
-  /** For a Worker whose KV does not know a key. Null is final: no such key was ever made here. */
-  findKey(hash: string): FoundKey | null {
-    const row = this.#book.find("key", hash);
+  /** For a Worker whose KV does not know a document, by KV's name for it. Null is final: there is none here. */
+  find(name: string): FoundDocument | null {
+    const filed = filedAs(name);
+    const row = filed === null ? null : this.#book.find(filed.kind, filed.id);
     if (row === null || row.text === null) return null;
     if (row.due_at_ms === null && row.put_at_ms + DOUBTED_AFTER_MS < Date.now()) this.#doubt(row);
-    return { hash, version: row.version, documentText: row.text };
+    return { version: row.version, documentText: row.text };
   }
 
   publication(): Publication {
@@ -250,8 +252,9 @@ export class Registry extends DurableObject<Env> {
 
   #doubt({ kind, id }: DocumentRow): void {
     const nowMs = this.#now();
+    console.error(JSON.stringify({ event: "publication-doubted", kind, id: id.slice(0, 12) }));
     this.#queue.doubt(kind, id, nowMs);
-    // Where one key is gone, more may be.
+    // Where one document is gone, more may be.
     keepUp.hasten(this.#queue, nowMs);
     this.ctx.waitUntil(this.#run());
   }

@@ -101,8 +101,7 @@ export type KeyRevoked =
     }
   | { readonly kind: "missing" };
 
-export interface FoundKey {
-  readonly hash: string;
+export interface FoundDocument {
   readonly version: number;
   readonly documentText: string;
 }

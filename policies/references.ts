@@ -23,9 +23,11 @@ export function findLooseEnds({ catalog, policies, tenants, keys }: Configuratio
   const policiesByName = new Map(policies.map((policy) => [policy.name, policy]));
   const tenantIds = new Set(tenants.map(({ id }) => id));
   return [
-    ...policies.flatMap((policy) => faultsOfPolicy(policy, models)),
-    ...tenants.flatMap((tenant) => faultsOfTenant(tenant, models, policiesByName)),
-    ...keys.flatMap((key) => missing(tenantIds, "tenant", key.tenant, `key:${key.id}.tenant`)),
+    ...policies.flatMap((policy) => findLooseEndsOfPolicy(policy, models)),
+    ...tenants.flatMap((tenant) =>
+      findLooseEndsOfTenant(tenant, models, (name) => policiesByName.get(name) ?? null),
+    ),
+    ...keys.flatMap((key) => findLooseEndsOfKey(key, tenantIds)),
   ];
 }
 
@@ -53,7 +55,8 @@ export function cutFaults(faults: readonly Fault[]): readonly Fault[] {
   return [...faults.slice(0, FAULTS_MAX), { path: "", problem: `and ${more} faults more` }];
 }
 
-function faultsOfPolicy(policy: Policy, models: ReadonlySet<string>): Fault[] {
+/** `models` are the catalog's. */
+export function findLooseEndsOfPolicy(policy: Policy, models: ReadonlySet<string>): Fault[] {
   const path = `policy:${policy.name}`;
   return [
     ...MODES.flatMap((mode) => {
@@ -69,26 +72,33 @@ function faultsOfPolicy(policy: Policy, models: ReadonlySet<string>): Fault[] {
   ];
 }
 
-function faultsOfTenant(
+/** `policyOf` answers the policy of a name, or null when none is called so. */
+export function findLooseEndsOfTenant(
   tenant: Tenant,
   models: ReadonlySet<string>,
-  policies: ReadonlyMap<string, Policy>,
+  policyOf: (name: string) => Policy | null,
 ): Fault[] {
   const path = `tenant:${tenant.id}`;
   const named = [
     { name: tenant.policy, at: `${path}.policy` },
     ...tenant.policies.map((name, index) => ({ name, at: `${path}.policies.${index}` })),
-  ];
+  ].map(({ name, at }) => ({ name, at, policy: policyOf(name) }));
   return [
-    ...named.flatMap(({ name, at }) => missing(policies, "policy", name, at)),
+    ...named.flatMap(({ name, at, policy }) =>
+      policy === null ? [absent("policy", name, at)] : [],
+    ),
     ...(tenant.models ?? []).flatMap((model, index) =>
       missing(models, "model", model, `${path}.models.${index}`),
     ),
-    ...named.flatMap(({ name, at }) => {
-      const policy = policies.get(name);
-      return policy === undefined || leavesAnArm(policy, tenant) ? [] : [lockedOut(at, name)];
-    }),
+    ...named.flatMap(({ name, at, policy }) =>
+      policy === null || leavesAnArm(policy, tenant) ? [] : [lockedOut(at, name)],
+    ),
   ];
+}
+
+/** `tenants` are the ids of those that stand. */
+export function findLooseEndsOfKey(key: Key, tenants: ReadonlySet<string>): Fault[] {
+  return missing(tenants, "tenant", key.tenant, `key:${key.id}.tenant`);
 }
 
 /** As the choice sees it: a mode runs on its model, or on a stand-in when the tenant may not use that one. */
@@ -118,5 +128,9 @@ function missing(
   name: string,
   path: string,
 ): Fault[] {
-  return names.has(name) ? [] : [{ path, problem: `no ${kind} is called "${name}"` }];
+  return names.has(name) ? [] : [absent(kind, name, path)];
+}
+
+function absent(kind: string, name: string, path: string): Fault {
+  return { path, problem: `no ${kind} is called "${name}"` };
 }

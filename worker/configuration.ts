@@ -1,11 +1,12 @@
 // Reads tenants, keys, policies and the catalog from KV, checked, through a short cache in the isolate.
 // KV is eventually consistent (60 s and more between places): right for what operators write now and then,
-// wrong for budgets, breakers and revocation, which have objects of their own.
+// wrong for budgets, breakers and revocation, which have objects of their own. What KV does not know or cannot show is
+// asked of the registry.
 import { parseCatalog, type Catalog } from "../policies/catalog.ts";
-import type { Parsed } from "../policies/parse.ts";
+import type { Fault, Parsed } from "../policies/parse.ts";
 import { parsePolicy, type Policy } from "../policies/policy.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "../policies/tenant.ts";
-import type { KeyFinding } from "./key-lookup.ts";
+import type { RegistryLookup } from "./registry-lookup.ts";
 
 /** How old a document may be before KV is asked again: as long as KV's own shortest cache. */
 const FRESH_MS = 30_000;
@@ -36,18 +37,13 @@ export class Configuration {
   readonly #kv: KVNamespace;
   readonly #cache: DocumentCache;
   readonly #now: () => number;
-  readonly #findKey: (hash: string) => Promise<KeyFinding>;
+  readonly #lookUp: RegistryLookup;
 
-  constructor(
-    kv: KVNamespace,
-    cache: DocumentCache,
-    now: () => number,
-    findKey: (hash: string) => Promise<KeyFinding>,
-  ) {
+  constructor(kv: KVNamespace, cache: DocumentCache, now: () => number, lookUp: RegistryLookup) {
     this.#kv = kv;
     this.#cache = cache;
     this.#now = now;
-    this.#findKey = findKey;
+    this.#lookUp = lookUp;
   }
 
   catalog(): Promise<Catalog | null> {
@@ -55,46 +51,60 @@ export class Configuration {
   }
 
   policy(name: string): Promise<Policy | null> {
-    return this.#read(`policy:${name}`, parsePolicy);
+    return this.#read(`policy:${name}`, (document) => filedAs(name, "name", parsePolicy(document)));
   }
 
   tenant(id: string): Promise<Tenant | null> {
-    return this.#read(`tenant:${id}`, parseTenant);
+    return this.#read(`tenant:${id}`, (document) => filedAs(id, "id", parseTenant(document)));
   }
 
-  /** Keys are kept under the SHA-256 of their secret, so KV never holds one. The registry knows those that KV lacks. */
+  /** Keys are kept under the SHA-256 of their secret, so KV never holds one. */
   key(secretHash: string): Promise<Key | null> {
-    return this.#read(`key:${secretHash}`, parseKey, () => this.#findKey(secretHash));
+    return this.#read(`key:${secretHash}`, parseKey);
   }
 
   /**
-   * The document, or null when there is none. One that is bad, or out of reach, leaves the last good one in force. So
-   * does one that is gone: nothing that is in use can be removed, so it was lost. A key alone can be gone, when the
-   * registry says so.
+   * The document, or null when there is none. The registry's copy stands in for one that KV does not know or cannot
+   * show. Where that is out of reach too, or bad, the last good one stays in force. So does one that is gone from both:
+   * nothing that is in use can be removed, so it was lost. Only a key can be gone, when the registry says so.
    */
-  async #read<T>(
-    name: string,
-    parse: (document: unknown) => Parsed<T>,
-    ask: () => Promise<KeyFinding> = unasked,
-  ): Promise<T | null> {
-    const kept = this.#cache.documents.get(name) ?? this.#cache.missing.get(name);
-    if (kept !== undefined && kept.untilMs > this.#now()) return kept.value as T | null;
+  async #read<T>(name: string, parse: (document: unknown) => Parsed<T>): Promise<T | null> {
+    const kept = this.#fresh(name);
+    if (kept !== null) return kept.value as T | null;
     const found = await this.#fetch(name, parse);
     if (found.kind === "found") return this.#keep(name, found.value, FRESH_MS);
+    // Another request may have heard more while KV was asked.
+    const heard = this.#fresh(name);
+    if (heard !== null) return heard.value as T | null;
+    const last = (this.#cached(name)?.value ?? null) as T | null;
+    const finding = await this.#lookUp(name, last === null);
+    if (finding.kind === "elsewhere") return (this.#cached(name)?.value ?? last) as T | null;
+    const isGone = finding.kind === "absent" && found.kind === "missing" && name.startsWith("key:");
     if (found.kind === "bad") report("configuration-bad", name, found.problem);
-    const finding = await ask();
-    if (finding.kind === "found") {
-      const parsed = parse(finding.document);
-      if (parsed.kind === "parsed") return this.#keep(name, parsed.value, FRESH_MS);
+    else if (last !== null && !isGone)
+      report("configuration-lost", name, "KV has it no more; it stays in force");
+    switch (finding.kind) {
+      case "found": {
+        const parsed = parse(finding.document);
+        if (parsed.kind === "parsed") return this.#keep(name, parsed.value, FRESH_MS);
+        report("configuration-bad", name, `in the registry: ${sayFaults(parsed.faults)}`);
+        return this.#keep(name, last, MISSING_FRESH_MS);
+      }
+      case "absent":
+        return this.#keep(name, isGone ? null : last, MISSING_FRESH_MS);
+      case "unasked":
+        // Nothing is known of a document that nobody could be asked for, so the next request asks again.
+        return last === null ? null : this.#keep(name, last, MISSING_FRESH_MS);
     }
-    if (finding.kind === "absent" && found.kind === "missing")
-      return this.#keep(name, null, MISSING_FRESH_MS);
-    const last = (kept?.value ?? null) as T | null;
-    if (last !== null && found.kind === "missing")
-      report("configuration-lost", name, "KV has it no more; the last good one stays in force");
-    // Nothing is known of a key that the registry could not be asked for, so the next request asks again.
-    if (last === null && ask !== unasked && finding.kind === "unasked") return null;
-    return this.#keep(name, last, MISSING_FRESH_MS);
+  }
+
+  #cached(name: string): Kept | undefined {
+    return this.#cache.documents.get(name) ?? this.#cache.missing.get(name);
+  }
+
+  #fresh(name: string): Kept | null {
+    const kept = this.#cached(name);
+    return kept !== undefined && kept.untilMs > this.#now() ? kept : null;
   }
 
   async #fetch<T>(
@@ -113,10 +123,7 @@ export class Configuration {
     if (document === null) return { kind: "missing" };
     const parsed = parse(document);
     if (parsed.kind === "parsed") return { kind: "found", value: parsed.value };
-    return {
-      kind: "bad",
-      problem: parsed.faults.map(({ path, problem }) => `${path} ${problem}`).join("; "),
-    };
+    return { kind: "bad", problem: sayFaults(parsed.faults) };
   }
 
   #keep<T>(name: string, value: T, freshMs: number): T {
@@ -144,9 +151,18 @@ export function forgetDocument(cache: DocumentCache, name: string): void {
   cache.missing.delete(name);
 }
 
-/** For what only KV is asked for. */
-function unasked(): Promise<KeyFinding> {
-  return Promise.resolve({ kind: "unasked" });
+/** Another's document under this name is as bad as none: it would spend that other's budget. */
+function filedAs<Field extends string, T extends Readonly<Record<Field, string>>>(
+  name: string,
+  field: Field,
+  parsed: Parsed<T>,
+): Parsed<T> {
+  if (parsed.kind === "faulty" || parsed.value[field] === name) return parsed;
+  return { kind: "faulty", faults: [{ path: field, problem: "is another document's" }] };
+}
+
+function sayFaults(faults: readonly Fault[]): string {
+  return faults.map(({ path, problem }) => `${path} ${problem}`).join("; ");
 }
 
 function report(event: string, name: string, problem: string): void {

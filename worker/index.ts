@@ -11,8 +11,8 @@ import { Breakers, type PermitCache } from "./breakers.ts";
 import { Configuration, forgetDocument, newDocumentCache } from "./configuration.ts";
 import { Conversations } from "./conversations.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { keyLookup, type LookupCount } from "./key-lookup.ts";
 import { Metrics } from "./metrics.ts";
+import { newLookupState, registryLookup } from "./registry-lookup.ts";
 import { telemetry } from "./telemetry.ts";
 import { strategyOf } from "./strategy/table.ts";
 
@@ -24,16 +24,16 @@ export { Registry } from "../durable/registry.ts";
 
 // Shared by the requests of an isolate: documents, counts and permits are plain data, and short-lived.
 const documents = newDocumentCache();
-const lookups: LookupCount = { secondMs: 0, lookups: 0 };
+const lookups = newLookupState();
 const permits: PermitCache = new Map();
 const metrics = new Metrics();
 const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   const now = (): number => Date.now();
-  const findKey = keyLookup((hash) => registryOf(env.REGISTRY).findKey(hash), lookups, now);
+  const lookUp = registryLookup((name) => registryOf(env.REGISTRY).find(name), lookups, now);
   return {
-    configuration: new Configuration(env.CONFIGURATION, documents, now, findKey),
+    configuration: new Configuration(env.CONFIGURATION, documents, now, lookUp),
     breakers: new Breakers((upstreamId) => breakerOf(env.BREAKER, upstreamId), permits, now),
     conversations: new Conversations((tenantId, sessionHash) =>
       conversationOf(env.CONVERSATION, tenantId, sessionHash),

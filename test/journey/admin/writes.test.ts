@@ -216,8 +216,9 @@ test("a catalog whose secret nobody has set is refused, or taken and flagged whe
   expect(JSON.stringify(upstreams.body)).not.toContain('"set"');
 });
 
-test("a policy that would lock a tenant out is refused", async () => {
+test("a policy that would lock a tenant out is refused, and the one that stands goes on serving it", async () => {
   await createTenant(gateway, "small-only", { policy: "economy", models: ["small"] });
+  const { secret } = await createKey(gateway, "small-only");
   const { headers, body } = await admin(gateway, "GET /policies/economy");
   const document = { ...(body["document"] as object), modes: { long: "deep" }, fallback: [] };
   const refused = await admin<AdminError>(gateway, "PUT /policies/economy", document, {
@@ -231,6 +232,9 @@ test("a policy that would lock a tenant out is refused", async () => {
       problem: '"economy" runs on no model that the tenant may use, which would lock it out',
     },
   ]);
+  const kept = await admin(gateway, "GET /policies/economy");
+  expect(kept.headers.get("etag")).toBe(headers.get("etag"));
+  expect((await ask(gateway, turn("Hi."), { secret })).status).toBe(200);
 });
 
 test("what something needs is not removed, and what nothing needs is", async () => {

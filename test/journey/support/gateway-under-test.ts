@@ -36,6 +36,8 @@ export interface Surroundings {
   readonly keys?: readonly SecretKey[];
   /** An empty ADMIN_SECRET turns the admin API off. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Another build of the Worker than the one that all journeys share. */
+  readonly bundleFolder?: string;
 }
 
 export interface GatewayUnderTest {
@@ -50,6 +52,8 @@ export interface GatewayUnderTest {
   ledgerUsage(tenantId: string): Promise<Standing>;
   /** The whole journal, oldest first. */
   ledgerJournal(tenantId: string): Promise<readonly JournalRow[]>;
+  /** Starts the Worker anew: its isolate knows nothing, while KV and the objects keep what they have. */
+  startAnew(): Promise<void>;
   /** Waits until no hold is open, and fails when one stays. */
   untilSettled(tenantId: string, waitMs?: number): Promise<Standing>;
   dispose(): Promise<void>;
@@ -61,19 +65,21 @@ export async function startGatewayUnderTest(given: Surroundings = {}): Promise<G
   try {
     const seeds = await readSeeds(SEED_FOLDER);
     const seeded = pointAt(seeds.catalog, `${simulator.url}/v1`);
+    const bundleFolder = given.bundleFolder ?? inject("bundleFolder");
+    const documents = {
+      catalog: given.catalog?.(seeded, simulator.url) ?? seeded,
+      policies: overlay(seeds.policies, given.policies ?? [], "name"),
+      tenants: overlay(seeds.tenants, given.tenants ?? [], "id"),
+      keys: [
+        { secret: DEMO_SECRET, document: { id: "demo", tenant: "demo" } },
+        ...(given.keys ?? []),
+      ],
+    };
     const gateway = await startGateway({
       port: 0,
       stateFolder: null,
-      bundleFolder: inject("bundleFolder"),
-      documents: {
-        catalog: given.catalog?.(seeded, simulator.url) ?? seeded,
-        policies: overlay(seeds.policies, given.policies ?? [], "name"),
-        tenants: overlay(seeds.tenants, given.tenants ?? [], "id"),
-        keys: [
-          { secret: DEMO_SECRET, document: { id: "demo", tenant: "demo" } },
-          ...(given.keys ?? []),
-        ],
-      },
+      bundleFolder,
+      documents,
       secrets: { ADMIN_SECRET, ...given.secrets },
       log: (line) => logged.push(line),
     });
@@ -85,6 +91,7 @@ export async function startGatewayUnderTest(given: Surroundings = {}): Promise<G
       gateway,
       logged,
       ...watchLedger(gateway),
+      startAnew: () => gateway.reload({ bundleFolder, documents }),
       dispose: () => end(gateway, simulator),
     };
   } catch (error) {

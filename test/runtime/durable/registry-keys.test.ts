@@ -76,9 +76,9 @@ describe("a new key", () => {
       version: 1,
       documentText,
     });
-    expect(await registry.findKey(hash(2))).toEqual({ hash: hash(2), version: 1, documentText });
+    expect(await registry.find(`key:${hash(2)}`)).toEqual({ version: 1, documentText });
     expect(await registry.readKey("create-2")).toMatchObject({ id: hash(2), documentText });
-    expect(await registry.findKey(hash(3))).toBeNull();
+    expect(await registry.find(`key:${hash(3)}`)).toBeNull();
   });
 
   it.each<[string, object, string]>([
@@ -258,7 +258,7 @@ describe("a key that died long ago", () => {
       clock.advance(2 * HOUR_MS);
     }
     expect(await registry.readKey("old-1")).toBeNull();
-    expect(await registry.findKey(hash(1))).toBeNull();
+    expect(await registry.find(`key:${hash(1)}`)).toBeNull();
     expect(await holdKind("old", "after")).toBe("revoked");
     const lines = await registry.audit(0, 100);
     expect(lines[0]?.atMs).toBeGreaterThan(clock.nowMs - 24 * HOUR_MS);

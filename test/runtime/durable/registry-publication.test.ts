@@ -12,11 +12,14 @@ import {
   catalog,
   catchUp,
   configuration,
+  emptyStore,
   environmentOf,
   fill,
   hash,
+  held,
   openRegistry,
   policy,
+  stored,
   tenant,
 } from "./registry-samples.ts";
 
@@ -30,33 +33,6 @@ afterEach(async () => {
   vi.restoreAllMocks();
   await emptyStore();
 });
-
-async function emptyStore(): Promise<void> {
-  const { keys } = await env.CONFIGURATION.list();
-  await Promise.all(keys.map(({ name }) => env.CONFIGURATION.delete(name)));
-}
-
-async function stored(): Promise<Record<string, string | null>> {
-  const { keys } = await env.CONFIGURATION.list();
-  return Object.fromEntries(
-    await Promise.all(keys.map(async ({ name }) => [name, await env.CONFIGURATION.get(name)])),
-  ) as Record<string, string | null>;
-}
-
-/** What KV should hold, read from the registry. */
-async function held(registry: DurableObjectStub<Registry>): Promise<Record<string, string>> {
-  const pages = await Promise.all(
-    (["catalog", "policy", "tenant", "key"] as const).map((kind) => registry.list(kind, "", 200)),
-  );
-  return Object.fromEntries(
-    pages.flatMap(({ documents }) =>
-      documents.map(({ kind, id, documentText }) => [
-        kind === "catalog" ? id : `${kind}:${id}`,
-        documentText,
-      ]),
-    ),
-  );
-}
 
 async function putPolicy(registry: DurableObjectStub<Registry>, version: string): Promise<string> {
   const seen = (await registry.read("policy", "plain"))?.version ?? 0;
@@ -207,69 +183,6 @@ describe("the order in KV", () => {
     await env.CONFIGURATION.put("policy:plain", late);
     await catchUp(registry, clock);
     expect(await env.CONFIGURATION.get("policy:plain")).toBe(text);
-  });
-});
-
-describe("a KV that others changed", () => {
-  it("that was emptied is filled again within an hour", async () => {
-    const registry = openRegistry("emptied");
-    await fill(registry);
-    await catchUp(registry, clock);
-    await runDurableObjectAlarm(registry);
-    const before = await stored();
-    await emptyStore();
-    clock.advance(HOUR_MS);
-    await runDurableObjectAlarm(registry);
-    await catchUp(registry, clock);
-    expect(await stored()).toEqual(before);
-  });
-
-  it("that was emptied is filled again in steps where documents are many", async () => {
-    const registry = openRegistry("many");
-    const names = Array.from({ length: 130 }, (_, index) => `p${index}`);
-    const policies = ["plain", ...names].map((name) => policy(name));
-    await fill(registry, configuration({ policies }));
-    await catchUp(registry, clock);
-    await runDurableObjectAlarm(registry);
-    await emptyStore();
-    clock.advance(HOUR_MS);
-    for (let step = 0; step < 3; step += 1) {
-      await runDurableObjectAlarm(registry);
-      await catchUp(registry, clock);
-      clock.advance(10_000);
-    }
-    expect(Object.keys(await stored())).toHaveLength(131 + 1 + 2);
-  }, 20_000);
-
-  it("is set right at once when an operator says so, whatever was written over", async () => {
-    const registry = openRegistry("written-over");
-    await fill(registry);
-    await catchUp(registry, clock);
-    await env.CONFIGURATION.put("catalog", "{}");
-    await env.CONFIGURATION.put("policy:strange", "{}");
-    clock.advance(2000);
-    await registry.republish();
-    await runDurableObjectAlarm(registry);
-    await catchUp(registry, clock);
-    // A document that the registry never had is not its to remove.
-    expect(await stored()).toEqual({ ...(await held(registry)), "policy:strange": "{}" });
-  });
-
-  it("that does not know a key is compared as soon as somebody asks for that key", async () => {
-    const registry = openRegistry("doubt");
-    await fill(registry);
-    await registry.createKey({ id: "doubt", hash: hash(1), tenant: "acme" }, ADMIN);
-    await catchUp(registry, clock);
-    await runDurableObjectAlarm(registry);
-    const before = await stored();
-    await emptyStore();
-    clock.advance(10 * 60_000);
-    expect(await registry.findKey(hash(1))).toMatchObject({ version: 1 });
-    expect(await registry.findKey(hash(2))).toBeNull();
-    clock.advance(2000);
-    await runDurableObjectAlarm(registry);
-    await catchUp(registry, clock);
-    expect(await stored()).toEqual(before);
   });
 });
 

@@ -1,26 +1,18 @@
-// What a Worker keeps serving when KV or the registry fails it, and how it learns of a key that KV does not know.
+// What a Worker keeps serving when KV or the registry fails it, and how it learns of what KV does not know.
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FoundKey } from "../../../policies/administration.ts";
-import {
-  Configuration,
-  newDocumentCache,
-  type DocumentCache,
-} from "../../../worker/configuration.ts";
-import { keyLookup } from "../../../worker/key-lookup.ts";
 import { stopClock, type Clock } from "./ledger-samples.ts";
+import { LATER_MS, absent, away, findIn, found, openReader } from "./reader-samples.ts";
 import {
   ADMIN,
   catchUp,
+  emptyStore,
   environmentOf,
   fill,
   hash,
   openRegistry,
   policy,
 } from "./registry-samples.ts";
-
-/** Past the isolate's cache of anything. */
-const LATER_MS = 31_000;
 
 let clock: Clock;
 let logged: string[];
@@ -33,24 +25,6 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** One isolate's view: its cache lives as long as this. */
-function openReader(
-  find: (hash: string) => Promise<FoundKey | null>,
-  cache: DocumentCache = newDocumentCache(),
-) {
-  const asked = vi.fn(find);
-  const now = () => clock.nowMs;
-  const lookUp = keyLookup(asked, { secondMs: 0, lookups: 0 }, now);
-  return { configuration: new Configuration(env.CONFIGURATION, cache, now, lookUp), asked, cache };
-}
-
-const absent = () => Promise.resolve(null);
-const away = () => Promise.reject(new Error("The registry is away"));
-
-function found(number: number, document: object): FoundKey {
-  return { hash: hash(number), version: 1, documentText: JSON.stringify(document) };
-}
-
 describe("a key that KV does not know", () => {
   it("opens as soon as the registry has it", async () => {
     const registry = openRegistry("reader-new");
@@ -58,9 +32,7 @@ describe("a key that KV does not know", () => {
     const { CONFIGURATION: store } = await environmentOf(registry);
     vi.spyOn(store, "put").mockRejectedValue(new Error("KV is away"));
     await registry.createKey({ id: "new", hash: hash(1), tenant: "acme" }, ADMIN);
-    const { configuration, asked } = openReader(
-      async (of) => (await registry.findKey(of)) as FoundKey | null,
-    );
+    const { configuration, asked } = openReader(findIn(registry));
     expect(await configuration.key(hash(1))).toMatchObject({ id: "new", tenant: "acme" });
     expect(await configuration.key(hash(1))).toMatchObject({ id: "new" });
     expect(asked).toHaveBeenCalledTimes(1);
@@ -113,7 +85,7 @@ describe("a key's document that is corrupt in KV", () => {
     ["another document", JSON.stringify(policy("plain"))],
   ])("as %s is taken from the registry", async (_, text) => {
     await env.CONFIGURATION.put(`key:${hash(4)}`, text);
-    const { configuration } = openReader(async () => found(4, { id: "whole", tenant: "acme" }));
+    const { configuration } = openReader(async () => found({ id: "whole", tenant: "acme" }));
     expect(await configuration.key(hash(4))).toEqual({ id: "whole", tenant: "acme" });
   });
 
@@ -134,53 +106,31 @@ describe("a key's document that is corrupt in KV", () => {
   });
 });
 
-describe("an empty KV", () => {
-  it("leaves what an isolate has read in force, keys too while the registry is away", async () => {
-    const registry = openRegistry("reader-empty");
-    await fill(registry);
-    await registry.createKey({ id: "kept", hash: hash(7), tenant: "acme" }, ADMIN);
-    await catchUp(registry, clock);
-    const { configuration } = openReader(away);
-    const read = () =>
-      Promise.all([
-        configuration.catalog(),
-        configuration.policy("plain"),
-        configuration.tenant("acme"),
-        configuration.key(hash(7)),
-      ]);
-    const before = await read();
-    expect(before).not.toContain(null);
-    const { keys } = await env.CONFIGURATION.list();
-    await Promise.all(keys.map(({ name }) => env.CONFIGURATION.delete(name)));
-    for (let turn = 0; turn < 3; turn += 1) {
-      clock.advance(LATER_MS);
-      expect(await read()).toEqual(before);
-    }
-    // A fresh isolate has nothing to keep.
-    expect(await openReader(away).configuration.catalog()).toBeNull();
-  });
-
-  it("takes a key away that the registry does not know", async () => {
-    await env.CONFIGURATION.put(`key:${hash(8)}`, JSON.stringify({ id: "k", tenant: "acme" }));
-    const { configuration } = openReader(absent);
-    expect(await configuration.key(hash(8))).not.toBeNull();
-    await env.CONFIGURATION.delete(`key:${hash(8)}`);
-    clock.advance(LATER_MS);
-    expect(await configuration.key(hash(8))).toBeNull();
+describe("a document that was read", () => {
+  it("is believed for thirty seconds, and then read again", async () => {
+    await env.CONFIGURATION.put("policy:plain", JSON.stringify(policy("plain", { lambda: 0.1 })));
+    const { configuration, asked } = openReader(absent);
+    expect(await configuration.policy("plain")).toMatchObject({ lambda: 0.1 });
+    await env.CONFIGURATION.put("policy:plain", JSON.stringify(policy("plain", { lambda: 0.9 })));
+    clock.advance(29_999);
+    expect(await configuration.policy("plain")).toMatchObject({ lambda: 0.1 });
+    clock.advance(1);
+    expect(await configuration.policy("plain")).toMatchObject({ lambda: 0.9 });
+    expect(asked).not.toHaveBeenCalled();
   });
 });
 
-describe("a new document that is bad in KV", () => {
-  it("leaves the last good one in force, and says so in the log", async () => {
-    await env.CONFIGURATION.put("policy:plain", JSON.stringify(policy("plain")));
-    const { configuration } = openReader(absent);
-    const good = await configuration.policy("plain");
-    await env.CONFIGURATION.put("policy:plain", '{"name": "plain"}');
-    clock.advance(LATER_MS);
-    expect(await configuration.policy("plain")).toEqual(good);
-    expect(logged.join()).toContain("configuration-bad");
-    await env.CONFIGURATION.put("policy:plain", JSON.stringify(policy("plain", { lambda: 1 })));
-    clock.advance(LATER_MS);
-    expect(await configuration.policy("plain")).toMatchObject({ lambda: 1 });
+describe("a flood of made-up keys", () => {
+  it("does not keep a fresh isolate from the documents of a real tenant", async () => {
+    const registry = openRegistry("reader-flood");
+    await fill(registry);
+    await catchUp(registry, clock);
+    await emptyStore();
+    const { configuration, asked } = openReader(findIn(registry));
+    for (let number = 200; number < 260; number += 1) await configuration.key(hash(number));
+    expect(asked).toHaveBeenCalledTimes(10);
+    expect(await configuration.tenant("acme")).not.toBeNull();
+    expect(await configuration.policy("plain")).not.toBeNull();
+    expect(await configuration.catalog()).not.toBeNull();
   });
 });

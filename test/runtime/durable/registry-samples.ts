@@ -87,3 +87,30 @@ export async function breakStore(registry: DurableObjectStub<Registry>, method: 
   const { CONFIGURATION: store } = await environmentOf(registry);
   return vi.spyOn(store, method).mockRejectedValue(new Error("KV is away"));
 }
+
+export async function emptyStore(): Promise<void> {
+  const { keys } = await env.CONFIGURATION.list();
+  await Promise.all(keys.map(({ name }) => env.CONFIGURATION.delete(name)));
+}
+
+export async function stored(): Promise<Record<string, string | null>> {
+  const { keys } = await env.CONFIGURATION.list();
+  return Object.fromEntries(
+    await Promise.all(keys.map(async ({ name }) => [name, await env.CONFIGURATION.get(name)])),
+  ) as Record<string, string | null>;
+}
+
+/** What KV should hold, read from the registry. */
+export async function held(registry: DurableObjectStub<Registry>): Promise<Record<string, string>> {
+  const pages = await Promise.all(
+    (["catalog", "policy", "tenant", "key"] as const).map((kind) => registry.list(kind, "", 200)),
+  );
+  return Object.fromEntries(
+    pages.flatMap(({ documents }) =>
+      documents.map(({ kind, id, documentText }) => [
+        kind === "catalog" ? id : `${kind}:${id}`,
+        documentText,
+      ]),
+    ),
+  );
+}
