@@ -1,0 +1,116 @@
+// Decides a hold: the whole of admission as one function of the state and the time, so that nothing can come between the
+// check and the entry that acts on it.
+import type { Hold, HoldAnswer, HoldRequest } from "../account.ts";
+import type { Amounts } from "./amounts.ts";
+import { heldAmounts } from "./charge.ts";
+import type { HoldEntry } from "./entry.ts";
+import { metersOf, roomsFor, type Room } from "./room.ts";
+import { fit, pricesOf } from "./size.ts";
+import type { EndedCalls, LedgerState } from "./state.ts";
+
+/** An answer, and the entry that makes it true; null when nothing changes. */
+export interface Decision<Answer, E> {
+  readonly answer: Answer;
+  readonly entry: E | null;
+}
+
+/** `fingerprint`: of the request's arguments. `lambda`: the budget's price now. */
+export function decideHold(
+  state: LedgerState,
+  ended: EndedCalls,
+  request: HoldRequest,
+  fingerprint: number,
+  lambda: number,
+  nowMs: number,
+): Decision<HoldAnswer, HoldEntry> {
+  const known = state.calls.get(request.callId) ?? ended.find(request.callId);
+  if (known !== null) {
+    const { hold } = known;
+    if (hold.fingerprint !== fingerprint)
+      return { answer: { kind: "mismatch", callId: request.callId }, entry: null };
+    // Also when the call has ended: the answer was given, and asking again does not change how the hold ended.
+    return {
+      answer: holdAnswer(
+        hold,
+        lambda,
+        roomsFor(state, request, request.session, nowMs, nowMs),
+        nowMs,
+      ),
+      entry: null,
+    };
+  }
+  const rooms = roomsFor(state, request, request.session, nowMs, nowMs);
+  const fitted = fit(request.offers, rooms, request.requests);
+  if (fitted.kind === "refused") {
+    const { binding, reason, affordableTokens, waitMs } = fitted;
+    const resetAtMs = waitMs === null ? binding.resetAtMs : nowMs + waitMs;
+    const { scope, dimension, window, limit, remaining } = binding;
+    return {
+      answer: {
+        kind: "refused",
+        reason,
+        scope,
+        dimension,
+        window,
+        limit,
+        remaining: Math.max(0, remaining),
+        resetAtMs,
+        resetInMs: resetAtMs === null ? null : resetAtMs - nowMs,
+        affordableTokens,
+        meters: metersOf(rooms, nowMs),
+      },
+      entry: null,
+    };
+  }
+  const { offer, outputTokens, heldOutputTokens, needs } = fitted;
+  const entry: HoldEntry = {
+    op: "hold",
+    callId: request.callId,
+    atMs: nowMs,
+    fingerprint,
+    path: { zone: request.zone, scopes: request.scopes },
+    session: hasSessionLimit(request) ? request.session : null,
+    prices: pricesOf(offer),
+    words: {
+      keyId: request.keyId,
+      policyVersion: request.policyVersion,
+      variant: request.variant,
+      arm: offer.arm,
+      strategies: offer.strategies,
+    },
+    requests: request.requests,
+    rung: offer.rung,
+    inputTokens: offer.inputTokens,
+    outputTokens,
+    heldOutputTokens,
+    ttlMs: request.ttlMs,
+  };
+  return { answer: holdAnswer(entry, lambda, rooms, nowMs, needs), entry };
+}
+
+function holdAnswer(
+  hold: HoldEntry,
+  lambda: number,
+  rooms: readonly Room[],
+  nowMs: number,
+  taken?: Amounts,
+): Hold {
+  const { tokens, nanos } = heldAmounts(hold, hold.heldOutputTokens);
+  return {
+    kind: "held",
+    callId: hold.callId,
+    rung: hold.rung,
+    outputTokens: hold.outputTokens,
+    heldOutputTokens: hold.heldOutputTokens,
+    heldTokens: tokens,
+    heldNanos: nanos,
+    expiresAtMs: hold.atMs + hold.ttlMs,
+    lambda,
+    meters: metersOf(rooms, nowMs, taken),
+  };
+}
+
+/** Elsewhere the conversation's name would only make the journal longer. */
+function hasSessionLimit({ scopes }: HoldRequest): boolean {
+  return scopes.some(({ limits }) => limits.some(({ window }) => window === "session"));
+}
