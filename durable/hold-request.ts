@@ -1,35 +1,140 @@
-// What a ledger asks of a hold's arguments before it looks at a balance: that they are counts within bounds, and a
-// fingerprint that tells whether a call id came twice with the same ones.
-import type { HoldRequest } from "../policies/account.ts";
-import { CALL_TOKENS_MAX } from "../policies/budget.ts";
-import { LIMIT_MAX } from "../policies/tenant.ts";
+// What a ledger asks of its caller's arguments before it looks at a balance: that they are counts within bounds and names
+// within length, and a fingerprint that tells whether a call id came twice with the same ones.
+import type {
+  Checkpoint,
+  Extension,
+  HoldRequest,
+  Offer,
+  Refund,
+  ScopeLimits,
+  Settlement,
+} from "../policies/account.ts";
+import { DIMENSIONS } from "../policies/ledger/amounts.ts";
+import { CALL_TOKENS_MAX } from "../policies/ledger/charge.ts";
+import { LIMIT_MAX, limitFaults, LIMITS_MAX, RATE_MAX, WINDOWS } from "../policies/ledger/limit.ts";
+import { isZone, ZONES_CACHED_MAX } from "../policies/ledger/window.ts";
 
 /** The catalog's own bound: $9,000 a million tokens. */
 const PRICE_MAX = 9_000_000_000_000;
-/** No call runs longer; a hold that outlived its window by more would pin yesterday's budget. */
+/** No call runs longer between two signs of life; a hold that outlived its window by more would pin yesterday's budget. */
 const TTL_MAX_MS = 24 * 60 * 60 * 1000;
 /** Far more than a ladder has (four modes by a few models), few enough for one turn. */
 const OFFERS_MAX = 64;
+/** Organisation, tenant, key, user, experiment arm and tags. */
+const SCOPES_MAX = 64;
+const ID_CHARS_MAX = 256;
+/** A scope is a kind and an id. */
+const SCOPE_CHARS_MAX = 16 + ID_CHARS_MAX;
+const STRATEGIES_MAX = 64;
 
-/** Throws on what only a bug of the Worker can send: a fraction or a negative count would corrupt every later sum. */
+/** Names that were found to be zones: asking the platform takes 50 us, more than all the rest of a hold. */
+const zones = new Set<string>();
+
+// Each throws on what only a bug of the Worker can send: a fraction or a negative count would corrupt every later sum.
+
 export function checkHold(request: HoldRequest): void {
-  demand("ttlMs", request.ttlMs, 1, TTL_MAX_MS);
-  demand("requests", request.requests, 0, 1);
-  demand("offers", request.offers.length, 1, OFFERS_MAX);
-  for (const { limit } of request.limits) demand("limit", limit, 0, LIMIT_MAX);
-  for (const offer of request.offers) {
-    demand("inputTokens", offer.inputTokens, 0, CALL_TOKENS_MAX);
-    demand("outputTokens", offer.outputTokens, 0, LIMIT_MAX);
-    demand("outputTokensMin", offer.outputTokensMin, 0, LIMIT_MAX);
-    demand("inputNanosPerMtok", offer.inputNanosPerMtok, 0, PRICE_MAX);
-    demand("cachedInputNanosPerMtok", offer.cachedInputNanosPerMtok, 0, PRICE_MAX);
-    demand("outputNanosPerMtok", offer.outputNanosPerMtok, 0, PRICE_MAX);
+  checkCallId(request.callId);
+  checkKeyId(request.keyId);
+  demandName("policyVersion", request.policyVersion);
+  if (request.variant !== null) demandName("variant", request.variant);
+  demandCount("requests", request.requests, 0, 1);
+  demandCount("ttlMs", request.ttlMs, 1, TTL_MAX_MS);
+  demandZone(request.zone);
+  if (request.session !== null) {
+    demandName("session", request.session);
+    // It stands last in a bucket's name, after a bar.
+    if (request.session.includes("|")) throw new RangeError("session must hold no bar.");
   }
+  demandCount("scopes", request.scopes.length, 1, SCOPES_MAX);
+  for (const scope of request.scopes) checkScope(scope);
+  if (new Set(request.scopes.map(({ scope }) => scope)).size < request.scopes.length)
+    throw new RangeError("scopes must not name one twice: it would be charged twice.");
+  demandCount("offers", request.offers.length, 1, OFFERS_MAX);
+  for (const offer of request.offers) checkOffer(offer);
 }
 
-function demand(name: string, value: number, least: number, most: number): void {
+export function checkExtension(extension: Extension): void {
+  checkCheckpoint(extension);
+  demandCount("outputTokens", extension.outputTokens, 0, LIMIT_MAX);
+}
+
+export function checkCheckpoint({ callId, seenOutputTokens, ttlMs }: Checkpoint): void {
+  checkCallId(callId);
+  demandCount("seenOutputTokens", seenOutputTokens, 0, LIMIT_MAX);
+  demandCount("ttlMs", ttlMs, 1, TTL_MAX_MS);
+}
+
+/** Not its usage: that is an engine's word, and what is wrong with it is for the journal to say. */
+export function checkSettlement({ callId, certainty, ending }: Settlement): void {
+  checkCallId(callId);
+  demandName("ending", ending);
+  if (!["exact", "at_least", "unknown"].includes(certainty))
+    throw new RangeError(`certainty is not known: ${String(certainty)}.`);
+}
+
+export function checkRefund({ callId, refundId, tokens, nanos }: Refund): void {
+  checkCallId(callId);
+  demandName("refundId", refundId);
+  demandCount("tokens", tokens, 0, LIMIT_MAX);
+  demandCount("nanos", nanos, 0, LIMIT_MAX);
+  if (tokens + nanos === 0) throw new RangeError("A refund must be of something.");
+}
+
+export function checkCallId(callId: string): void {
+  demandName("callId", callId);
+}
+
+export function checkKeyId(keyId: string): void {
+  demandName("keyId", keyId);
+}
+
+function checkScope({ scope, limits, lender }: ScopeLimits): void {
+  demandName("scope", scope, SCOPE_CHARS_MAX);
+  if (lender !== undefined) demandName("lender", lender);
+  demandCount("limits", limits.length, 0, LIMITS_MAX);
+  for (const { dimension, window, limit, burst, hard } of limits) {
+    if (!DIMENSIONS.includes(dimension)) throw new RangeError(`No such dimension: ${dimension}.`);
+    if (!WINDOWS.includes(window)) throw new RangeError(`No such window: ${window}.`);
+    demandCount("limit", limit, 0, LIMIT_MAX);
+    if (burst !== undefined) demandCount("burst", burst, 1, RATE_MAX);
+    if (typeof hard !== "boolean") throw new RangeError("hard must be true or false.");
+  }
+  const [fault] = limitFaults(limits, scope);
+  if (fault !== undefined) throw new RangeError(`${fault.path}: ${fault.problem}.`);
+}
+
+function checkOffer(offer: Offer): void {
+  demandCount("rung", offer.rung, 0, LIMIT_MAX);
+  demandName("arm", offer.arm);
+  demandCount("strategies", offer.strategies.length, 0, STRATEGIES_MAX);
+  for (const strategy of offer.strategies) demandName("strategy", strategy);
+  demandCount("inputTokens", offer.inputTokens, 0, CALL_TOKENS_MAX);
+  demandCount("outputTokens", offer.outputTokens, 0, LIMIT_MAX);
+  demandCount("outputTokensMin", offer.outputTokensMin, 0, LIMIT_MAX);
+  demandCount("sliceTokens", offer.sliceTokens, 0, LIMIT_MAX);
+  if (offer.priceVersion !== null) demandName("priceVersion", offer.priceVersion);
+  demandCount("inputNanosPerMtok", offer.inputNanosPerMtok, 0, PRICE_MAX);
+  demandCount("cachedInputNanosPerMtok", offer.cachedInputNanosPerMtok, 0, PRICE_MAX);
+  demandCount("cacheWriteNanosPerMtok", offer.cacheWriteNanosPerMtok, 0, PRICE_MAX);
+  demandCount("outputNanosPerMtok", offer.outputNanosPerMtok, 0, PRICE_MAX);
+}
+
+function demandCount(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}.`);
+}
+
+function demandZone(zone: string): void {
+  if (zones.has(zone)) return;
+  if (!isZone(zone)) throw new RangeError(`zone must name an IANA zone, not ${String(zone)}.`);
+  if (zones.size >= ZONES_CACHED_MAX) zones.clear();
+  zones.add(zone);
+}
+
+/** Half a surrogate pair would come back from storage as another text. */
+function demandName(name: string, value: string, most = ID_CHARS_MAX): void {
+  if (typeof value !== "string" || value.length < 1 || value.length > most || !value.isWellFormed())
+    throw new RangeError(`${name} must be a well-formed text of 1 to ${most} characters.`);
 }
 
 /**
@@ -39,13 +144,24 @@ function demand(name: string, value: number, least: number, most: number): void 
 export function fingerprint(request: HoldRequest): number {
   return hash53(
     JSON.stringify([
-      request.requestId,
       request.keyId,
       request.policyVersion,
       request.variant,
       request.requests,
       request.ttlMs,
-      request.limits.map(({ dimension, window, limit }) => [dimension, window, limit]),
+      request.zone,
+      request.session,
+      request.scopes.map(({ scope, limits, lender }) => [
+        scope,
+        lender,
+        limits.map(({ dimension, window, limit, burst, hard }) => [
+          dimension,
+          window,
+          limit,
+          burst,
+          hard,
+        ]),
+      ]),
       request.offers.map((offer) => [
         offer.rung,
         offer.arm,
@@ -53,10 +169,12 @@ export function fingerprint(request: HoldRequest): number {
         offer.inputTokens,
         offer.outputTokens,
         offer.outputTokensMin,
+        offer.sliceTokens,
         offer.priceVersion,
         offer.inputNanosPerMtok,
         offer.outputNanosPerMtok,
         offer.cachedInputNanosPerMtok,
+        offer.cacheWriteNanosPerMtok,
       ]),
     ]),
   );

@@ -1,61 +1,96 @@
-// The ledger of one tenant, the only authority on its budgets: hold reserves, settle posts, release voids, and a hold
-// that nobody ends expires by the ledger's own alarm. Each operation is one synchronous turn in one transaction: an
-// await between check and act would break the budget, and a throw alone rolls nothing back.
+// The ledger of one tenant, the only authority on its budgets: hold reserves, extend and checkpoint keep a hold alive,
+// settle posts, release voids, refund credits, and a hold that nobody ends expires by the ledger's own alarm. Each
+// operation is one synchronous turn in one transaction: an await between check and act would break the budget, and a throw
+// alone rolls nothing back.
 import { DurableObject } from "cloudflare:workers";
-import type { HoldAnswer, HoldRequest, SettleAnswer, Settlement } from "../policies/account.ts";
-import { windowKey } from "../policies/calendar.ts";
-import { DIMENSIONS, WINDOWS, type Dimension, type Window } from "../policies/tenant.ts";
-import { checkHold } from "./hold-request.ts";
-import { openBook, type Book } from "./ledger-book.ts";
-import { admit, release, settle, sweep, type ReleaseAnswer } from "./ledger-operations.ts";
-import { balanceIn, STEPS, type BalanceIn, type JournalRow } from "./ledger-rows.ts";
+import type {
+  Checkpoint,
+  CheckpointAnswer,
+  ExtendAnswer,
+  Extension,
+  HoldAnswer,
+  HoldRequest,
+  Refund,
+  RefundAnswer,
+  ReleaseAnswer,
+  ReplenishAnswer,
+  SettleAnswer,
+  Settlement,
+} from "../policies/account.ts";
+import type { Amounts } from "../policies/ledger/amounts.ts";
+import type { AskEntry, Entry } from "../policies/ledger/entry.ts";
+import { decideCheckpoint, decideExtension } from "../policies/ledger/extend.ts";
+import { decideHold, type Decision } from "../policies/ledger/hold.ts";
+import type { Purpose } from "../policies/ledger/lease.ts";
+import type { Limit } from "../policies/ledger/limit.ts";
+import { decideRefund, decideRelease, decideSettlement } from "../policies/ledger/settle.ts";
+import { standingOf, type Standing } from "../policies/ledger/standing.ts";
+import { decideSweep, nextDueMs } from "../policies/ledger/sweep.ts";
+import {
+  checkCallId,
+  checkCheckpoint,
+  checkExtension,
+  checkHold,
+  checkKeyId,
+  checkRefund,
+  checkSettlement,
+  fingerprint,
+} from "./hold-request.ts";
+import { Alarm } from "./ledger-alarm.ts";
+import { Book } from "./ledger-book.ts";
+import { exportPage, type JournalPage } from "./ledger-export.ts";
+import { dropFirstForm, hasFirstForm, readFirstForm } from "./ledger-first-form.ts";
+import { Leases } from "./ledger-leases.ts";
+import { STEPS } from "./ledger-schema.ts";
+import { Upkeep } from "./ledger-upkeep.ts";
 import { migrate } from "./migrate.ts";
-
-/** What stands in one window of one dimension. The promise: spent + held - over never exceeds the limit. */
-export interface Balance extends BalanceIn {
-  readonly window: Window;
-  readonly key: string;
-  readonly dimension: Dimension;
-}
-
-export interface Standing {
-  readonly atMs: number;
-  readonly balances: readonly Balance[];
-  readonly openHolds: number;
-}
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { ledgerOf } from "./reach.ts";
 
 /** Due holds that a new hold clears on its way: enough to keep up with any burst, small enough for one turn. */
 const SWEPT_PER_HOLD_MAX = 50;
 /** Due holds that one alarm clears; the alarm comes again at once for the rest. */
 const SWEPT_PER_ALARM_MAX = 500;
-/** Alarms stand on this grid, because each setting is a billed row and holds come thick. */
-const ALARM_GRID_MS = 5_000;
-/** The current month and the one before can always be replayed whole; ended call ids are known at least as long. */
-const KEPT_MS = 70 * DAY_MS;
-/** Balances stay a month longer than the lines, so that no late line finds its window gone. */
-const BALANCE_KEPT_MS = KEPT_MS + 31 * DAY_MS;
-const PRUNED_PER_ALARM_MAX = 500;
-const JOURNAL_READ_MAX = 1_000;
 /** After a failed alarm, so that a fault that stays does not spin. */
 const ALARM_RETRY_MS = 30_000;
-/** An alarm that should have come this long ago is taken for lost and set again. */
-const ALARM_OVERDUE_MS = 60_000;
+/** Buckets beside those in memory that one look at the standing reads. */
+const STANDING_MAX = 2_000;
 
 export class Ledger extends DurableObject<Env> {
+  readonly #clockMs: () => number;
   readonly #book: Book;
+  readonly #upkeep: Upkeep;
+  readonly #leases: Leases;
+  readonly #alarm: Alarm;
+  /** Few and for ever, so they lie in memory whole. */
+  readonly #revoked: Set<string>;
   #lastMs: number;
-  #alarmAtMs: number | null = null;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  /** `clockMs`: the object's own clock, in milliseconds since 1970; a subclass in a test gives another. */
+  constructor(ctx: DurableObjectState, env: Env, clockMs: () => number = () => Date.now()) {
     super(ctx, env);
+    this.#clockMs = clockMs;
+    const { sql } = ctx.storage;
     migrate(ctx.storage, STEPS);
-    this.#book = openBook(ctx.storage.sql);
-    this.#lastMs = this.#book.lastAtMs();
+    this.#book = new Book(sql);
+    this.#lastMs = this.#book.state.atMs;
+    this.#alarm = new Alarm(ctx.storage);
+    this.#upkeep = new Upkeep(ctx.storage, this.#book);
+    this.#leases = new Leases(
+      ctx,
+      this.#book,
+      (name) => ledgerOf(env.LEDGER, name),
+      (decide) => this.#act(decide),
+    );
+    this.#revoked = new Set(
+      sql
+        .exec<{ key_id: string }>("SELECT key_id FROM revoked_key")
+        .toArray()
+        .map(({ key_id }) => key_id),
+    );
+    if (hasFirstForm(sql)) this.#carryOver(sql);
     // An alarm that failed too often is dropped by the platform; waking sets it anew while holds are open.
     void ctx.blockConcurrencyWhile(async () => {
-      this.#alarmAtMs = await ctx.storage.getAlarm();
+      await this.#alarm.recall();
       this.#arm();
     });
   }
@@ -63,105 +98,202 @@ export class Ledger extends DurableObject<Env> {
   /** Takes the first rung that fits, or says why none does. The same call id and arguments get the same hold again. */
   hold(request: HoldRequest): HoldAnswer {
     checkHold(request);
-    const nowMs = this.#now();
-    const answer = this.ctx.storage.transactionSync(() => {
-      sweep(this.#book, nowMs, SWEPT_PER_HOLD_MAX);
-      return admit(this.#book, request, nowMs);
+    const print = fingerprint(request);
+    const answer = this.#act((nowMs): HoldAnswer => {
+      this.#sweep(nowMs, SWEPT_PER_HOLD_MAX);
+      const { state, ended, prices } = this.#book;
+      const { callId, keyId, session } = request;
+      // What was held before its key was revoked runs to its end.
+      if (this.#revoked.has(keyId) && !state.calls.has(callId) && ended.find(callId) === null)
+        return { kind: "revoked", keyId };
+      this.#book.bringIn(request, session, nowMs);
+      const lambda = prices.lambdaAt(state, request, nowMs);
+      return this.#enact(decideHold(state, ended, request, print, lambda, nowMs));
     });
-    this.#arm();
+    if (answer.kind === "held") this.#leases.keepAhead(request, request.callId);
     return answer;
+  }
+
+  /** Lets a call write on: to the wished output, to what the budget still affords, or no further. */
+  extend(extension: Extension): ExtendAnswer {
+    checkExtension(extension);
+    const answer = this.#act((nowMs) => {
+      this.#sweep(nowMs, SWEPT_PER_HOLD_MAX);
+      const { state, ended } = this.#book;
+      return this.#enact(decideExtension(state, ended, extension, nowMs));
+    });
+    const path = this.#book.state.calls.get(extension.callId)?.hold.path;
+    if (path !== undefined) this.#leases.keepAhead(path, extension.callId);
+    return answer;
+  }
+
+  /** For a hold that was refused with `unlent`: borrows what it lacks. Hold again when it says `lent`. */
+  async replenish(request: HoldRequest): Promise<ReplenishAnswer> {
+    checkHold(request);
+    return this.#leases.replenish(request);
+  }
+
+  /** For an extension that was refused with `isUnlent`, or got less than it asked for and is not the last. */
+  async replenishCall(extension: Extension): Promise<ReplenishAnswer> {
+    checkExtension(extension);
+    return this.#leases.replenishCall(extension);
+  }
+
+  /** Another ledger borrows of this one's budget; nothing in all dimensions when there is not enough. */
+  lend(ask: AskEntry, borrower: string, limits: readonly Limit[], purpose: Purpose): Amounts {
+    return this.#leases.lending.lend(ask, borrower, limits, purpose);
+  }
+
+  /** Another ledger ends a lease, and says how much of it was spent. */
+  takeBack(leaseId: string, spent: Amounts): void {
+    this.#leases.lending.takeBack(leaseId, spent);
+  }
+
+  /** Of leases that another ledger lent to this one, those that are not over here. */
+  knownLeases(leaseIds: readonly string[]): string[] {
+    return this.#leases.knownLeases(leaseIds);
+  }
+
+  /** Keeps a call's hold alive, and what was seen of its answer for the day when nobody settles it. */
+  checkpoint(checkpoint: Checkpoint): CheckpointAnswer {
+    checkCheckpoint(checkpoint);
+    return this.#act((nowMs) => {
+      const { state, ended } = this.#book;
+      return this.#enact(decideCheckpoint(state, ended, checkpoint, nowMs));
+    });
   }
 
   /** Posts what a call used, once. An exact usage that comes after expiry replaces the expiry's estimate, once. */
   settle(settlement: Settlement): SettleAnswer {
-    const nowMs = this.#now();
-    return this.ctx.storage.transactionSync(() => settle(this.#book, settlement, nowMs));
+    checkSettlement(settlement);
+    return this.#act((nowMs) => {
+      const { state, ended } = this.#book;
+      return this.#enact(decideSettlement(state, ended, settlement, nowMs));
+    });
   }
 
   /** Gives a hold back whole. Only for calls that were never sent: after dispatch, settle. */
   release(callId: string): ReleaseAnswer {
-    const nowMs = this.#now();
-    return this.ctx.storage.transactionSync(() => release(this.#book, callId, nowMs));
+    checkCallId(callId);
+    return this.#act((nowMs) => {
+      const { state, ended } = this.#book;
+      return this.#enact(decideRelease(state, ended, callId, nowMs));
+    });
+  }
+
+  /** Credits the windows that a call was charged in. The same refund id is one refund. */
+  refund(refund: Refund): RefundAnswer {
+    checkRefund(refund);
+    return this.#act((nowMs) => {
+      const { state, ended } = this.#book;
+      return this.#enact(decideRefund(state, ended, refund, nowMs));
+    });
   }
 
   /** From the next turn on this key holds nothing, whatever the caller's copy of it says. */
   revoke(keyId: string): void {
-    const nowMs = this.#now();
-    this.ctx.storage.transactionSync(() => this.#book.revokeKey(keyId, nowMs));
+    checkKeyId(keyId);
+    this.#act((nowMs) => {
+      this.ctx.storage.sql.exec(
+        "INSERT OR IGNORE INTO revoked_key (key_id, at_ms) VALUES (?, ?)",
+        keyId,
+        nowMs,
+      );
+      this.#revoked.add(keyId);
+    });
   }
 
   /** Whether a request of this tenant made a call; as far back as ended calls are kept. */
   knows(requestId: string): boolean {
-    return this.#book.hasRequest(requestId);
+    return this.#book.journal.hasRequest(requestId);
   }
 
-  /** What stands in the windows that are open now. */
-  usage(): Standing {
-    const atMs = this.#now();
-    return {
-      atMs,
-      balances: WINDOWS.flatMap((window) => {
-        const key = windowKey(window, atMs);
-        const row = this.#book.balance(window, key);
-        return DIMENSIONS.map((dimension) => ({
-          window,
-          key,
-          dimension,
-          ...balanceIn(row, dimension),
-        }));
-      }),
-      openHolds: this.#book.openHolds(),
-    };
+  /** What stands in the windows that are open now, of some scopes or of all. */
+  usage(zone: string, scopes: readonly string[] | null): Standing {
+    const nowMs = this.#now();
+    const { state, buckets, prices } = this.#book;
+    const within = buckets.standing(scopes, zone, nowMs, STANDING_MAX);
+    const lambda = prices.lambdaOf(scopes ?? ["tenant"]);
+    return standingOf({ ...state, buckets: within }, zone, scopes, lambda, nowMs);
   }
 
-  /** Journal lines after a seq, oldest first, at most 1,000 a call. */
-  journal(afterSeq: number, max: number): JournalRow[] {
-    return this.#book.journalAfter(afterSeq, Math.max(1, Math.min(max, JOURNAL_READ_MAX)));
+  /** Canonical lines after a seq, oldest first, with the hash chain before and after them. Decides nothing. */
+  async journal(afterSeq: number, max: number): Promise<JournalPage> {
+    return exportPage(this.#book.journal, afterSeq, max);
   }
 
   /** Runs at least once and perhaps late. What fails is logged and tried again by the next alarm, never lost. */
-  override alarm(): void {
-    const { storage } = this.ctx;
-    this.#alarmAtMs = null;
-    const nowMs = this.#now();
+  override async alarm(): Promise<void> {
+    this.#alarm.clear();
+    let notBeforeMs = 0;
     try {
-      // Apart, so that no fault of pruning keeps holds from expiring.
-      storage.transactionSync(() => sweep(this.#book, nowMs, SWEPT_PER_ALARM_MAX));
-      const month = windowKey("month", nowMs - BALANCE_KEPT_MS);
-      storage.transactionSync(() => this.#book.prune(nowMs - KEPT_MS, month, PRUNED_PER_ALARM_MAX));
-      this.#arm();
+      this.#turn((nowMs) => this.#sweep(nowMs, SWEPT_PER_ALARM_MAX));
+      // Apart, so that no fault of upkeep keeps holds from expiring.
+      await this.#upkeep.run(this.#now());
+      await this.#leases.run(this.#now());
     } catch (error) {
       console.error(JSON.stringify({ event: "ledger-alarm-failed", problem: String(error) }));
-      this.#arm(nowMs + ALARM_RETRY_MS);
+      notBeforeMs = this.#lastMs + ALARM_RETRY_MS;
+    } finally {
+      this.#arm(notBeforeMs);
     }
   }
 
-  /** The object's own clock, never backwards: callers send intervals, so theirs does not matter. */
+  /** Never backwards: callers send intervals, so theirs does not matter. */
   #now(): number {
-    this.#lastMs = Math.max(this.#lastMs, Date.now());
+    this.#lastMs = Math.max(this.#lastMs, this.#clockMs());
     return this.#lastMs;
   }
 
-  /** Sets the alarm for the next expiry, or with nothing open for the next pruning, unless one is set as early. */
+  #act<Answer>(decide: (nowMs: number) => Answer): Answer {
+    const answer = this.#turn(decide);
+    this.#arm();
+    return answer;
+  }
+
+  /**
+   * One synchronous turn in one transaction. What throws in here is a bug or a broken disk: the transaction is rolled back,
+   * memory may be half-way, so the object ends itself, and the next call finds one that was built from storage.
+   */
+  #turn<Answer>(decide: (nowMs: number) => Answer): Answer {
+    const nowMs = this.#now();
+    try {
+      return this.ctx.storage.transactionSync(() => decide(nowMs));
+    } catch (error) {
+      console.error(JSON.stringify({ event: "ledger-turn-failed", problem: String(error) }));
+      this.ctx.abort(`The ledger's turn failed: ${String(error)}`);
+      throw error;
+    }
+  }
+
+  #enact<Answer>({ answer, entry }: Decision<Answer, Entry>): Answer {
+    if (entry !== null) this.#book.record(entry);
+    return answer;
+  }
+
+  #sweep(nowMs: number, max: number): void {
+    const { state } = this.#book;
+    if (nowMs < state.nextDueMs) return;
+    for (const entry of decideSweep(state, nowMs, max)) this.#book.record(entry);
+    // Decisions know a lower bound; now that the due ones have ended it can be told exactly.
+    state.nextDueMs = nextDueMs(state);
+  }
+
+  #carryOver(sql: SqlStorage): void {
+    const nowMs = this.#now();
+    this.ctx.storage.transactionSync(() => {
+      for (const entry of readFirstForm(sql, nowMs)) this.#book.record(entry);
+      dropFirstForm(sql);
+    });
+  }
+
+  /** Sets the alarm for the next expiry or the next upkeep, unless one is set as early. */
   #arm(notBeforeMs = 0): void {
-    const dueMs = this.#dueMs();
-    if (dueMs === null) return;
-    const atMs = Math.max(dueMs, notBeforeMs);
-    const setMs = this.#alarmAtMs;
-    if (setMs !== null && setMs <= atMs && setMs > this.#lastMs - ALARM_OVERDUE_MS) return;
-    this.#alarmAtMs = atMs;
-    // Not awaited: the output gate holds every answer back until it is stored.
-    void this.ctx.storage.setAlarm(atMs);
+    const dueMs = Math.min(
+      this.#book.state.nextDueMs,
+      this.#upkeep.dueMs(this.#lastMs),
+      this.#leases.dueMs(this.#lastMs),
+    );
+    this.#alarm.arm(dueMs, this.#lastMs, notBeforeMs);
   }
-
-  #dueMs(): number | null {
-    const expiryMs = this.#book.nextExpiryMs();
-    if (expiryMs !== null) return ceilTo(expiryMs, ALARM_GRID_MS);
-    const firstMs = this.#book.firstAtMs();
-    return firstMs === null ? null : ceilTo(firstMs + KEPT_MS, DAY_MS);
-  }
-}
-
-function ceilTo(valueMs: number, gridMs: number): number {
-  return Math.ceil(valueMs / gridMs) * gridMs;
 }

@@ -7,11 +7,15 @@ import { reach, type PersistedNamespace, type Remote } from "./itty.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Registry } from "./registry.ts";
 
+/**
+ * A ledger by its name: a tenant's id, `ID#n` for the shards of a busy tenant (`ledgerName` in policies/ledger/shard.ts
+ * says which), `org:ID` for an organisation. A tenant's id holds neither sign, so no name is another's.
+ */
 export function ledgerOf(
   namespace: DurableObjectNamespace<Ledger>,
-  tenantId: string,
+  name: string,
 ): DurableObjectStub<Ledger> {
-  return namespace.getByName(tenantId);
+  return namespace.getByName(name);
 }
 
 export function feedbackOf(

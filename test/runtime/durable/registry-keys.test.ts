@@ -87,6 +87,11 @@ describe("a new key", () => {
     ["with a secret that is taken", { hash: hash(1) }, "hash"],
     ["under its secret instead of a hash", { hash: "sk-sluice-abc" }, "hash"],
     ["that has expired already", { expiresAtMs: 1 }, "expiresAtMs"],
+    [
+      "with a limit that cannot be kept",
+      { limits: [{ dimension: "tokens", window: "day", limit: 1, burst: 1, hard: true }] },
+      "limits.0.burst",
+    ],
     ["with a scope that there is not", { scopes: ["everything"] }, "scopes.0"],
   ])("is not made %s", async (title, changes, path) => {
     const registry = openRegistry(`refused ${title}`);
@@ -220,17 +225,43 @@ describe("a rotated key", () => {
     expect(await holdKind("turn", "three", "turn-3")).toBe("held");
   });
 
-  it("hands on its scopes and its own end, and never lives longer than that", async () => {
+  it("hands on its scopes, its limits and its own end, and never lives longer than that", async () => {
     const registry = await openWith("bounded");
     const expiresAtMs = clock.nowMs + HOUR_MS;
     const scopes = ["usage"] as const;
-    const order = { id: "bounded-2", hash: hash(2), tenant: "bounded", scopes, expiresAtMs };
-    await registry.createKey(order, ADMIN);
+    const limits = [{ dimension: "tokens", window: "day", limit: 7, hard: true }] as const;
+    const bounds = { scopes, limits, expiresAtMs };
+    await registry.createKey(
+      { id: "bounded-2", hash: hash(2), tenant: "bounded", ...bounds },
+      ADMIN,
+    );
     const rotation = { id: "bounded-3", hash: hash(3), overlapMs: 24 * HOUR_MS };
     expect(await registry.rotateKey("bounded-2", rotation, ADMIN)).toMatchObject({
       oldExpiresAtMs: expiresAtMs,
     });
-    expect(await keyIn(registry, "bounded-3")).toMatchObject({ scopes, expiresAtMs });
+    expect(await keyIn(registry, "bounded-3")).toMatchObject({ scopes, limits, expiresAtMs });
+  });
+
+  it("has other limits where they were ordered, and none that cannot be kept", async () => {
+    const registry = await openWith("raised");
+    const daily = (most: number) =>
+      ({ dimension: "tokens", window: "day", limit: most, hard: true }) as const;
+    const order = { id: "raised-2", hash: hash(2), overlapMs: HOUR_MS };
+    const wrong = { ...order, limits: [daily(1), daily(2)] };
+    expect(await registry.rotateKey("raised-1", wrong, ADMIN)).toMatchObject({
+      faults: [{ path: "limits.1", problem: "tokens per day stands twice" }],
+    });
+    await registry.rotateKey("raised-1", { ...order, limits: [daily(9)] }, ADMIN);
+    expect(await keyIn(registry, "raised-2")).toMatchObject({ limits: [daily(9)] });
+    expect(await keyIn(registry, "raised-1")).not.toHaveProperty("limits.0");
+    await registry.rotateKey(
+      "raised-2",
+      { ...order, id: "raised-3", hash: hash(3), limits: [] },
+      ADMIN,
+    );
+    expect(JSON.parse((await registry.readKey("raised-3"))?.documentText ?? "")).not.toHaveProperty(
+      "limits",
+    );
   });
 
   it("cannot be one that is dead, nor take a name that is taken", async () => {

@@ -8,11 +8,13 @@ import {
   ADMIN,
   catalog,
   catchUp,
+  configuration as configurationOf,
   emptyStore,
   environmentOf,
   fill,
   hash,
   openRegistry,
+  organisation,
   policy,
   tenant,
 } from "./registry-samples.ts";
@@ -56,7 +58,7 @@ describe("an empty KV", () => {
 
   it("is made up for by the registry in a fresh isolate, once for each document", async () => {
     const registry = openRegistry("reader-fresh");
-    await fill(registry);
+    await fill(registry, configurationOf({ organisations: [organisation("holding")] }));
     await registry.createKey({ id: "fresh", hash: hash(9), tenant: "acme" }, ADMIN);
     await catchUp(registry, clock);
     await emptyStore();
@@ -65,11 +67,13 @@ describe("an empty KV", () => {
       expect(await configuration.key(hash(9))).toMatchObject({ id: "fresh" });
       expect(await configuration.tenant("acme")).toMatchObject({ id: "acme" });
       expect(await configuration.policy("plain")).toMatchObject({ name: "plain" });
+      expect(await configuration.organisation("holding")).toMatchObject({ zone: "UTC" });
       expect(await configuration.catalog()).toMatchObject({ version: "1" });
     }
-    expect(asked).toHaveBeenCalledTimes(4);
+    expect(asked).toHaveBeenCalledTimes(5);
     expect(await configuration.policy("none-such")).toBeNull();
     expect(await configuration.tenant("nobody")).toBeNull();
+    expect(await configuration.organisation("nobody")).toBeNull();
   });
 
   it("lets an isolate that has read everything hear of new versions all the same", async () => {

@@ -86,7 +86,7 @@ describe("a key's document that is corrupt in KV", () => {
   ])("as %s is taken from the registry", async (_, text) => {
     await env.CONFIGURATION.put(`key:${hash(4)}`, text);
     const { configuration } = openReader(async () => found({ id: "whole", tenant: "acme" }));
-    expect(await configuration.key(hash(4))).toEqual({ id: "whole", tenant: "acme" });
+    expect(await configuration.key(hash(4))).toEqual({ id: "whole", tenant: "acme", limits: [] });
   });
 
   it("opens nothing when the registry never made such a key", async () => {
@@ -96,7 +96,7 @@ describe("a key's document that is corrupt in KV", () => {
   });
 
   it("leaves the last good one in force while the registry is away", async () => {
-    const key = { id: "good", tenant: "acme" };
+    const key = { id: "good", tenant: "acme", limits: [] };
     await env.CONFIGURATION.put(`key:${hash(6)}`, JSON.stringify(key));
     const { configuration } = openReader(away);
     expect(await configuration.key(hash(6))).toEqual(key);

@@ -6,6 +6,7 @@ import { STEPS } from "../../../durable/registry-rows.ts";
 import type { Registry } from "../../../durable/registry.ts";
 import { parseCatalog } from "../../../policies/catalog.ts";
 import type { Parsed } from "../../../policies/parse.ts";
+import { parseOrganisation } from "../../../policies/organisation.ts";
 import { parsePolicy } from "../../../policies/policy.ts";
 import { findLooseEnds } from "../../../policies/references.ts";
 import { parseTenant } from "../../../policies/tenant.ts";
@@ -16,6 +17,7 @@ import {
   configuration,
   fill,
   openRegistry,
+  organisation,
   policy,
   tenant,
 } from "./registry-samples.ts";
@@ -29,17 +31,24 @@ afterEach(() => {
 
 const MODELS = ["small", "deep", "a/b"];
 const POLICIES = ["plain", "spare", "third"];
+const ORGANISATIONS = ["holding", "group"];
+const ZONES = ["UTC", "Europe/Berlin"];
 const TENANTS = ["acme", "globex", "other"];
 
 interface Documents {
   readonly catalog: object;
   readonly policies: ReadonlyMap<string, object>;
+  readonly organisations: ReadonlyMap<string, object>;
   readonly tenants: ReadonlyMap<string, object>;
 }
 
 type Step =
   | { readonly kind: "catalog"; readonly document: object }
-  | { readonly kind: "policy" | "tenant"; readonly id: string; readonly document: object | null };
+  | {
+      readonly kind: "policy" | "organisation" | "tenant";
+      readonly id: string;
+      readonly document: object | null;
+    };
 
 const some = (names: readonly string[], minLength = 0) =>
   fc
@@ -94,6 +103,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       })),
   },
   {
+    weight: 2,
+    arbitrary: fc
+      .record({
+        id: fc.constantFrom(...ORGANISATIONS),
+        isRemoved: fc.boolean(),
+        zone: optional(fc.constantFrom(...ZONES)),
+      })
+      .map(({ id, isRemoved, ...body }): Step => ({
+        kind: "organisation",
+        id,
+        document: isRemoved ? null : organisation(id, body),
+      })),
+  },
+  {
     weight: 4,
     arbitrary: fc
       .record({
@@ -102,6 +125,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         policy: one(POLICIES, "gone"),
         policies: optional(some(POLICIES)),
         models: optional(fc.oneof(some(MODELS), fc.constant(["gone"]))),
+        organisation: optional(one(ORGANISATIONS, "gone")),
+        zone: optional(fc.constantFrom(...ZONES)),
       })
       .map(({ id, isRemoved, ...body }): Step => ({
         kind: "tenant",
@@ -111,10 +136,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+const FIELDS = { policy: "policies", organisation: "organisations", tenant: "tenants" } as const;
+
 /** What would stand after the step. */
 function after(before: Documents, of: Step): Documents {
   if (of.kind === "catalog") return { ...before, catalog: of.document };
-  const field = of.kind === "policy" ? "policies" : "tenants";
+  const field = FIELDS[of.kind];
   const changed = new Map(before[field]);
   if (of.document === null) changed.delete(of.id);
   else changed.set(of.id, of.document);
@@ -127,10 +154,11 @@ function parsed<T>(result: Parsed<T>): T {
 }
 
 /** By the whole rule, over everything. */
-function faultsOf({ catalog: written, policies, tenants }: Documents): string[] {
+function faultsOf({ catalog: written, policies, organisations, tenants }: Documents): string[] {
   return findLooseEnds({
     catalog: parsed(parseCatalog(written)),
     policies: [...policies.values()].map((of) => parsed(parsePolicy(of))),
+    organisations: [...organisations.values()].map((of) => parsed(parseOrganisation(of))),
     tenants: [...tenants.values()].map((of) => parsed(parseTenant(of))),
     keys: [],
   })
@@ -172,6 +200,7 @@ describe("any history of writes", () => {
           let standing: Documents = {
             catalog: catalog(MODELS),
             policies: new Map([policy("plain"), policy("spare")].map((of) => [of.name, of])),
+            organisations: new Map(),
             tenants: new Map([tenant("acme"), tenant("globex")].map((of) => [of.id, of])),
           };
           for (const written of plain(steps)) {
@@ -196,6 +225,9 @@ describe("any history of writes", () => {
     expect([...verdicts.keys()].toSorted()).toEqual([
       "catalog faulty",
       "catalog written",
+      "organisation faulty",
+      "organisation removed",
+      "organisation written",
       "policy faulty",
       "policy removed",
       "policy written",
@@ -237,6 +269,63 @@ describe("a registry from before names were kept apart", () => {
           storage.sql.exec<{ version: number }>("SELECT version FROM schema").one().version,
       ),
     ).toBe(STEPS.length);
+  });
+});
+
+describe("a registry from before there were organisations", () => {
+  it("keeps every document, its state in KV and its audit, and takes an organisation", async () => {
+    const registry = openRegistry("references-older");
+    await fill(registry, configuration());
+    await registry.remove("tenant", "globex", 1, ADMIN);
+    const read = () =>
+      runInDurableObject(registry, (_, { storage }) =>
+        storage.sql.exec("SELECT * FROM document ORDER BY kind, id").toArray(),
+      );
+    const before = await runInDurableObject(registry, (_, { storage }) => {
+      for (const drop of ["TRIGGER tenant_made", "TRIGGER tenant_changed", "TABLE tenant_use"])
+        storage.sql.exec(`DROP ${drop}`);
+      const rows = storage.sql.exec("SELECT * FROM document ORDER BY kind, id").toArray();
+      storage.sql.exec("DROP TABLE document");
+      // As it was made when the object was new.
+      const [made = ""] = STEPS[0]?.split("CREATE TABLE audit") ?? [];
+      storage.sql.exec(made);
+      for (const row of rows)
+        storage.sql.exec(
+          `INSERT INTO document VALUES (${Object.keys(row)
+            .map(() => "?")
+            .join(", ")})`,
+          ...Object.values(row),
+        );
+      storage.sql.exec(STEPS[1] ?? "");
+      storage.sql.exec("UPDATE schema SET version = 2");
+      return rows;
+    });
+    await evictDurableObject(registry);
+
+    const told = ({ kind, id, version, text }: Record<string, unknown>) => [
+      kind,
+      id,
+      version,
+      text,
+    ];
+    expect((await read()).map(told)).toEqual(before.map(told));
+    const holding = JSON.stringify(organisation("holding"));
+    expect(await registry.put("organisation", "holding", holding, 0, ADMIN)).toMatchObject({
+      kind: "written",
+    });
+    const member = JSON.stringify(tenant("acme", { organisation: "holding", models: ["small"] }));
+    expect(await registry.put("tenant", "acme", member, 1, ADMIN)).toMatchObject({
+      kind: "written",
+    });
+    expect(await pathsOf(registry.remove("organisation", "holding", 1, ADMIN))).toEqual([
+      "tenant:acme.organisation",
+    ]);
+    // The triggers are there again.
+    expect(
+      await pathsOf(
+        registry.put("catalog", "catalog", JSON.stringify(catalog(["deep"])), 1, ADMIN),
+      ),
+    ).toContain("tenant:acme.models.0");
   });
 });
 

@@ -3,6 +3,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import type { Registry } from "../../../durable/registry.ts";
+import { DOCUMENT_KINDS } from "../../../policies/administration.ts";
 
 export const ADMIN = "admin@example.com";
 
@@ -36,15 +37,20 @@ export function policy(name: string, changes: object = {}) {
   return { name, version: "1", modes: { direct: "small", long: "deep" }, ...changes };
 }
 
+export function organisation(id: string, changes: object = {}) {
+  return { id, ...changes };
+}
+
 export function tenant(id: string, changes: object = {}) {
   return { id, name: id, policy: "plain", ...changes };
 }
 
 export function configuration(changes: object = {}): string {
   return JSON.stringify({
-    format: "sluice-configuration-1",
+    format: "sluice-configuration-2",
     catalog: catalog(),
     policies: [policy("plain"), policy("spare")],
+    organisations: [],
     tenants: [tenant("acme"), tenant("globex")],
     keys: [],
     ...changes,
@@ -102,9 +108,7 @@ export async function stored(): Promise<Record<string, string | null>> {
 
 /** What KV should hold, read from the registry. */
 export async function held(registry: DurableObjectStub<Registry>): Promise<Record<string, string>> {
-  const pages = await Promise.all(
-    (["catalog", "policy", "tenant", "key"] as const).map((kind) => registry.list(kind, "", 200)),
-  );
+  const pages = await Promise.all(DOCUMENT_KINDS.map((kind) => registry.list(kind, "", 200)));
   return Object.fromEntries(
     pages.flatMap(({ documents }) =>
       documents.map(({ kind, id, documentText }) => [

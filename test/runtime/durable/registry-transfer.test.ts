@@ -11,6 +11,7 @@ import {
   fill,
   hash,
   openRegistry,
+  organisation,
   policy,
   tenant,
 } from "./registry-samples.ts";
@@ -69,16 +70,21 @@ describe("an export", () => {
 describe("an import", () => {
   it("takes the place of everything, and says what it does to each document", async () => {
     const registry = openRegistry("replace");
-    await fill(registry, configuration({ keys: [key(1)] }));
+    const old = { organisations: [organisation("holding"), organisation("group")] };
+    await fill(registry, configuration({ ...old, keys: [key(1)] }));
     const text = configuration({
+      organisations: [organisation("holding", { zone: "Asia/Tokyo" }), organisation("new")],
       policies: [policy("plain", { lambda: 0.5 }), policy("new")],
       tenants: [tenant("acme")],
     });
     const changes = [
       { kind: "policy", id: "plain", change: "update" },
       { kind: "policy", id: "new", change: "create" },
+      { kind: "organisation", id: "holding", change: "update" },
+      { kind: "organisation", id: "new", change: "create" },
       { kind: "key", id: hash(1), change: "revoke" },
       { kind: "policy", id: "spare", change: "remove" },
+      { kind: "organisation", id: "group", change: "remove" },
       { kind: "tenant", id: "globex", change: "remove" },
     ];
     const before = await documentsOf(registry);
@@ -97,6 +103,28 @@ describe("an import", () => {
     });
     expect(await registry.read("policy", "spare")).toBeNull();
     expect(await registry.audit(revision, 100)).toHaveLength(changes.length);
+  });
+
+  it("moves an organisation and its tenants to another calendar together", async () => {
+    const registry = openRegistry("moved");
+    const at = (zone: string) =>
+      configuration({
+        organisations: [organisation("holding", { zone })],
+        tenants: [tenant("acme", { organisation: "holding", zone }), tenant("globex")],
+      });
+    await fill(registry, at("Europe/Berlin"));
+    const moved = JSON.stringify(organisation("holding", { zone: "Asia/Tokyo" }));
+    expect(await registry.put("organisation", "holding", moved, 1, ADMIN)).toEqual({
+      kind: "faulty",
+      faults: [
+        {
+          path: "tenant:acme.zone",
+          problem: 'must be "Asia/Tokyo", as its organisation "holding" has it',
+        },
+      ],
+    });
+    await fill(registry, at("Asia/Tokyo"));
+    expect(await registry.find("organisation:holding")).toMatchObject({ version: 2 });
   });
 
   it("is refused when somebody wrote since it was looked at", async () => {

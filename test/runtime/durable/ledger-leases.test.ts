@@ -1,0 +1,308 @@
+// Ledgers that spend from one budget: an organisation's tenants, and the shards of a busy tenant. What all of them spend
+// and hold together never passes the limit, and what rests goes back to its owner.
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Ledger } from "../../../durable/ledger.ts";
+import type { HoldAnswer, HoldRequest, ScopeLimits } from "../../../policies/account.ts";
+import { DIMENSIONS, NOTHING, type Amounts } from "../../../policies/ledger/amounts.ts";
+import type { Limit } from "../../../policies/ledger/limit.ts";
+import { ledgerName, ledgerNames, shardScopes } from "../../../policies/ledger/shard.ts";
+import {
+  holdRequest,
+  offer,
+  openLedger,
+  settlement,
+  stopClock,
+  tokenLimit,
+  totalOf,
+  usageOf,
+  type Clock,
+} from "./ledger-samples.ts";
+
+type Stub = DurableObjectStub<Ledger>;
+
+let clock: Clock;
+
+beforeEach(() => {
+  clock = stopClock();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A request waits for a loan this often before it is refused. */
+const ROUNDS_MAX = 2;
+
+/** As the worker holds: where more may be lent, it asks, and then again. */
+async function holdWithLoans(ledger: Stub, request: HoldRequest): Promise<HoldAnswer> {
+  for (let round = 0; ; round++) {
+    const answer = await ledger.hold(request);
+    if (answer.kind !== "refused" || answer.reason !== "unlent" || round === ROUNDS_MAX)
+      return answer;
+    if ((await ledger.replenish(request)).kind !== "lent") return answer;
+  }
+}
+
+/** Each call takes 500 tokens, no more and no less. */
+const WHOLE = [offer({ outputTokensMin: 400 })];
+const CALL_TOKENS = 500;
+
+function orgScope(id: string, limits: readonly Limit[]): ScopeLimits {
+  return { scope: `org:${id}`, limits, lender: `org:${id}` };
+}
+
+async function alarms(ledgers: readonly Stub[]): Promise<void> {
+  for (const ledger of ledgers) await runDurableObjectAlarm(ledger);
+}
+
+/** Time goes by until what rests has gone back. */
+async function rest(ledgers: readonly Stub[]): Promise<void> {
+  for (let look = 0; look < 4; look++) {
+    clock.advance(10_000);
+    await alarms(ledgers);
+  }
+}
+
+async function lentOf(ledger: Stub, scope: string): Promise<Amounts> {
+  const { buckets } = await ledger.usage("UTC", [scope]);
+  return buckets.find(({ window }) => window === "day")?.lent ?? NOTHING;
+}
+
+describe("an organisation of two tenants", () => {
+  const limits = [tokenLimit(20 * CALL_TOKENS, "day", true)];
+  const open = (id: string) => ({
+    root: openLedger(`org:${id}`),
+    tenants: [openLedger(`${id}-a`), openLedger(`${id}-b`)],
+  });
+  const request = (id: string, callId: string) =>
+    holdRequest(callId, {
+      scopes: [orgScope(id, limits), { scope: "tenant", limits: [] }],
+      offers: WHOLE,
+    });
+
+  it("never lets them hold more together than its limit, and wastes none of it", async () => {
+    const { root, tenants } = open("two");
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, async (_, index) =>
+        holdWithLoans(tenants[index % 2]!, request("two", `c:${index}`)),
+      ),
+    );
+    expect(answers.filter(({ kind }) => kind === "held")).toHaveLength(20);
+    const org = await totalOf(root, "tokens", "day", "org:two");
+    expect(org).toEqual({ spent: 0, held: 20 * CALL_TOKENS, over: 0 });
+  });
+
+  it("tells at the organisation what is lent, and once it is reported what was spent", async () => {
+    const { root, tenants } = open("told");
+    const [a, b] = tenants;
+    expect(await holdWithLoans(a!, request("told", "a:1"))).toMatchObject({ kind: "held" });
+    expect(await holdWithLoans(b!, request("told", "b:1"))).toMatchObject({ kind: "held" });
+    const { tokens } = await lentOf(root, "org:told");
+    expect(tokens).toBeGreaterThanOrEqual(2 * CALL_TOKENS);
+    expect((await totalOf(root, "tokens", "day", "org:told")).held).toBe(tokens);
+
+    await a!.settle(settlement("a:1"));
+    await b!.release("b:1");
+    await rest([...tenants, root]);
+    expect(await totalOf(root, "tokens", "day", "org:told")).toEqual({
+      spent: 290,
+      held: 0,
+      over: 0,
+    });
+    expect(await lentOf(root, "org:told")).toEqual(NOTHING);
+    expect((await totalOf(root, "requests", "day", "org:told")).spent).toBe(1);
+  });
+
+  it("takes a bill above its hold in, as what went over", async () => {
+    const { root, tenants } = open("over");
+    const [a] = tenants;
+    await holdWithLoans(a!, request("over", "a:1"));
+    await a!.settle(settlement("a:1", { usage: usageOf(100, 20 * CALL_TOKENS) }));
+    await rest([...tenants, root]);
+    const org = await totalOf(root, "tokens", "day", "org:over");
+    expect(org.spent).toBe(100 + 20 * CALL_TOKENS);
+    expect(org.spent + org.held - org.over).toBeLessThanOrEqual(20 * CALL_TOKENS);
+    expect(await holdWithLoans(tenants[1]!, request("over", "b:1"))).toMatchObject({
+      kind: "refused",
+    });
+  });
+
+  it("refuses in a tenant what is lent nowhere, and nothing is left behind", async () => {
+    const { root, tenants } = open("none");
+    const dear = { ...request("none", "a:1"), offers: [offer({ inputTokens: 11_000 })] };
+    const answer = await holdWithLoans(tenants[0]!, dear);
+    expect(answer).toMatchObject({ kind: "refused", reason: "unlent", scope: "org:none" });
+    expect(await totalOf(root, "tokens", "day", "org:none")).toEqual({
+      spent: 0,
+      held: 0,
+      over: 0,
+    });
+  });
+
+  it("starts from the journal as it was, in tenants and organisation", async () => {
+    const { root, tenants } = open("again");
+    for (let index = 0; index < 6; index++)
+      await holdWithLoans(tenants[index % 2]!, request("again", `c:${index}`));
+    await tenants[0]!.settle(settlement("c:0"));
+    const before = await Promise.all([root, ...tenants].map((one) => one.usage("UTC", null)));
+    for (const ledger of [root, ...tenants]) await evictDurableObject(ledger);
+    const after = await Promise.all([root, ...tenants].map((one) => one.usage("UTC", null)));
+    expect(after).toEqual(before);
+    await rest([...tenants, root]);
+    const spent = 290;
+    const held = (await lentOf(root, "org:again")).tokens;
+    expect(held).toBeLessThan(before[0]!.buckets[0]!.held.tokens + 1);
+    expect((await totalOf(root, "tokens", "day", "org:again")).spent).toBeLessThanOrEqual(spent);
+  });
+
+  it("lends ahead, so that as a rule a request has one hop", async () => {
+    const id = "ahead";
+    const roomy = [tokenLimit(1_000_000, "day", true)];
+    const { tenants } = open(id);
+    let waited = 0;
+    for (let index = 0; index < 60; index++) {
+      const call = { ...request(id, `c:${index}`), scopes: [orgScope(id, roomy)] };
+      const first = await tenants[0]!.hold(call);
+      if (first.kind === "held") continue;
+      waited += 1;
+      expect(await holdWithLoans(tenants[0]!, call)).toMatchObject({ kind: "held" });
+    }
+    expect(waited).toBeLessThanOrEqual(3);
+  });
+});
+
+describe("a lender that cannot be reached", () => {
+  const limits = [tokenLimit(20 * CALL_TOKENS, "day", true)];
+
+  async function namespaceOf(ledger: Stub): Promise<DurableObjectNamespace<Ledger>> {
+    return runInDurableObject(
+      ledger,
+      (instance) => (instance as unknown as { env: Env }).env.LEDGER,
+    );
+  }
+
+  it("lends nothing, and once it is back everything goes on, without a trace", async () => {
+    const tenant = openLedger("cut-a");
+    const root = openLedger("org:cut");
+    const call = holdRequest("a:1", { scopes: [orgScope("cut", limits)], offers: WHOLE });
+    const away = { lend: () => Promise.reject(new Error("The lender is away")) };
+    const broken = vi
+      .spyOn(await namespaceOf(tenant), "getByName")
+      .mockReturnValue(away as unknown as Stub);
+    expect(await tenant.hold(call)).toMatchObject({ kind: "refused", reason: "unlent" });
+    expect(await tenant.replenish(call)).toEqual({ kind: "unreachable" });
+    broken.mockRestore();
+
+    expect(await holdWithLoans(tenant, call)).toMatchObject({ kind: "held" });
+    await tenant.release("a:1");
+    await rest([tenant, root]);
+    expect(await totalOf(root, "tokens", "day", "org:cut")).toEqual({
+      spent: 0,
+      held: 0,
+      over: 0,
+    });
+  });
+
+  it("may have lent although its answer was lost: the alarm asks again and finds the lease", async () => {
+    const tenant = openLedger("lost-a");
+    const root = openLedger("org:lost");
+    const call = holdRequest("a:1", { scopes: [orgScope("lost", limits)], offers: WHOLE });
+    const namespace = await namespaceOf(tenant);
+    const reach = namespace.getByName.bind(namespace);
+    const broken = vi.spyOn(namespace, "getByName").mockImplementation((name) => {
+      const lender = reach(name);
+      const lend = async (...of: Parameters<Ledger["lend"]>) => {
+        await lender.lend(...of);
+        throw new Error("The answer was lost");
+      };
+      return { lend } as unknown as Stub;
+    });
+    expect(await tenant.replenish(call)).toEqual({ kind: "unreachable" });
+    broken.mockRestore();
+    expect((await lentOf(root, "org:lost")).tokens).toBeGreaterThan(0);
+
+    await evictDurableObject(tenant);
+    clock.advance(10_000);
+    await alarms([tenant]);
+    expect(await tenant.hold(call)).toMatchObject({ kind: "held" });
+  });
+
+  it("takes back a lease that its borrower knows nothing of, and no other", async () => {
+    const tenant = openLedger("orphan-a");
+    const root = openLedger("org:orphan");
+    const call = holdRequest("a:1", { scopes: [orgScope("orphan", limits)], offers: WHOLE });
+    await holdWithLoans(tenant, call);
+    const { tokens: known } = await lentOf(root, "org:orphan");
+    const amounts = { ...NOTHING, tokens: 700 };
+    await root.lend(
+      {
+        op: "ask",
+        leaseId: `00000000-0000-4000-8000-000000000000:${Math.floor(clock.nowMs / 60_000)}`,
+        atMs: clock.nowMs,
+        lender: "org:orphan",
+        scope: "org:orphan",
+        window: "day",
+        key: new Date(clock.nowMs).toISOString().slice(0, 10),
+        amounts,
+      },
+      "orphan-a",
+      limits,
+      "need",
+    );
+    expect((await lentOf(root, "org:orphan")).tokens).toBe(known + 700);
+    clock.advance(1_300_000);
+    await alarms([root]);
+    expect((await lentOf(root, "org:orphan")).tokens).toBe(known);
+  });
+});
+
+describe("a tenant of four shards", () => {
+  const SHARDS = 4;
+  const budget = [tokenLimit(20 * CALL_TOKENS, "day", true)];
+  const request = (tenantId: string, keyId: string, callId: string) =>
+    holdRequest(callId, {
+      keyId,
+      scopes: shardScopes(
+        [
+          { scope: "tenant", limits: budget },
+          { scope: `key:${keyId}`, limits: [] },
+        ],
+        tenantId,
+        SHARDS,
+      ),
+      offers: WHOLE,
+    });
+
+  it("holds exactly what fits when 200 come at once for a budget of 20", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, async (_, index) => {
+        const keyId = `key-${index}`;
+        const ledger = openLedger(ledgerName("busy", keyId, SHARDS));
+        return holdWithLoans(ledger, request("busy", keyId, `c:${index}`));
+      }),
+    );
+    expect(answers.filter(({ kind }) => kind === "held")).toHaveLength(20);
+    const shards = await Promise.all(
+      ledgerNames("busy", SHARDS).map((name) => totalOf(openLedger(name))),
+    );
+    expect(shards.reduce((sum, { held }) => sum + held, 0)).toBe(20 * CALL_TOKENS);
+    const root = await totalOf(openLedger("busy"));
+    expect(root).toEqual({ spent: 0, held: 20 * CALL_TOKENS, over: 0 });
+  });
+
+  it("knows in the tenant's own ledger what all have spent", async () => {
+    const ledgers = ledgerNames("sum", SHARDS).map(openLedger);
+    for (let index = 0; index < 12; index++) {
+      const keyId = `key-${index}`;
+      const ledger = openLedger(ledgerName("sum", keyId, SHARDS));
+      const answer = await holdWithLoans(ledger, request("sum", keyId, `c:${index}`));
+      expect(answer.kind).toBe("held");
+      await ledger.settle(settlement(`c:${index}`));
+    }
+    await rest([...ledgers, openLedger("sum")]);
+    expect(await totalOf(openLedger("sum"))).toEqual({ spent: 12 * 290, held: 0, over: 0 });
+    const { buckets } = await openLedger("sum").usage("UTC", null);
+    for (const of of DIMENSIONS) expect(buckets[0]!.held[of]).toBe(0);
+  });
+});
