@@ -97,6 +97,17 @@ export function openRegistryBook(sql: SqlStorage) {
         .toArray();
     },
 
+    tenantsOf(organisation: string, max: number): DocumentRow[] {
+      return sql
+        .exec<DocumentRow>(
+          `SELECT * FROM document WHERE kind = 'tenant' AND text ->> '$.organisation' = ?
+           ORDER BY id LIMIT ?`,
+          organisation,
+          max,
+        )
+        .toArray();
+    },
+
     liveKeysOf(tenant: string, nowMs: number, max: number): DocumentRow[] {
       return sql
         .exec<DocumentRow>(

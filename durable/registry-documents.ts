@@ -1,4 +1,4 @@
-// Putting and removing a catalog, a policy or a tenant: compare, check alone, check against what stands, write. All of
+// Putting and removing a catalog, a policy, an organisation or a tenant: compare, check alone, check against what stands, write. All of
 // it runs inside one transaction of registry.ts, synchronously, with the time as an argument.
 import {
   CATALOG_ID,
@@ -9,6 +9,7 @@ import {
   type WriteOptions,
 } from "../policies/administration.ts";
 import { parseCatalog } from "../policies/catalog.ts";
+import { parseOrganisation } from "../policies/organisation.ts";
 import type { Fault, Parsed } from "../policies/parse.ts";
 import { parsePolicy } from "../policies/policy.ts";
 import { cutFaults, findUnsetSecrets } from "../policies/references.ts";
@@ -142,6 +143,13 @@ function parseAs(kind: WritableKind, id: string, document: unknown): Parsed<Writ
       return parsed.value.name === id
         ? { kind: "parsed", value: { kind, value: parsed.value } }
         : misnamed("name", id);
+    }
+    case "organisation": {
+      const parsed = parseOrganisation(document);
+      if (parsed.kind === "faulty") return parsed;
+      return parsed.value.id === id
+        ? { kind: "parsed", value: { kind, value: parsed.value } }
+        : misnamed("id", id);
     }
     case "tenant": {
       const parsed = parseTenant(document);

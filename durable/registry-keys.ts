@@ -9,7 +9,7 @@ import type {
 } from "../policies/administration.ts";
 import { KEY_HASH } from "../policies/configuration-document.ts";
 import type { Fault } from "../policies/parse.ts";
-import { isLive, parseKey, type Key } from "../policies/tenant.ts";
+import { isLive, parseKey, writeKey, type Key } from "../policies/tenant.ts";
 import type { RegistryBook } from "./registry-book.ts";
 import { faulty, faultsOfSize, type Turn } from "./registry-documents.ts";
 import { readKey } from "./registry-references.ts";
@@ -18,9 +18,9 @@ import { readKey } from "./registry-references.ts";
 export const OVERLAP_MAX_MS = 31 * 24 * 60 * 60 * 1000;
 
 export function createKey(turn: Turn, order: KeyOrder): KeyCreated {
-  const { id, hash, tenant, name, scopes, expiresAtMs } = order;
+  const { id, hash, tenant, name, scopes, limits, expiresAtMs } = order;
   const { book, nowMs } = turn;
-  const document = { id, tenant, name, scopes, createdAtMs: nowMs, expiresAtMs };
+  const document = { id, tenant, name, scopes, limits, createdAtMs: nowMs, expiresAtMs };
   const documentText = JSON.stringify(document);
   const parsed = parseKey(JSON.parse(documentText));
   if (parsed.kind === "faulty") return faulty(parsed.faults);
@@ -49,7 +49,8 @@ export function rotateKey(turn: Turn, keyId: string, order: RotateOrder): KeyRot
       problem: `must be a whole number from 0 to ${OVERLAP_MAX_MS}`,
     });
   }
-  const documentText = JSON.stringify({ ...old, id: order.id, createdAtMs: nowMs } satisfies Key);
+  const limits = [...(order.limits ?? old.limits)];
+  const documentText = writeKey({ ...old, id: order.id, limits, createdAtMs: nowMs });
   faults.push(...faultsOfSize(book, documentText.length));
   const parsed = parseKey(JSON.parse(documentText));
   if (parsed.kind === "faulty") faults.push(...parsed.faults);
@@ -59,7 +60,7 @@ export function rotateKey(turn: Turn, keyId: string, order: RotateOrder): KeyRot
   if (overlapMs === 0) {
     revoke(turn, row.id, old);
   } else {
-    write(turn, row.id, JSON.stringify({ ...old, expiresAtMs: oldExpiresAtMs } satisfies Key));
+    write(turn, row.id, writeKey({ ...old, expiresAtMs: oldExpiresAtMs }));
     // Readers may keep the old document for minutes; the ledger ends the key at the end of its overlap all the same.
     turn.queue.addRevocation(keyId, old.tenant, oldExpiresAtMs);
   }
@@ -84,11 +85,7 @@ export function revokeKey(turn: Turn, keyId: string): KeyRevoked {
 /** Marks it and has its tenant's ledger told. */
 export function revoke(turn: Turn, hash: string, key: Key): number {
   turn.queue.addRevocation(key.id, key.tenant, turn.nowMs);
-  return write(
-    turn,
-    hash,
-    JSON.stringify({ ...key, revokedAtMs: key.revokedAtMs ?? turn.nowMs } satisfies Key),
-  );
+  return write(turn, hash, writeKey({ ...key, revokedAtMs: key.revokedAtMs ?? turn.nowMs }));
 }
 
 function write({ book, actor, nowMs }: Turn, hash: string, text: string): number {

@@ -17,7 +17,7 @@ const COPY_SECONDS = 30;
 const ANSWER_MS_MAX = 10_000;
 
 /** The kinds that are filed under their own name and an id. */
-const PREFIXES = ["policy", "tenant", "key"] as const;
+const PREFIXES = ["policy", "organisation", "tenant", "key"] as const;
 
 /** What KV calls a document. kv-seeds/README.md is the contract. */
 export function publishedName({ kind, id }: Pick<DocumentRow, "kind" | "id">): string {

@@ -2,13 +2,16 @@
 // change touches is read and checked, because the rest stood before and still fits.
 import type { WritableKind } from "../policies/administration.ts";
 import type { Catalog } from "../policies/catalog.ts";
+import { parseOrganisation, type Organisation } from "../policies/organisation.ts";
 import type { Fault, Parsed } from "../policies/parse.ts";
 import { parsePolicy, type Policy } from "../policies/policy.ts";
 import {
   FAULTS_MAX,
   findLooseEndsOfKey,
+  findLooseEndsOfMembership,
   findLooseEndsOfPolicy,
   findLooseEndsOfTenant,
+  type Definitions,
 } from "../policies/references.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "../policies/tenant.ts";
 import type { RegistryBook } from "./registry-book.ts";
@@ -18,6 +21,7 @@ import type { DocumentRow } from "./registry-rows.ts";
 export type Written =
   | { readonly kind: "catalog"; readonly value: Catalog }
   | { readonly kind: "policy"; readonly value: Policy }
+  | { readonly kind: "organisation"; readonly value: Organisation }
   | { readonly kind: "tenant"; readonly value: Tenant };
 
 export function findLooseEndsOfPut(book: RegistryBook, written: Written): Fault[] {
@@ -26,8 +30,10 @@ export function findLooseEndsOfPut(book: RegistryBook, written: Written): Fault[
       return looseEndsOfCatalog(book, written.value);
     case "policy":
       return looseEndsOfPolicy(book, written.value);
+    case "organisation":
+      return looseEndsOfMembers(book, written.value.id, written.value);
     case "tenant":
-      return findLooseEndsOfTenant(written.value, book.modelIds(), standingPolicies(book));
+      return findLooseEndsOfTenant(written.value, definitionsIn(book));
   }
 }
 
@@ -38,16 +44,41 @@ export function findLooseEndsOfRemoval(
   id: string,
   nowMs: number,
 ): Fault[] {
-  if (kind === "tenant") {
-    // One more than are told, so that the list says that there are more.
-    const keys = book.liveKeysOf(id, nowMs, FAULTS_MAX + 1).map(readKey);
-    return keys.flatMap((key) => findLooseEndsOfKey(key, new Set()));
+  switch (kind) {
+    case "tenant":
+      return book
+        .liveKeysOf(id, nowMs, TOLD_MAX)
+        .flatMap((row) => findLooseEndsOfKey(readKey(row), new Set()));
+    case "organisation":
+      return looseEndsOfMembers(book, id, null);
+    case "policy": {
+      const definitions = definitionsIn(book, { policies: [[id, null]] });
+      return book
+        .tenantsNaming("policy", id)
+        .flatMap((row) => findLooseEndsOfTenant(trust(row, parseTenant), definitions));
+    }
   }
-  const models = book.modelIds();
-  const policyOf = standingPolicies(book, [[id, null]]);
+}
+
+/** One more than are told, so that the list says that there are more. */
+const TOLD_MAX = FAULTS_MAX + 1;
+
+/** `organisation`: what will stand under the id. */
+function looseEndsOfMembers(
+  book: RegistryBook,
+  id: string,
+  organisation: Organisation | null,
+): Fault[] {
+  const before = book.find("organisation", id);
+  const isSameZone =
+    organisation !== null &&
+    before !== null &&
+    before.text !== null &&
+    trust(before, parseOrganisation).zone === organisation.zone;
+  if (isSameZone) return [];
   return book
-    .tenantsNaming("policy", id)
-    .flatMap((row) => findLooseEndsOfTenant(trust(row, parseTenant), models, policyOf));
+    .tenantsOf(id, TOLD_MAX)
+    .flatMap((row) => findLooseEndsOfMembership(trust(row, parseTenant), () => organisation));
 }
 
 /** Only models that leave can break anything. */
@@ -55,24 +86,21 @@ function looseEndsOfCatalog(book: RegistryBook, catalog: Catalog): Fault[] {
   const models = new Set(catalog.models.map(({ id }) => id));
   const gone = [...book.modelIds()].filter((id) => !models.has(id));
   if (gone.length === 0) return [];
-  const policyOf = standingPolicies(book);
+  const definitions: Definitions = { ...definitionsIn(book), models };
   return [
     ...book.all("policy").flatMap((row) => findLooseEndsOfPolicy(trust(row, parsePolicy), models)),
-    ...tenantsNamingAny(book, gone).flatMap((tenant) =>
-      findLooseEndsOfTenant(tenant, models, policyOf),
-    ),
+    ...tenantsNamingAny(book, gone).flatMap((tenant) => findLooseEndsOfTenant(tenant, definitions)),
   ];
 }
 
 /** Whoever names the policy still finds it; only a tenant that is bound to some models can be locked out by it. */
 function looseEndsOfPolicy(book: RegistryBook, policy: Policy): Fault[] {
-  const models = book.modelIds();
-  const policyOf = standingPolicies(book, [[policy.name, policy]]);
+  const definitions = definitionsIn(book, { policies: [[policy.name, policy]] });
   return [
-    ...findLooseEndsOfPolicy(policy, models),
+    ...findLooseEndsOfPolicy(policy, definitions.models),
     ...book
       .boundTenantsNaming(policy.name)
-      .flatMap((row) => findLooseEndsOfTenant(trust(row, parseTenant), models, policyOf)),
+      .flatMap((row) => findLooseEndsOfTenant(trust(row, parseTenant), definitions)),
   ];
 }
 
@@ -83,19 +111,33 @@ function tenantsNamingAny(book: RegistryBook, models: readonly string[]): Tenant
   return [...byId.values()].map((row) => trust(row, parseTenant));
 }
 
-/** Policies by name, each read once; `changed` has what the change puts, or null for what it removes. */
-function standingPolicies(
+/** What tenants may name. `changed` has the policy that the change puts, or null for one that it removes. */
+function definitionsIn(
   book: RegistryBook,
-  changed: readonly (readonly [string, Policy | null])[] = [],
-): (name: string) => Policy | null {
-  const known = new Map(changed);
-  return (name) => {
-    const before = known.get(name);
+  changed: { readonly policies: readonly (readonly [string, Policy | null])[] } = { policies: [] },
+): Definitions {
+  return {
+    models: book.modelIds(),
+    policyOf: readOnce(book, "policy", parsePolicy, changed.policies),
+    organisationOf: readOnce(book, "organisation", parseOrganisation),
+  };
+}
+
+/** Documents by id, each read once. */
+function readOnce<T>(
+  book: RegistryBook,
+  kind: "policy" | "organisation",
+  parse: (document: unknown) => Parsed<T>,
+  changed: readonly (readonly [string, T | null])[] = [],
+): (id: string) => T | null {
+  const known = new Map<string, T | null>(changed);
+  return (id) => {
+    const before = known.get(id);
     if (before !== undefined) return before;
-    const row = book.find("policy", name);
-    const policy = row === null || row.text === null ? null : trust(row, parsePolicy);
-    known.set(name, policy);
-    return policy;
+    const row = book.find(kind, id);
+    const found = row === null || row.text === null ? null : trust(row, parse);
+    known.set(id, found);
+    return found;
   };
 }
 

@@ -15,7 +15,7 @@ import {
 } from "../policies/configuration-document.ts";
 import type { Fault } from "../policies/parse.ts";
 import { findLooseEnds, findUnsetSecrets } from "../policies/references.ts";
-import { isLive, type Key } from "../policies/tenant.ts";
+import { isLive, writeKey, type Key } from "../policies/tenant.ts";
 import type { Change, RegistryBook } from "./registry-book.ts";
 import {
   CONFIGURATION_CHARS_MAX,
@@ -42,6 +42,7 @@ export function exportAll(book: RegistryBook): Export {
     documentText: writeConfigurationDocument({
       catalog: texts("catalog")[0]?.text ?? null,
       policies: texts("policy").map(({ text }) => text),
+      organisations: texts("organisation").map(({ text }) => text),
       tenants: texts("tenant").map(({ text }) => text),
       keys: texts("key").map(({ id, text }) => ({ hash: id, text })),
     }),
@@ -66,6 +67,7 @@ export function importAll(turn: Turn, text: string, options: ImportOptions): Imp
     ...findLooseEnds({
       catalog: document.catalog.value,
       policies: document.policies.map(({ value }) => value),
+      organisations: document.organisations.map(({ value }) => value),
       tenants: document.tenants.map(({ value }) => value),
       keys: keys.filter((key) => isLive(key, nowMs)),
     }),
@@ -107,10 +109,11 @@ function faultsOfKeys({ book }: Turn, { keys }: ConfigurationDocument): Fault[] 
 }
 
 function faultsOfLengths(document: ConfigurationDocument): Fault[] {
-  const { catalog, policies, tenants, keys } = document;
+  const { catalog, policies, organisations, tenants, keys } = document;
   const all = [
     { path: "catalog", text: catalog.text },
     ...policies.map(({ text }, index) => ({ path: `policies.${index}`, text })),
+    ...organisations.map(({ text }, index) => ({ path: `organisations.${index}`, text })),
     ...tenants.map(({ text }, index) => ({ path: `tenants.${index}`, text })),
     ...keys.map(({ text }, index) => ({ path: `keys.${index}`, text })),
   ];
@@ -123,16 +126,21 @@ function faultsOfLengths(document: ConfigurationDocument): Fault[] {
 }
 
 function stepsTo(turn: Turn, document: ConfigurationDocument): Step[] {
-  const { catalog, policies, tenants, keys } = document;
+  const { catalog, policies, organisations, tenants, keys } = document;
   const plain = [
     { kind: "catalog" as const, id: CATALOG_ID, text: catalog.text },
     ...policies.map(({ value, text }) => ({ kind: "policy" as const, id: value.name, text })),
+    ...organisations.map(({ value, text }) => ({
+      kind: "organisation" as const,
+      id: value.id,
+      text,
+    })),
     ...tenants.map(({ value, text }) => ({ kind: "tenant" as const, id: value.id, text })),
   ];
   const kept = new Set(plain.map(({ kind, id }) => `${kind}:${id}`));
-  const gone = [...turn.book.all("policy"), ...turn.book.all("tenant")].filter(
-    ({ kind, id }) => !kept.has(`${kind}:${id}`),
-  );
+  const gone = (["policy", "organisation", "tenant"] as const)
+    .flatMap((kind) => turn.book.all(kind))
+    .filter(({ kind, id }) => !kept.has(`${kind}:${id}`));
   const hashes = new Set(keys.map(({ hash }) => hash));
   const lost = turn.book.all("key").filter(({ id }) => !hashes.has(id));
   return [
@@ -165,7 +173,7 @@ function stepOfKey(
   const merged: Key = { ...value };
   if (expiresAtMs !== undefined) merged.expiresAtMs = expiresAtMs;
   if (revokedAtMs !== undefined) merged.revokedAtMs = revokedAtMs;
-  const written = isAsWritten ? text : JSON.stringify(merged);
+  const written = isAsWritten ? text : writeKey(merged);
   if (written === row?.text) return [];
   const isRevoked = revokedAtMs !== undefined && standing?.revokedAtMs === undefined;
   const change = isRevoked ? "revoke" : standing === null ? "create" : "update";
@@ -176,7 +184,7 @@ function stepOfKey(
 function stepOfLostKey({ nowMs }: Turn, row: DocumentRow): Step[] {
   const key = readKey(row);
   if (key.revokedAtMs !== undefined) return [];
-  const text = JSON.stringify({ ...key, revokedAtMs: nowMs } satisfies Key);
+  const text = writeKey({ ...key, revokedAtMs: nowMs });
   return [{ kind: "key", id: row.id, text, change: "revoke", revoked: key }];
 }
 

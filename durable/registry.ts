@@ -1,6 +1,6 @@
-// The registry, one object for the whole gateway: the truth for tenants, keys, policies and the catalog. Each write is
-// checked, versioned, compared and audited in one transaction, then told to KV, which is where requests read. Requests
-// never wait for it, but for a document that KV does not know or cannot show.
+// The registry, one object for the whole gateway: the truth for organisations, tenants, keys, policies and the catalog.
+// Each write is checked, versioned, compared and audited in one transaction, then told to KV, which is where requests
+// read. Requests never wait for it, but for a document that KV does not know or cannot show.
 import { DurableObject } from "cloudflare:workers";
 import type {
   AuditLine,

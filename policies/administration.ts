@@ -1,9 +1,10 @@
 // The words that the admin API and the registry exchange. Documents cross as JSON text, and every answer that an
 // operator can bring about is a value.
+import type { Limit } from "./ledger/limit.ts";
 import type { Fault } from "./parse.ts";
 import type { Scope } from "./tenant.ts";
 
-export const DOCUMENT_KINDS = ["catalog", "policy", "tenant", "key"] as const;
+export const DOCUMENT_KINDS = ["catalog", "policy", "organisation", "tenant", "key"] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 /** Keys are created, rotated and revoked, never written over. */
 export type WritableKind = Exclude<DocumentKind, "key">;
@@ -13,7 +14,7 @@ export const CATALOG_ID = "catalog";
 
 export interface StoredDocument {
   readonly kind: DocumentKind;
-  /** `catalog`, a policy's name, a tenant's id, or the SHA-256 of a key's secret in hex. */
+  /** `catalog`, a policy's name, an organisation's or a tenant's id, or the SHA-256 of a key's secret in hex. */
   readonly id: string;
   /** Counts up from 1 with every write of this id, also across a removal. */
   readonly version: number;
@@ -67,6 +68,7 @@ export interface KeyOrder {
   readonly tenant: string;
   readonly name?: string;
   readonly scopes?: readonly Scope[];
+  readonly limits?: readonly Limit[];
   readonly expiresAtMs?: number;
 }
 
@@ -79,12 +81,14 @@ export interface RotateOrder {
   readonly hash: string;
   /** How long the old key still opens. 0 revokes it at once. */
   readonly overlapMs: number;
+  /** The new key's; absent: the old one's. */
+  readonly limits?: readonly Limit[];
 }
 
 export type KeyRotated =
   | {
       readonly kind: "rotated";
-      /** The new key: the old one's tenant, name, scopes and expiry. */
+      /** The new key: the old one's tenant, name, scopes, expiry and, unless others were ordered, limits. */
       readonly documentText: string;
       readonly oldExpiresAtMs: number;
     }

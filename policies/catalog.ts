@@ -33,6 +33,8 @@ const prices = z.strictObject({
   version: z.string().check(z.minLength(1), z.maxLength(64)),
   inputNanosPerMtok: priceNanos,
   cachedInputNanosPerMtok: priceNanos,
+  /** Of input that is written to a cache, where that is billed apart; absent: as other input. */
+  cacheWriteNanosPerMtok: z.optional(priceNanos),
   outputNanosPerMtok: priceNanos,
 });
 
@@ -52,6 +54,8 @@ const upstream = z.strictObject({
   baseUrl: z.string().check(z.regex(/^https?:\/\/[^\s]+$/), z.maxLength(2048)),
   /** The name of the secret that holds its API key; never the key itself. */
   secret: z.optional(z.string().check(z.regex(/^[A-Z][A-Z0-9_]{0,63}$/))),
+  /** It bills an answer whole that was broken off, so a call holds its whole bound from the start. */
+  billsCancelled: z.optional(z.boolean()),
   breaker: z._default(breakerSettings, { failures: 5, windowMs: 30_000, cooldownMs: 10_000 }),
 });
 

@@ -1,13 +1,16 @@
-// The whole configuration as one document, for export and import. All four sections must be there: half a document
-// would read as an order to remove the other half.
+// The whole configuration as one document, for export and import. All sections must be there: half a document would read
+// as an order to remove the other half.
 import * as z from "zod/mini";
 import { parseCatalog, type Catalog } from "./catalog.ts";
+import { parseOrganisation, type Organisation } from "./organisation.ts";
 import { parseWith, type Fault, type Parsed } from "./parse.ts";
 import { parsePolicy, type Policy } from "./policy.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "./tenant.ts";
 
 /** Says how to read the rest; a form that older code cannot read gets a new one. */
-export const FORMAT = "sluice-configuration-1";
+export const FORMAT = "sluice-configuration-2";
+/** Before there were organisations. It is read as a document that has none. */
+const FORMAT_1 = "sluice-configuration-1";
 
 export const KEY_HASH = /^[0-9a-f]{64}$/;
 
@@ -20,13 +23,13 @@ export interface Written<T> {
 export interface ConfigurationDocument {
   readonly catalog: Written<Catalog>;
   readonly policies: readonly Written<Policy>[];
+  readonly organisations: readonly Written<Organisation>[];
   readonly tenants: readonly Written<Tenant>[];
   readonly keys: readonly (Written<Key> & { readonly hash: string })[];
 }
 
 const entries = z.array(z.unknown());
-const sections = z.strictObject({
-  format: z.literal(FORMAT),
+const former = {
   catalog: z.record(z.string(), z.unknown()),
   policies: entries,
   tenants: entries,
@@ -36,12 +39,18 @@ const sections = z.strictObject({
       key: z.record(z.string(), z.unknown()),
     }),
   ),
+};
+const sections1 = z.strictObject({ format: z.literal(FORMAT_1), ...former });
+const sections = z.strictObject({
+  format: z.literal(FORMAT),
+  ...former,
+  organisations: entries,
 });
-type Sections = z.infer<typeof sections>;
+type Sections = Omit<z.infer<typeof sections>, "format">;
 
 /** Every document by itself; what they say of each other is references.ts. */
 export function parseConfigurationDocument(document: unknown): Parsed<ConfigurationDocument> {
-  const parsed = parseWith<Sections>(sections, document);
+  const parsed = parseSections(document);
   if (parsed.kind === "faulty") return parsed;
   const { value } = parsed;
   const faults: Fault[] = [];
@@ -65,6 +74,9 @@ export function parseConfigurationDocument(document: unknown): Parsed<Configurat
   const policies = value.policies.flatMap((written, index) =>
     read(`policies.${index}`, written, parsePolicy),
   );
+  const organisations = value.organisations.flatMap((written, index) =>
+    read(`organisations.${index}`, written, parseOrganisation),
+  );
   const tenants = value.tenants.flatMap((written, index) =>
     read(`tenants.${index}`, written, parseTenant),
   );
@@ -78,6 +90,11 @@ export function parseConfigurationDocument(document: unknown): Parsed<Configurat
       "policies",
       "name",
       policies.map(({ value: { name } }) => name),
+    ),
+    ...findTwice(
+      "organisations",
+      "id",
+      organisations.map(({ value: { id } }) => id),
     ),
     ...findTwice(
       "tenants",
@@ -97,13 +114,23 @@ export function parseConfigurationDocument(document: unknown): Parsed<Configurat
   );
   return faults.length > 0
     ? { kind: "faulty", faults }
-    : { kind: "parsed", value: { catalog, policies, tenants, keys } };
+    : { kind: "parsed", value: { catalog, policies, organisations, tenants, keys } };
+}
+
+function parseSections(document: unknown): Parsed<Sections> {
+  const { format } = (document ?? {}) as { readonly format?: unknown };
+  if (format !== FORMAT_1) return parseWith<Sections>(sections, document);
+  const parsed = parseWith<Omit<Sections, "organisations">>(sections1, document);
+  return parsed.kind === "faulty"
+    ? parsed
+    : { kind: "parsed", value: { ...parsed.value, organisations: [] } };
 }
 
 /** Writes what `parseConfigurationDocument` reads, from texts as they were written. */
 export function writeConfigurationDocument(texts: {
   readonly catalog: string | null;
   readonly policies: readonly string[];
+  readonly organisations: readonly string[];
   readonly tenants: readonly string[];
   readonly keys: readonly { readonly hash: string; readonly text: string }[];
 }): string {
@@ -112,6 +139,7 @@ export function writeConfigurationDocument(texts: {
     `{"format":${JSON.stringify(FORMAT)}`,
     `"catalog":${texts.catalog ?? "null"}`,
     `"policies":[${texts.policies.join(",\n")}]`,
+    `"organisations":[${texts.organisations.join(",\n")}]`,
     `"tenants":[${texts.tenants.join(",\n")}]`,
     `"keys":[${keys.join(",\n")}]}\n`,
   ].join(",\n");

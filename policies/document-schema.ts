@@ -3,12 +3,17 @@
 import * as z from "zod/mini";
 import { DOCUMENT_KINDS, type DocumentKind } from "./administration.ts";
 import { catalog } from "./catalog.ts";
+import { organisation } from "./organisation.ts";
 import { policy } from "./policy.ts";
 import { key, tenant } from "./tenant.ts";
 
-export const DECLARATIONS = { catalog, policy, tenant, key } as const satisfies Readonly<
-  Record<DocumentKind, z.ZodMiniType>
->;
+export const DECLARATIONS = {
+  catalog,
+  policy,
+  organisation,
+  tenant,
+  key,
+} as const satisfies Readonly<Record<DocumentKind, z.ZodMiniType>>;
 
 /** As an operator writes it: what has a default may be left out. */
 export function documentSchema(kind: DocumentKind): object {

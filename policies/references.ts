@@ -2,6 +2,7 @@
 // leave it something to run. Each fault's path begins with the document that would break, so it names who is in use.
 import type { Catalog } from "./catalog.ts";
 import { MODES, parseArm } from "./mode.ts";
+import type { Organisation } from "./organisation.ts";
 import type { Fault } from "./parse.ts";
 import { allowsArm, type Policy } from "./policy.ts";
 import type { Key, Tenant } from "./tenant.ts";
@@ -10,23 +11,37 @@ import type { Key, Tenant } from "./tenant.ts";
 export interface Configuration {
   readonly catalog: Catalog | null;
   readonly policies: readonly Policy[];
+  readonly organisations: readonly Organisation[];
   readonly tenants: readonly Tenant[];
   /** Only keys that still open something: a dead one may outlive its tenant. */
   readonly keys: readonly Key[];
 }
 
+/** What a tenant may name. */
+export interface Definitions {
+  /** The catalog's. */
+  readonly models: ReadonlySet<string>;
+  /** Null when none is called so. */
+  readonly policyOf: (name: string) => Policy | null;
+  readonly organisationOf: (id: string) => Organisation | null;
+}
+
 /** A list of faults is for reading; a catalog that breaks everything says so in the first hundred. */
 export const FAULTS_MAX = 100;
 
-export function findLooseEnds({ catalog, policies, tenants, keys }: Configuration): Fault[] {
-  const models = new Set(catalog?.models.map(({ id }) => id));
+export function findLooseEnds(of: Configuration): Fault[] {
+  const { catalog, policies, organisations, tenants, keys } = of;
   const policiesByName = new Map(policies.map((policy) => [policy.name, policy]));
+  const organisationsById = new Map(organisations.map((one) => [one.id, one]));
+  const definitions: Definitions = {
+    models: new Set(catalog?.models.map(({ id }) => id)),
+    policyOf: (name) => policiesByName.get(name) ?? null,
+    organisationOf: (id) => organisationsById.get(id) ?? null,
+  };
   const tenantIds = new Set(tenants.map(({ id }) => id));
   return [
-    ...policies.flatMap((policy) => findLooseEndsOfPolicy(policy, models)),
-    ...tenants.flatMap((tenant) =>
-      findLooseEndsOfTenant(tenant, models, (name) => policiesByName.get(name) ?? null),
-    ),
+    ...policies.flatMap((policy) => findLooseEndsOfPolicy(policy, definitions.models)),
+    ...tenants.flatMap((tenant) => findLooseEndsOfTenant(tenant, definitions)),
     ...keys.flatMap((key) => findLooseEndsOfKey(key, tenantIds)),
   ];
 }
@@ -72,11 +87,9 @@ export function findLooseEndsOfPolicy(policy: Policy, models: ReadonlySet<string
   ];
 }
 
-/** `policyOf` answers the policy of a name, or null when none is called so. */
 export function findLooseEndsOfTenant(
   tenant: Tenant,
-  models: ReadonlySet<string>,
-  policyOf: (name: string) => Policy | null,
+  { models, policyOf, organisationOf }: Definitions,
 ): Fault[] {
   const path = `tenant:${tenant.id}`;
   const named = [
@@ -93,7 +106,21 @@ export function findLooseEndsOfTenant(
     ...named.flatMap(({ name, at, policy }) =>
       policy === null || leavesAnArm(policy, tenant) ? [] : [lockedOut(at, name)],
     ),
+    ...findLooseEndsOfMembership(tenant, organisationOf),
   ];
+}
+
+/** One window must be the same stretch of time for all who spend from it. */
+export function findLooseEndsOfMembership(
+  { id, organisation, zone }: Tenant,
+  organisationOf: Definitions["organisationOf"],
+): Fault[] {
+  if (organisation === undefined) return [];
+  const found = organisationOf(organisation);
+  if (found === null) return [absent("organisation", organisation, `tenant:${id}.organisation`)];
+  if (found.zone === zone) return [];
+  const problem = `must be "${found.zone}", as its organisation "${organisation}" has it`;
+  return [{ path: `tenant:${id}.zone`, problem }];
 }
 
 /** `tenants` are the ids of those that stand. */

@@ -1,21 +1,20 @@
-// A tenant pays, a key authenticates for one tenant, and a limit bounds what a tenant spends in a window.
+// A tenant pays, and a key authenticates for one tenant. Both say what they may use at most, the tenant also for each of
+// its users and for the tags that its clients may set.
 import * as z from "zod/mini";
-import { parseWith, type Parsed } from "./parse.ts";
+import { limitFaults, limits } from "./ledger/limit.ts";
+import { zone, zoneFaults } from "./zone.ts";
+import { parseWith, type Fault, type Parsed } from "./parse.ts";
 
-export const DIMENSIONS = ["requests", "tokens", "nanos"] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
-export const WINDOWS = ["day", "month"] as const;
-export type Window = (typeof WINDOWS)[number];
+/** A request carries some of them, and each is a scope of its own that every ledger turn checks. */
+const TAGS_MAX = 64;
+/** Each is an object of some hundreds of operations a second; more would only strand more of the limits between them. */
+const SHARDS_MAX = 32;
 
-/** SQLite hands integers to JavaScript as doubles; above this they stop being exact once summed. */
-export const LIMIT_MAX = 9_000_000_000_000_000;
+/** Names an organisation, wherever one is named. */
+export const organisationId = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/));
 
-const limit = z.strictObject({
-  dimension: z.enum(DIMENSIONS),
-  /** Calendar windows in UTC. */
-  window: z.enum(WINDOWS),
-  limit: z.int().check(z.gte(0), z.lte(LIMIT_MAX)),
-});
+/** No comma and no space, because a client lists tags in a header. */
+const tagName = z.string().check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/));
 
 export const tenant = z.strictObject({
   id: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
@@ -25,7 +24,17 @@ export const tenant = z.strictObject({
   policies: z._default(z.array(z.string()).check(z.maxLength(64)), []),
   /** Catalog models that the tenant may use; absent means all. */
   models: z.optional(z.array(z.string()).check(z.maxLength(1024))),
-  limits: z._default(z.array(limit).check(z.maxLength(16)), []),
+  /** Whose limits hold for the tenant too. Both have one zone, because their windows turn together. */
+  organisation: z.optional(organisationId),
+  /** The calendar of every window of the tenant, its keys, users and tags. */
+  zone,
+  limits,
+  /** For each user by itself, as `x-sluice-user` or the body's `user` names it. */
+  userLimits: limits,
+  /** The tags that clients may set in `x-sluice-tags`, each with its limits; one that is not here is refused. */
+  tags: z._default(z.record(tagName, limits), {}),
+  /** Ledger objects that share the tenant's load. More than one only where one is too slow. */
+  shards: z._default(z.int().check(z.gte(1), z.lte(SHARDS_MAX)), 1),
 });
 
 /** What a key may be used for: `inference` runs and lists models, `usage` reads what its own tenant spent. */
@@ -40,31 +49,33 @@ export const key = z.strictObject({
   name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
   /** Absent means all. */
   scopes: z.optional(z.array(z.enum(SCOPES)).check(z.minLength(1), z.maxLength(SCOPES.length))),
+  /** Beside the tenant's, which hold for all of its keys together. */
+  limits,
   createdAtMs: z.optional(z.int().check(z.gte(0))),
   expiresAtMs: z.optional(z.int().check(z.gte(0))),
   /** Never taken back. The tenant's ledger refuses the key whatever a reader of this document still believes. */
   revokedAtMs: z.optional(z.int().check(z.gte(0))),
 });
 
-export type Limit = z.infer<typeof limit>;
 export type Tenant = z.infer<typeof tenant>;
 export type Key = z.infer<typeof key>;
 
 export function parseTenant(document: unknown): Parsed<Tenant> {
-  const parsed = parseWith<Tenant>(tenant, document);
-  if (parsed.kind === "faulty") return parsed;
-  const seen = new Set<string>();
-  for (const [index, { dimension, window }] of parsed.value.limits.entries()) {
-    const name = `${dimension} per ${window}`;
-    if (seen.has(name)) {
-      return {
-        kind: "faulty",
-        faults: [{ path: `limits.${index}`, problem: `${name} stands twice` }],
-      };
-    }
-    seen.add(name);
-  }
-  return parsed;
+  return checked(parseWith<Tenant>(tenant, document), (of) => [
+    ...zoneFaults(of.zone),
+    ...limitFaults(of.limits, "limits"),
+    ...limitFaults(of.userLimits, "userLimits"),
+    ...tagFaults(of.tags),
+  ]);
+}
+
+export function parseKey(document: unknown): Parsed<Key> {
+  return checked(parseWith<Key>(key, document), (of) => limitFaults(of.limits, "limits"));
+}
+
+/** A key's document, without the defaults that parsing added: code of an older version reads it as well. */
+export function writeKey({ limits: own, ...rest }: Key): string {
+  return JSON.stringify(own.length === 0 ? rest : { ...rest, limits: own });
 }
 
 /** Whether a key opens anything now. */
@@ -76,6 +87,17 @@ export function mayUse(of: Key, scope: Scope): boolean {
   return of.scopes === undefined || of.scopes.includes(scope);
 }
 
-export function parseKey(document: unknown): Parsed<Key> {
-  return parseWith<Key>(key, document);
+function tagFaults(tags: Tenant["tags"]): Fault[] {
+  const names = Object.keys(tags);
+  if (names.length > TAGS_MAX)
+    return [
+      { path: "tags", problem: `must be at most ${TAGS_MAX}, and there are ${names.length}` },
+    ];
+  return names.flatMap((name) => limitFaults(tags[name] ?? [], `tags.${name}`));
+}
+
+function checked<T>(parsed: Parsed<T>, faultsOf: (value: T) => readonly Fault[]): Parsed<T> {
+  if (parsed.kind === "faulty") return parsed;
+  const faults = faultsOf(parsed.value);
+  return faults.length === 0 ? parsed : { kind: "faulty", faults };
 }

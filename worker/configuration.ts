@@ -1,8 +1,9 @@
-// Reads tenants, keys, policies and the catalog from KV, checked, through a short cache in the isolate.
+// Reads organisations, tenants, keys, policies and the catalog from KV, checked, through a short cache in the isolate.
 // KV is eventually consistent (60 s and more between places): right for what operators write now and then,
 // wrong for budgets, breakers and revocation, which have objects of their own. What KV does not know or cannot show is
 // asked of the registry.
 import { parseCatalog, type Catalog } from "../policies/catalog.ts";
+import { parseOrganisation, type Organisation } from "../policies/organisation.ts";
 import type { Fault, Parsed } from "../policies/parse.ts";
 import { parsePolicy, type Policy } from "../policies/policy.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "../policies/tenant.ts";
@@ -56,6 +57,12 @@ export class Configuration {
 
   tenant(id: string): Promise<Tenant | null> {
     return this.#read(`tenant:${id}`, (document) => filedAs(id, "id", parseTenant(document)));
+  }
+
+  organisation(id: string): Promise<Organisation | null> {
+    return this.#read(`organisation:${id}`, (document) =>
+      filedAs(id, "id", parseOrganisation(document)),
+    );
   }
 
   /** Keys are kept under the SHA-256 of their secret, so KV never holds one. */

@@ -4,7 +4,7 @@ import { Hono } from "hono/tiny";
 import { login, mayWrite, whyOff } from "./login.ts";
 import { readCall } from "./read-call.ts";
 import { refuse, type Refusal } from "./refusal.ts";
-import { RegistryUnreachable, type AdminDependencies, type Answered, type Route } from "./route.ts";
+import { ObjectUnreachable, type AdminDependencies, type Answered, type Route } from "./route.ts";
 import { BASE_PATH, ROUTES } from "./table.ts";
 
 type AdminContext = Context<{ Bindings: Env }>;
@@ -32,7 +32,9 @@ export function createAdmin(dependenciesOf: (env: Env) => AdminDependencies) {
         (route.method === "GET" ? null : await mayWrite(deps)) ??
         (await run(route, context, deps));
       report(route, request, outcome, requestId);
-      return outcome.kind === "answered" ? respond(outcome, requestId) : refuse(outcome, requestId);
+      return outcome.kind === "answered"
+        ? respond(route, outcome, requestId)
+        : refuse(outcome, requestId);
     });
   }
 
@@ -77,17 +79,22 @@ async function run(
   try {
     return await route.run(call.value);
   } catch (error) {
-    if (!(error instanceof RegistryUnreachable)) throw error;
-    console.error(JSON.stringify({ event: "registry-unreachable", problem: error.message }));
-    return { kind: "unreachable", what: "The registry" };
+    if (!(error instanceof ObjectUnreachable)) throw error;
+    const { what, message: problem } = error;
+    console.error(JSON.stringify({ event: "object-unreachable", what, problem }));
+    return { kind: "unreachable", what };
   }
 }
 
-function respond({ status, body, version }: Answered, requestId: string): Response {
+function respond(
+  { contentType = "application/json" }: Route,
+  { status, body, version }: Answered,
+  requestId: string,
+): Response {
   return new Response(typeof body === "string" ? body : JSON.stringify(body), {
     status,
     headers: {
-      "content-type": "application/json",
+      "content-type": contentType,
       // An answer may hold a secret, and an older one may mislead.
       "cache-control": "no-store",
       "x-request-id": requestId,

@@ -1,5 +1,5 @@
 // The whole configuration as one document, who changed what, and how far KV has been told.
-import { askRegistry } from "./ask-registry.ts";
+import { askRegistry } from "./ask.ts";
 import { answer } from "./document-routes.ts";
 import { isAllPublishedSoon } from "./published-soon.ts";
 import type { Refusal } from "./refusal.ts";

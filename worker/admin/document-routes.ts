@@ -1,10 +1,11 @@
-// Tenants, policies and the catalog: read, listed, written and removed, each write against the version it was decided on.
+// Organisations, tenants, policies and the catalog: read, listed, written and removed, each write against the version it was
+// decided on.
 import {
   CATALOG_ID,
   type StoredDocument,
   type WritableKind,
 } from "../../policies/administration.ts";
-import { askRegistry } from "./ask-registry.ts";
+import { askRegistry } from "./ask.ts";
 import { isPublishedSoon } from "./published-soon.ts";
 import type { Answered, Call, Route } from "./route.ts";
 import type { Refusal } from "./refusal.ts";
@@ -12,9 +13,17 @@ import { DOCUMENT_SHAPES } from "./shapes.ts";
 
 /** The registry's own bound on a document, and room for the white space that an editor adds. */
 const DOCUMENT_BYTES_MAX = 1_500_000;
-const PLURALS = { tenant: "tenants", policy: "policies" } as const;
+const PLURALS = {
+  organisation: "organisations",
+  tenant: "tenants",
+  policy: "policies",
+} as const satisfies Readonly<Record<Exclude<WritableKind, "catalog">, string>>;
+type ListedKind = keyof typeof PLURALS;
 
 export const DOCUMENT_ROUTES: readonly Route[] = [
+  ...routesOfList("organisation", "id", "OrganisationPage"),
+  ...routesOfOne("organisation", "/organisations/{id}"),
+  removalOf("organisation", "/organisations/{id}"),
   ...routesOfList("tenant", "id", "TenantPage"),
   ...routesOfOne("tenant", "/tenants/{id}"),
   removalOf("tenant", "/tenants/{id}"),
@@ -25,9 +34,9 @@ export const DOCUMENT_ROUTES: readonly Route[] = [
 ];
 
 function routesOfList(
-  kind: "tenant" | "policy",
+  kind: ListedKind,
   idName: string,
-  page: "TenantPage" | "PolicyPage",
+  page: "OrganisationPage" | "TenantPage" | "PolicyPage",
 ): readonly Route[] {
   return [
     {
@@ -83,7 +92,7 @@ function routesOfOne(kind: WritableKind, path: string): readonly Route[] {
   ];
 }
 
-function removalOf(kind: "tenant" | "policy", path: string): Route {
+function removalOf(kind: ListedKind, path: string): Route {
   return {
     method: "DELETE",
     path,

@@ -1,9 +1,10 @@
 // A tenant's keys: made at random and shown once, rotated with an overlap, revoked for good. None of it needs a version:
 // keys are never written over, and every step goes one way.
+import { limitFaults } from "../../policies/ledger/limit.ts";
 import { parseWith } from "../../policies/parse.ts";
 import { isLive, parseKey, parseTenant } from "../../policies/tenant.ts";
 import { sha256Hex } from "../admit.ts";
-import { askRegistry } from "./ask-registry.ts";
+import { askRegistry } from "./ask.ts";
 import { answer, showStored } from "./document-routes.ts";
 import { isPublishedSoon } from "./published-soon.ts";
 import type { Refusal } from "./refusal.ts";
@@ -66,7 +67,8 @@ export const KEY_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/keys/{id}/rotate",
     name: "rotateKey",
-    summary: "Makes a key like this one and ends this one when the overlap has passed.",
+    summary:
+      "Makes a key like this one, or with other limits, and ends this one when the overlap has passed.",
     query: ["dry_run"],
     condition: "none",
     body: { shape: "Rotation", bytesMax: ORDER_BYTES_MAX },
@@ -93,7 +95,9 @@ async function createKey(call: Call): Promise<Answered | Refusal> {
   const parsed = parseWith<KeyOrderBody>(SHAPES.KeyOrder, JSON.parse(call.bodyText));
   if (parsed.kind === "faulty") return parsed;
   if (await isTenantMissing(tenant, deps)) return { kind: "missing", what: "tenant", id: tenant };
-  const { name, scopes, expires_at_ms: expiresAtMs } = parsed.value;
+  const { name, scopes, limits, expires_at_ms: expiresAtMs } = parsed.value;
+  const faults = limitFaults(limits, "limits");
+  if (faults.length > 0) return { kind: "faulty", faults };
   if (expiresAtMs !== undefined && expiresAtMs <= deps.now())
     return faulty("expires_at_ms", "is not in the future");
   if (isDryRun) return answer(NOTHING_MADE);
@@ -107,6 +111,7 @@ async function createKey(call: Call): Promise<Answered | Refusal> {
         tenant,
         ...(name === undefined ? {} : { name }),
         ...(scopes === undefined ? {} : { scopes }),
+        ...(limits.length === 0 ? {} : { limits }),
         ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
       },
       actor,
@@ -122,7 +127,9 @@ async function rotateKey(call: Call): Promise<Answered | Refusal> {
   const oldId = ids["id"] ?? "";
   const parsed = parseWith<RotationBody>(SHAPES.Rotation, JSON.parse(call.bodyText));
   if (parsed.kind === "faulty") return parsed;
-  const overlapMs = parsed.value.overlap_ms;
+  const { overlap_ms: overlapMs, limits } = parsed.value;
+  const faults = limitFaults(limits ?? [], "limits");
+  if (faults.length > 0) return { kind: "faulty", faults };
   const stored = await askRegistry(deps, (registry) => registry.readKey(oldId));
   if (stored === null) return { kind: "missing", what: "key", id: oldId };
   if (isDryRun) {
@@ -134,7 +141,11 @@ async function rotateKey(call: Call): Promise<Answered | Refusal> {
   const { id, secret } = makeKey();
   const hash = await sha256Hex(secret);
   const rotated = await askRegistry(deps, (registry) =>
-    registry.rotateKey(oldId, { id, hash, overlapMs }, actor),
+    registry.rotateKey(
+      oldId,
+      { id, hash, overlapMs, ...(limits === undefined ? {} : { limits }) },
+      actor,
+    ),
   );
   if (rotated.kind === "missing") return { kind: "missing", what: "key", id: oldId };
   if (rotated.kind === "faulty") return asOrdered(rotated);

@@ -1,4 +1,5 @@
 // Writes the OpenAPI 3.1 document from the table of routes: nothing is described that is not mounted.
+import { AFTER_CHARS_MAX, PAGE } from "./read-call.ts";
 import type { QueryName, Route } from "./route.ts";
 import { describeShapes } from "./shapes.ts";
 
@@ -7,11 +8,15 @@ const QUERY: Readonly<
 > = {
   after: {
     description: "The `next` of the page before.",
-    schema: { type: "string", maxLength: 128 },
+    schema: { type: "string", maxLength: AFTER_CHARS_MAX },
   },
   limit: {
     description: "How many at most.",
-    schema: { type: "integer", minimum: 1, maximum: 200, default: 50 },
+    schema: { type: "integer", minimum: 1, maximum: PAGE.max, default: PAGE.usual },
+  },
+  scope: {
+    description: "The only scope to tell of, as in `tenant`, `key:...` or `user:...`.",
+    schema: { type: "string", minLength: 1, maxLength: AFTER_CHARS_MAX },
   },
   dry_run: {
     description: "1 checks everything and writes nothing.",
@@ -51,7 +56,7 @@ export function describeRoutes(routes: readonly Route[], basePath: string): obje
       title: "Sluice admin API",
       version: "1",
       description:
-        "Tenants, keys, policies and the catalog. Documents are camelCase, as they are stored; what stands around them is snake_case.",
+        "Organisations, tenants, keys, policies and the catalog. Documents are camelCase, as they are stored; what stands around them is snake_case.",
     },
     security: [{ adminSecret: [] }],
     paths,
@@ -90,7 +95,7 @@ function describeRoute(route: Route): object {
         String(status),
         {
           description: WORDS[status] ?? "",
-          content: json((answers as Readonly<Record<number, string>>)[status] ?? "Error"),
+          content: contentOf(route, status),
         },
       ]),
     ),
@@ -125,8 +130,15 @@ function idsOf({ path }: Route): object[] {
   }));
 }
 
-function queriesOf({ query }: Route): object[] {
-  return query.map((name) => ({ name, in: "query", ...QUERY[name] }));
+function queriesOf({ query, page }: Route): object[] {
+  return query.map((name) => ({
+    name,
+    in: "query",
+    ...QUERY[name],
+    ...(name === "limit" && page !== undefined
+      ? { schema: { type: "integer", minimum: 1, maximum: page.max, default: page.usual } }
+      : {}),
+  }));
 }
 
 function headersOf({ method, condition }: Route): object[] {
@@ -149,6 +161,12 @@ function headersOf({ method, condition }: Route): object[] {
   ];
 }
 
-function json(shape: string): object {
-  return { "application/json": { schema: { $ref: `#/components/schemas/${shape}` } } };
+/** A refusal is JSON whatever the route answers else. */
+function contentOf({ answers, contentType }: Route, status: number): object {
+  const shape = (answers as Readonly<Record<number, string>>)[status];
+  return shape === undefined ? json("Error") : json(shape, contentType);
+}
+
+function json(shape: string, contentType = "application/json"): object {
+  return { [contentType]: { schema: { $ref: `#/components/schemas/${shape}` } } };
 }

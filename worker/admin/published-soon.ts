@@ -1,7 +1,7 @@
 // Waits a moment for KV to hold what was just written, so that as a rule whoever hears of a write can use it.
 import type { DocumentKind } from "../../policies/administration.ts";
 import { pause } from "../stream/wait.ts";
-import { askRegistry } from "./ask-registry.ts";
+import { askRegistry } from "./ask.ts";
 import type { Call } from "./route.ts";
 
 /** A write waits so long, in turn; where KV is slower, the answer says that it is not published. */

@@ -4,11 +4,10 @@ import { faultPosition } from "../stream/json-fault.ts";
 import type { Refusal } from "./refusal.ts";
 import type { AdminDependencies, Call, Condition, Route } from "./route.ts";
 
-const LIMIT_DEFAULT = 50;
-/** As many as the registry puts on a page. */
-const LIMIT_MAX = 200;
-/** Longer than any id. */
-const AFTER_CHARS_MAX = 128;
+/** At most as many as the registry puts on a page. */
+export const PAGE = { usual: 50, max: 200 } as const;
+/** Longer than any id or scope; a user's name has at most 128 characters. */
+export const AFTER_CHARS_MAX = 200;
 /** A name, an address or a job's url; it stands in every line of the audit. */
 const ACTOR_CHARS_MAX = 120;
 const ACTOR_DEFAULT = "admin";
@@ -51,7 +50,7 @@ const NO_BODY = { kind: "read", value: "{}" } as const;
 function readQuery(
   given: URLSearchParams,
   route: Route,
-): Result<Pick<Call, "after" | "limit" | "isDryRun" | "areSecretsLater">> {
+): Result<Pick<Call, "after" | "limit" | "scope" | "isDryRun" | "areSecretsLater">> {
   for (const name of new Set(given.keys())) {
     if (!(route.query as readonly string[]).includes(name)) {
       const known = route.query.length === 0 ? "none" : route.query.join(", ");
@@ -73,9 +72,15 @@ function readQuery(
     const problem = `must be at most ${AFTER_CHARS_MAX} characters`;
     return { kind: "invalid", parameter: "after", problem };
   }
-  const limit = Number(given.get("limit") ?? LIMIT_DEFAULT);
-  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
-    const problem = `must be a whole number from 1 to ${LIMIT_MAX}`;
+  const scope = given.get("scope");
+  if (scope !== null && (scope === "" || scope.length > AFTER_CHARS_MAX)) {
+    const problem = `must be from 1 to ${AFTER_CHARS_MAX} characters`;
+    return { kind: "invalid", parameter: "scope", problem };
+  }
+  const { usual, max } = route.page ?? PAGE;
+  const limit = Number(given.get("limit") ?? usual);
+  if (!Number.isInteger(limit) || limit < 1 || limit > max) {
+    const problem = `must be a whole number from 1 to ${max}`;
     return { kind: "invalid", parameter: "limit", problem };
   }
   return {
@@ -83,6 +88,7 @@ function readQuery(
     value: {
       after,
       limit,
+      scope,
       isDryRun: given.get("dry_run") === "1",
       areSecretsLater: given.get("secrets_later") === "1",
     },

@@ -1,8 +1,10 @@
 // The contract of a route: what it takes and answers, declared once for mounting it and for describing it.
-import type { Standing } from "../../durable/ledger.ts";
 import type { Registry } from "../../durable/registry.ts";
 import type { DocumentKind } from "../../policies/administration.ts";
+import type { Refund, RefundAnswer } from "../../policies/account.ts";
 import type { Upstream } from "../../policies/catalog.ts";
+import type { ChainPage } from "../../policies/ledger/chain.ts";
+import type { Standing } from "../../policies/ledger/standing.ts";
 import type { LoginSurroundings } from "./login.ts";
 import type { Refusal } from "./refusal.ts";
 import type { ShapeName } from "./shapes.ts";
@@ -20,6 +22,15 @@ export type RegistryPort = {
     : never;
 };
 
+/** A tenant's ledger as an operator sees it. */
+export interface OperatedLedger {
+  /** All scopes when `scopes` is null. */
+  usage(zone: string, scopes: readonly string[] | null): Promise<Standing>;
+  /** Canonical lines with a seq above `afterSeq`. `nextSeq`: what the next page is asked for after. */
+  journal(afterSeq: number, max: number): Promise<ChainPage & { readonly nextSeq: number }>;
+  refund(refund: Refund): Promise<RefundAnswer>;
+}
+
 /** What a breaker says of itself without being asked for a permit. */
 export interface BreakerLook {
   readonly state: "closed" | "open" | "half-open";
@@ -31,14 +42,15 @@ export interface BreakerLook {
 export interface AdminDependencies extends LoginSurroundings {
   /** A fresh stub at every call: one that threw is broken for good. */
   registry(): RegistryPort;
-  standingOf(tenantId: string): Promise<Standing>;
+  /** A fresh stub at every call, as well. */
+  ledgerOf(tenantId: string): OperatedLedger;
   lookAtBreaker(upstream: Upstream): Promise<BreakerLook>;
   isSecretSet(name: string): boolean;
   /** Has this isolate read a document again at its next use; the last good copy is kept until then. */
   forget(kind: DocumentKind, id: string): void;
 }
 
-export type QueryName = "after" | "limit" | "dry_run" | "secrets_later";
+export type QueryName = "after" | "limit" | "scope" | "dry_run" | "secrets_later";
 
 /** What a write must say of what it was decided on. */
 export type Condition =
@@ -56,6 +68,8 @@ export interface Call {
   readonly ids: Readonly<Record<string, string>>;
   readonly after: string;
   readonly limit: number;
+  /** The only one that is asked for; null: all. */
+  readonly scope: string | null;
   readonly isDryRun: boolean;
   readonly areSecretsLater: boolean;
   /** 0: there must be none yet. Null: whatever stands. */
@@ -70,7 +84,7 @@ export interface Call {
 export interface Answered {
   readonly kind: "answered";
   readonly status: 200 | 201 | 202;
-  /** Text is JSON already. */
+  /** Text is in the form that the route declares already. */
   readonly body: object | string;
   readonly version?: number;
 }
@@ -84,6 +98,10 @@ export interface Route {
   readonly summary: string;
   readonly isPublic?: boolean;
   readonly query: readonly QueryName[];
+  /** How many `limit` asks for when it is absent, and at most; 50 and 200 where a route does not say. */
+  readonly page?: { readonly usual: number; readonly max: number };
+  /** JSON where a route does not say; lines of JSON, each as the shape says. */
+  readonly contentType?: "application/json" | "application/x-ndjson";
   readonly condition: Condition;
   readonly body: { readonly shape: ShapeName; readonly bytesMax: number } | null;
   /** What it answers when it is not refused. */
@@ -91,7 +109,14 @@ export interface Route {
   readonly run: (call: Call) => Promise<Answered | Refusal>;
 }
 
-/** The registry did not answer: no bug, and the operator is told so. */
-export class RegistryUnreachable extends Error {
-  override readonly name = "RegistryUnreachable";
+/** An object did not answer: no bug, and the operator is told so. */
+export class ObjectUnreachable extends Error {
+  override readonly name = "ObjectUnreachable";
+  /** As an operator calls it, at the beginning of a sentence. */
+  readonly what: string;
+
+  constructor(what: string, problem: string) {
+    super(problem);
+    this.what = what;
+  }
 }

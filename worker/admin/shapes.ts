@@ -4,11 +4,12 @@ import * as z from "zod/mini";
 import { DOCUMENT_KINDS } from "../../policies/administration.ts";
 import { FORMAT, KEY_HASH } from "../../policies/configuration-document.ts";
 import { DECLARATIONS } from "../../policies/document-schema.ts";
+import { limit, limits, LIMITS_MAX } from "../../policies/ledger/limit.ts";
 import { SCOPES } from "../../policies/tenant.ts";
+import { instant, journalLine, refund, refundOrder, usage } from "./ledger-shapes.ts";
 
-const { catalog, policy, tenant, key } = DECLARATIONS;
+const { catalog, policy, organisation, tenant, key } = DECLARATIONS;
 const version = z.int().check(z.gte(0));
-const instant = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/));
 const timeMs = z.int().check(z.gte(0));
 const count = z.int().check(z.gte(0));
 
@@ -18,11 +19,15 @@ const OVERLAP_MS_MAX = 31 * 24 * 60 * 60 * 1000;
 const keyOrder = z.strictObject({
   name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
   scopes: z.optional(z.array(z.enum(SCOPES)).check(z.minLength(1), z.maxLength(SCOPES.length))),
+  /** Beside the tenant's. */
+  limits,
   expires_at_ms: z.optional(timeMs),
 });
 const rotation = z.strictObject({
   /** How long the old key still opens. 0 revokes it at once. */
   overlap_ms: z.int().check(z.gte(0), z.lte(OVERLAP_MS_MAX)),
+  /** The new key's; absent: the old one's. */
+  limits: z.optional(z.array(limit).check(z.maxLength(LIMITS_MAX))),
 });
 export type KeyOrderBody = z.infer<typeof keyOrder>;
 export type RotationBody = z.infer<typeof rotation>;
@@ -38,6 +43,11 @@ const storedTenant = z.strictObject({
   object: z.literal("tenant"),
   ...stored,
   document: tenant,
+});
+const storedOrganisation = z.strictObject({
+  object: z.literal("organisation"),
+  ...stored,
+  document: organisation,
 });
 const storedPolicy = z.strictObject({ object: z.literal("policy"), ...stored, document: policy });
 const storedCatalog = z.strictObject({
@@ -59,6 +69,11 @@ const writtenTenant = z.strictObject({
   object: z.literal("tenant"),
   ...written,
   document: tenant,
+});
+const writtenOrganisation = z.strictObject({
+  object: z.literal("organisation"),
+  ...written,
+  document: organisation,
 });
 const writtenPolicy = z.strictObject({
   object: z.literal("policy"),
@@ -97,23 +112,6 @@ const revokedKey = z.strictObject({
   dry_run: z.boolean(),
 });
 
-const usage = z.looseObject({
-  object: z.literal("usage"),
-  tenant: z.string(),
-  at: instant,
-  open_holds: count,
-  windows: z.array(
-    z.looseObject({
-      window: z.string(),
-      dimension: z.string(),
-      spent: z.number(),
-      held: z.number(),
-      over: z.number(),
-      limit: z.nullable(z.number()),
-    }),
-  ),
-});
-
 const upstream = z.strictObject({
   object: z.literal("upstream"),
   id: z.string(),
@@ -147,6 +145,7 @@ const configuration = z.strictObject({
   format: z.literal(FORMAT),
   catalog,
   policies: z.array(policy),
+  organisations: z.array(organisation),
   tenants: z.array(tenant),
   keys: z.array(z.strictObject({ hash: z.string().check(z.regex(KEY_HASH)), key })),
 });
@@ -209,6 +208,7 @@ function page<T extends z.ZodMiniType>(of: T) {
 export const SHAPES = {
   Catalog: catalog,
   Policy: policy,
+  Organisation: organisation,
   Tenant: tenant,
   Key: key,
   KeyOrder: keyOrder,
@@ -216,18 +216,24 @@ export const SHAPES = {
   Configuration: configuration,
   StoredCatalog: storedCatalog,
   StoredPolicy: storedPolicy,
+  StoredOrganisation: storedOrganisation,
   StoredTenant: storedTenant,
   StoredKey: storedKey,
   PolicyPage: page(storedPolicy),
+  OrganisationPage: page(storedOrganisation),
   TenantPage: page(storedTenant),
   KeyPage: page(storedKey),
   WrittenCatalog: writtenCatalog,
   WrittenPolicy: writtenPolicy,
+  WrittenOrganisation: writtenOrganisation,
   WrittenTenant: writtenTenant,
   Removed: removed,
   NewKey: newKey,
   RevokedKey: revokedKey,
   Usage: usage,
+  JournalLine: journalLine,
+  RefundOrder: refundOrder,
+  Refund: refund,
   UpstreamPage: page(upstream),
   AuditPage: page(auditLine),
   Imported: imported,
@@ -240,6 +246,11 @@ export type ShapeName = keyof typeof SHAPES;
 export const DOCUMENT_SHAPES = {
   catalog: { stored: "StoredCatalog", written: "WrittenCatalog", body: "Catalog" },
   policy: { stored: "StoredPolicy", written: "WrittenPolicy", body: "Policy" },
+  organisation: {
+    stored: "StoredOrganisation",
+    written: "WrittenOrganisation",
+    body: "Organisation",
+  },
   tenant: { stored: "StoredTenant", written: "WrittenTenant", body: "Tenant" },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, ShapeName>>>>;
 

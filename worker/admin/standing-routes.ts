@@ -1,10 +1,12 @@
 // How things stand: what a tenant has used, and how upstreams are. Nothing here changes anything.
+import type { ScopeLimits } from "../../policies/account.ts";
 import { CATALOG_ID } from "../../policies/administration.ts";
 import { parseCatalog, type Upstream } from "../../policies/catalog.ts";
-import { parseTenant } from "../../policies/tenant.ts";
+import { parseOrganisation } from "../../policies/organisation.ts";
+import { parseKey, parseTenant, type Tenant } from "../../policies/tenant.ts";
 import { TIMED_OUT, within } from "../stream/wait.ts";
-import { usageBody } from "../usage.ts";
-import { askRegistry } from "./ask-registry.ts";
+import { usageBody } from "../usage-body.ts";
+import { askLedger, askRegistry } from "./ask.ts";
 import { answer } from "./document-routes.ts";
 import type { Refusal } from "./refusal.ts";
 import type { AdminDependencies, Answered, Call, Route } from "./route.ts";
@@ -17,8 +19,9 @@ export const STANDING_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/tenants/{id}/usage",
     name: "readTenantUsage",
-    summary: "What a tenant spent and holds in the windows that are open now, beside its limits.",
-    query: [],
+    summary:
+      "What a tenant, its tags, keys and users spent and hold in the windows that are open now, beside their limits. Pages are of scopes.",
+    query: ["after", "limit", "scope"],
     condition: "none",
     body: null,
     answers: { 200: "Usage" },
@@ -37,19 +40,70 @@ export const STANDING_ROUTES: readonly Route[] = [
   },
 ];
 
-async function readUsage({ ids, deps }: Call): Promise<Answered | Refusal> {
-  const id = ids["id"] ?? "";
-  const stored = await askRegistry(deps, (registry) => registry.read("tenant", id));
-  if (stored === null) return { kind: "missing", what: "tenant", id };
-  const tenant = parseTenant(JSON.parse(stored.documentText));
-  if (tenant.kind === "faulty") throw new Error("The registry holds a faulty tenant.");
-  try {
-    const standing = await within(deps.standingOf(id), LOOK_MS_MAX);
-    if (standing !== TIMED_OUT) return answer(usageBody(tenant.value, standing));
-  } catch (error) {
-    console.error(JSON.stringify({ event: "ledger-unreachable", problem: String(error) }));
+async function readUsage({ ids, after, limit, scope, deps }: Call): Promise<Answered | Refusal> {
+  const tenantId = ids["id"] ?? "";
+  const stored = await askRegistry(deps, (registry) => registry.read("tenant", tenantId));
+  if (stored === null) return { kind: "missing", what: "tenant", id: tenantId };
+  const parsed = parseTenant(JSON.parse(stored.documentText));
+  if (parsed.kind === "faulty") throw new Error("The registry holds a faulty tenant.");
+  const tenant = parsed.value;
+  const standing = await askLedger(deps, tenantId, (ledger) =>
+    ledger.usage(tenant.zone, scope === null ? null : [scope]),
+  );
+  const named = [
+    ...(scope === null
+      ? ["tenant", ...Object.keys(tenant.tags).map((tag) => `tag:${tag}`)]
+      : [scope]),
+    ...standing.buckets.map(({ scope }) => scope),
+    ...standing.rates.map(({ scope }) => scope),
+  ];
+  const following = [...new Set(named)]
+    .toSorted(compareScopes)
+    .filter((scope) => after === "" || compareScopes(after, scope) < 0);
+  const scopes = await Promise.all(
+    following.slice(0, limit).map((one) => limitsOf(one, tenant, deps)),
+  );
+  const next = following.length > limit ? (scopes.at(-1)?.scope ?? null) : null;
+  return answer({ ...usageBody({ tenantId, zone: tenant.zone, scopes, standing }), next });
+}
+
+/** From the widest to the narrowest, so that the tenant's own figures stand on the first page. */
+const KINDS_OF_SCOPES = ["org", "tenant", "tag", "exp", "key", "user"];
+
+function compareScopes(left: string, right: string): number {
+  const placeOf = (scope: string) => KINDS_OF_SCOPES.indexOf(scope.split(":")[0] ?? "");
+  return placeOf(left) - placeOf(right) || (left < right ? -1 : left > right ? 1 : 0);
+}
+
+/** A scope with the limits that its document has now; none where that is gone. */
+async function limitsOf(
+  scope: string,
+  tenant: Tenant,
+  deps: AdminDependencies,
+): Promise<ScopeLimits> {
+  const [kind = "", ...parts] = scope.split(":");
+  const id = parts.join(":");
+  switch (kind) {
+    case "tenant":
+      return { scope, limits: tenant.limits };
+    case "user":
+      return { scope, limits: tenant.userLimits };
+    case "tag":
+      return { scope, limits: tenant.tags[id] ?? [] };
+    case "key": {
+      const stored = await askRegistry(deps, (registry) => registry.readKey(id));
+      const key = stored === null ? null : parseKey(JSON.parse(stored.documentText));
+      return { scope, limits: key?.kind === "parsed" ? key.value.limits : [] };
+    }
+    case "org": {
+      const stored = await askRegistry(deps, (registry) => registry.read("organisation", id));
+      const parsed = stored === null ? null : parseOrganisation(JSON.parse(stored.documentText));
+      const limits = parsed?.kind === "parsed" ? parsed.value.limits : [];
+      return { scope, limits, lender: scope };
+    }
+    default:
+      return { scope, limits: [] };
   }
-  return { kind: "unreachable", what: "The tenant's ledger" };
 }
 
 async function listUpstreams({ after, limit, deps }: Call): Promise<Answered | Refusal> {

@@ -3,6 +3,7 @@ import { documentSchema, isDocumentKind } from "../../policies/document-schema.t
 import { CONFIGURATION_ROUTES } from "./configuration-routes.ts";
 import { answer, DOCUMENT_ROUTES } from "./document-routes.ts";
 import { KEY_ROUTES } from "./key-routes.ts";
+import { LEDGER_ROUTES } from "./ledger-routes.ts";
 import { describeRoutes } from "./openapi.ts";
 import type { Route } from "./route.ts";
 import { STANDING_ROUTES } from "./standing-routes.ts";
@@ -28,7 +29,7 @@ const DESCRIPTION_ROUTES: readonly Route[] = [
     path: "/schemas/{file}",
     name: "readSchema",
     summary:
-      "The JSON Schema of a document: `catalog.json`, `policy.json`, `tenant.json` or `key.json`.",
+      "The JSON Schema of a document: `catalog.json`, `policy.json`, `organisation.json`, `tenant.json` or `key.json`.",
     isPublic: true,
     query: [],
     condition: "none",
@@ -48,6 +49,7 @@ export const ROUTES: readonly Route[] = [
   ...DOCUMENT_ROUTES,
   ...KEY_ROUTES,
   ...STANDING_ROUTES,
+  ...LEDGER_ROUTES,
   ...CONFIGURATION_ROUTES,
   ...DESCRIPTION_ROUTES,
 ];

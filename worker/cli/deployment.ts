@@ -28,6 +28,7 @@ const elsewhere = z.optional(z.unknown());
 const deployment = z.strictObject({
   name: z.string(),
   main: elsewhere,
+  keep_names: elsewhere,
   compatibility_date: z.string(),
   compatibility_flags: z._default(z.array(z.string()), []),
   kv_namespaces: z._default(z.array(kvNamespace), []),

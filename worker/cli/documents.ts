@@ -16,6 +16,7 @@ import { StartFailure } from "./failure.ts";
 export interface Documents {
   readonly catalog: unknown;
   readonly policies: readonly unknown[];
+  readonly organisations: readonly unknown[];
   readonly tenants: readonly unknown[];
   readonly keys: readonly SecretKey[];
 }
@@ -31,30 +32,35 @@ export interface Composed {
   readonly format: string;
   readonly catalog: unknown;
   readonly policies: readonly unknown[];
+  readonly organisations: readonly unknown[];
   readonly tenants: readonly unknown[];
   readonly keys: readonly { readonly hash: string; readonly key: unknown }[];
 }
 
-/** The documents in kv-seeds/, without keys: a secret is never in the repository. */
+/** The documents of a folder such as kv-seeds/, without keys: a secret is never in the repository. */
 export async function readSeeds(folder: string): Promise<Omit<Documents, "keys">> {
-  const [catalog, policies, tenants] = await Promise.all([
+  const [catalog, policies, organisations, tenants] = await Promise.all([
     readJson(join(folder, "catalog.json")),
     readJson(join(folder, "policies.json")),
+    readJson(join(folder, "organisations.json"), NO_ORGANISATIONS),
     readJson(join(folder, "tenants.json")),
   ]);
   return {
     catalog,
     policies: listIn(policies, "policies", join(folder, "policies.json")),
+    organisations: listIn(organisations, "organisations", join(folder, "organisations.json")),
     tenants: listIn(tenants, "tenants", join(folder, "tenants.json")),
   };
 }
 
 /** Checks each document by itself and against the others, and makes them one; throws every fault with its path. */
-export function composeConfiguration({ catalog, policies, tenants, keys }: Documents): Composed {
+export function composeConfiguration({ keys, ...documents }: Documents): Composed {
+  const { catalog, policies, organisations, tenants } = documents;
   const composed: Composed = {
     format: FORMAT,
     catalog,
     policies,
+    organisations,
     tenants,
     keys: keys.map(({ secret, document }) => ({ hash: hashSecret(secret), key: document })),
   };
@@ -71,6 +77,7 @@ function findLooseEndsIn(document: ConfigurationDocument): readonly Fault[] {
   return findLooseEnds({
     catalog: document.catalog.value,
     policies: document.policies.map(({ value }) => value),
+    organisations: document.organisations.map(({ value }) => value),
     tenants: document.tenants.map(({ value }) => value),
     keys: document.keys.map(({ value }) => value),
   });
@@ -85,10 +92,16 @@ export function sayFault({ path, problem }: Fault): string {
   return `${path === "" ? "the document" : path}: ${problem}`;
 }
 
-async function readJson(file: string): Promise<unknown> {
+/** Most gateways have none. */
+const NO_ORGANISATIONS = { organisations: [] };
+
+/** `otherwise`: what stands for a file that is not there; without it there must be one. */
+async function readJson(file: string, otherwise: object | null = null): Promise<unknown> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (otherwise !== null && error.code === "ENOENT") return null;
     throw new StartFailure(`${file} cannot be read (${error.code ?? "unknown"}).`);
   });
+  if (text === null) return otherwise;
   try {
     return JSON.parse(text);
   } catch (error) {

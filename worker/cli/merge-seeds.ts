@@ -28,6 +28,13 @@ export function mergeSeeds({ brought, last, standing }: Seeds): Composed {
           standing.catalog as Fields,
         ),
     policies: mergeList("name", brought.policies, last?.policies ?? [], standing.policies),
+    organisations: mergeList(
+      "id",
+      brought.organisations,
+      // What the last start kept may be from before there were any.
+      (last as Partial<Composed> | null)?.organisations ?? [],
+      standing.organisations,
+    ),
     tenants,
     keys: [
       ...standing.keys,

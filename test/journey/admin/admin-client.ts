@@ -53,8 +53,14 @@ export async function admin<Body = Record<string, unknown>>(
   return {
     status: response.status,
     headers: response.headers,
-    body: (text === "" ? {} : JSON.parse(text)) as Body,
+    body: (text === "" ? {} : parse(text, response)) as Body,
   };
+}
+
+/** Lines of JSON become a list. */
+function parse(text: string, { headers }: Response): unknown {
+  const isLines = headers.get("content-type") === "application/x-ndjson";
+  return JSON.parse(isLines ? `[${text.trimEnd().split("\n").join(",")}]` : text);
 }
 
 export const MADE_NEW = { headers: { "if-none-match": "*" } } as const;

@@ -111,7 +111,13 @@ test("a key with an end and a scope opens only that and only until then", async 
   });
   const past = await admin<AdminError>(gateway, "POST /tenants/narrow/keys", { expires_at_ms: 1 });
 
+  const headers = { authorization: `Bearer ${secret}` };
+  const { secret: other } = await createKey(gateway, "narrow", { scopes: ["inference"] });
+  const otherHeaders = { authorization: `Bearer ${other}` };
+
   expect((await ask(gateway, turn("Hi."), { secret })).status).toBe(403);
+  expect((await fetch(`${gateway.url}/v1/usage`, { headers })).status).toBe(200);
+  expect((await fetch(`${gateway.url}/v1/usage`, { headers: otherHeaders })).status).toBe(403);
   expect(late.status).toBe(422);
   expect(late.body.error.faults).toEqual([{ path: "", problem: "has unknown fields: lifetime" }]);
   expect(past.body.error).toMatchObject({
@@ -121,7 +127,7 @@ test("a key with an end and a scope opens only that and only until then", async 
 });
 
 test("what a tenant used is told to the operator as to the tenant", async () => {
-  const { secret } = await createKey(gateway, "acme");
+  const { id, secret } = await createKey(gateway, "acme");
   await (await ask(gateway, turn("Name three rivers."), { secret })).text();
   await gateway.untilSettled("acme");
   const told = await admin(gateway, "GET /tenants/acme/usage");
@@ -131,8 +137,10 @@ test("what a tenant used is told to the operator as to the tenant", async () => 
 
   expect(told.status).toBe(200);
   expect(told.body).toMatchObject({ object: "usage", tenant: "acme", open_holds: 0 });
-  const { windows } = (await own.json()) as { windows: unknown };
-  expect(told.body["windows"]).toEqual(windows);
+  const { windows } = (await own.json()) as { windows: readonly { scope: string }[] };
+  const isShared = ({ scope }: { readonly scope: string }) =>
+    scope === "tenant" || scope === `key:${id}`;
+  expect((told.body["windows"] as typeof windows).filter(isShared)).toEqual(windows);
 });
 
 async function refusedWithin(waitMs: number, secret: string): Promise<boolean> {

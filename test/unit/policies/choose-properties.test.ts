@@ -5,6 +5,7 @@ import { KINDS, type Features } from "../../../classifiers/features.ts";
 import type { Question } from "../../../policies/choice.ts";
 import { choose } from "../../../policies/choose.ts";
 import { armName, MODES } from "../../../policies/mode.ts";
+import { chooseThriftily } from "../../../policies/thrift.ts";
 import { CATALOG, policy } from "./choose-questions.ts";
 
 describe("for any question", () => {
@@ -133,6 +134,43 @@ describe("for any question", () => {
         expect(high.choice.ladder[0].estimate.costNanos).toBeLessThanOrEqual(
           low.choice.ladder[0].estimate.costNanos,
         );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("without a price a thrifty choice is the plain one, and strictness leaves only its cheaper rungs out", () => {
+    fc.assert(
+      fc.property(anyQuestion, fc.double({ min: 0, max: 100, noNaN: true }), (asked, lambda) => {
+        const plain = choose(asked);
+        const free = chooseThriftily(asked, { lambda: 0, isStrict: false });
+        const strict = chooseThriftily(asked, { lambda, isStrict: true });
+        if (plain.kind !== "chosen" || free.kind !== "chosen" || strict.kind !== "chosen") {
+          expect([free, strict]).toEqual([plain, plain]);
+          return;
+        }
+        expect(free.choice).toEqual(plain.choice);
+        expect(free.thrift).toMatchObject({ lambda: 0, undegraded: plain.choice.ladder[0].arm });
+        expect(strict.thrift.lambda).toBe(0);
+        expect(strict.choice.ladder).toEqual(
+          plain.choice.ladder.filter(({ reason }) => reason.word !== "cheaper"),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a budget's price never makes a choice dearer than a lower one, and says what it would have been", () => {
+    const price = fc.double({ min: 0, max: 100, noNaN: true });
+    fc.assert(
+      fc.property(anyQuestion, price, price, (asked, some, more) => {
+        const of = (lambda: number) => chooseThriftily(asked, { lambda, isStrict: false });
+        const [low, high, plain] = [of(some), of(some + more), choose(asked)];
+        if (low.kind !== "chosen" || high.kind !== "chosen" || plain.kind !== "chosen") return;
+        expect(high.choice.ladder[0].estimate.costNanos).toBeLessThanOrEqual(
+          low.choice.ladder[0].estimate.costNanos,
+        );
+        expect(high.thrift.undegraded).toEqual(plain.choice.ladder[0].arm);
       }),
       { numRuns: 500 },
     );

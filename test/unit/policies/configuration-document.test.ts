@@ -7,7 +7,7 @@ import {
 
 const HASH = "a".repeat(64);
 const whole = {
-  format: "sluice-configuration-1",
+  format: "sluice-configuration-2",
   catalog: {
     version: "1",
     upstreams: [{ id: "engine", engine: "vllm", baseUrl: "http://127.0.0.1:1/v1" }],
@@ -16,7 +16,8 @@ const whole = {
     ],
   },
   policies: [{ name: "plain", version: "1", modes: { short: "small" } }],
-  tenants: [{ id: "acme", name: "Acme", policy: "plain" }],
+  organisations: [{ id: "holding" }],
+  tenants: [{ id: "acme", name: "Acme", policy: "plain", organisation: "holding" }],
   keys: [{ hash: HASH, key: { id: "k1", tenant: "acme" } }],
 };
 
@@ -31,10 +32,11 @@ describe("a configuration document", () => {
   it("is read as it was written, without the defaults that parsing adds", () => {
     const parsed = parseConfigurationDocument(whole);
     if (parsed.kind === "faulty") throw new Error(JSON.stringify(parsed.faults));
-    const { catalog, policies, tenants, keys } = parsed.value;
+    const { catalog, policies, organisations, tenants, keys } = parsed.value;
     const text = writeConfigurationDocument({
       catalog: catalog.text,
       policies: policies.map((policy) => policy.text),
+      organisations: organisations.map((organisation) => organisation.text),
       tenants: tenants.map((tenant) => tenant.text),
       keys,
     });
@@ -42,23 +44,39 @@ describe("a configuration document", () => {
     expect(policies[0]?.value.lambda).toBe(0.2);
   });
 
-  it.each(["format", "catalog", "policies", "tenants", "keys"])("is half without %s", (section) => {
-    const { [section as keyof typeof whole]: _, ...half } = whole;
-    expect(faultsOf(half).join()).toContain(section);
-    expect(faultsOf(half)).toHaveLength(1);
+  it("of before there were organisations has none, and says so by its format", () => {
+    const { organisations: _, ...rest } = whole;
+    const parsed = parseConfigurationDocument({ ...rest, format: "sluice-configuration-1" });
+    expect(parsed).toMatchObject({ kind: "parsed", value: { organisations: [] } });
+    expect(faultsOf({ ...whole, format: "sluice-configuration-1" })).toEqual([
+      " has unknown fields: organisations",
+    ]);
+    expect(faultsOf(rest)).toEqual(["organisations is missing; give a array"]);
+    expect(faultsOf({ ...whole, format: "sluice-configuration-3" })).toHaveLength(1);
   });
+
+  it.each(["format", "catalog", "policies", "organisations", "tenants", "keys"])(
+    "is half without %s",
+    (section) => {
+      const { [section as keyof typeof whole]: _, ...half } = whole;
+      expect(faultsOf(half).join()).toContain(section);
+      expect(faultsOf(half)).toHaveLength(1);
+    },
+  );
 
   it("tells every fault of every document, with the section and the place", () => {
     const faults = faultsOf({
       ...whole,
       catalog: { ...whole.catalog, models: [] },
       policies: [whole.policies[0], { name: "bad", version: "1", modes: {} }],
+      organisations: [{ id: "holding", zone: "Nowhere" }],
       tenants: [{ id: "Acme", name: "", policy: "plain" }],
       keys: [{ hash: HASH, key: { id: "k1" } }],
     });
     expect(faults.map((fault) => fault.split(" ")[0])).toEqual([
       "catalog.models",
       "policies.1.modes",
+      "organisations.0.zone",
       "tenants.0.id",
       "tenants.0.name",
       "keys.0.key.tenant",
@@ -67,6 +85,11 @@ describe("a configuration document", () => {
 
   it.each([
     ["policies", { policies: [whole.policies[0], whole.policies[0]] }, "policies.1.name"],
+    [
+      "organisations",
+      { organisations: [whole.organisations[0], whole.organisations[0]] },
+      "organisations.1.id",
+    ],
     ["tenants", { tenants: [whole.tenants[0], whole.tenants[0]] }, "tenants.1.id"],
     [
       "keys of one id",

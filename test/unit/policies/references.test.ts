@@ -1,6 +1,7 @@
 // What one document says of another is checked, and who would break is named.
 import { describe, expect, it } from "vitest";
 import { parseCatalog, type Catalog } from "../../../policies/catalog.ts";
+import { parseOrganisation, type Organisation } from "../../../policies/organisation.ts";
 import { parsePolicy, type Policy } from "../../../policies/policy.ts";
 import type { Parsed } from "../../../policies/parse.ts";
 import {
@@ -36,6 +37,8 @@ const catalog = (models = ["small", "deep"]): Catalog =>
   );
 const policy = (changes: object = {}): Policy =>
   parsed(parsePolicy({ name: "plain", version: "1", modes: { short: "small" }, ...changes }));
+const organisation = (changes: object = {}): Organisation =>
+  parsed(parseOrganisation({ id: "holding", zone: "Europe/Berlin", ...changes }));
 const tenant = (changes: object = {}): Tenant =>
   parsed(parseTenant({ id: "acme", name: "Acme", policy: "plain", ...changes }));
 const key = (changes: object = {}): Key =>
@@ -44,6 +47,7 @@ const key = (changes: object = {}): Key =>
 const whole = (changes: Partial<Configuration> = {}): Configuration => ({
   catalog: catalog(),
   policies: [policy()],
+  organisations: [organisation()],
   tenants: [tenant()],
   keys: [key()],
   ...changes,
@@ -81,11 +85,27 @@ describe("findLooseEnds", () => {
       { tenants: [tenant({ models: ["small", "gone"] })] },
       'tenant:acme.models.1 no model is called "gone"',
     ],
+    [
+      "a tenant's organisation",
+      { tenants: [tenant({ organisation: "gone" })] },
+      'tenant:acme.organisation no organisation is called "gone"',
+    ],
+    [
+      "the calendar of a tenant's organisation",
+      { tenants: [tenant({ organisation: "holding" })] },
+      'tenant:acme.zone must be "Europe/Berlin", as its organisation "holding" has it',
+    ],
     ["a key's tenant", { tenants: [] }, 'key:k1.tenant no tenant is called "acme"'],
   ])("misses %s", (_, changes, fault) => {
     expect(findLooseEnds(whole(changes)).map(({ path, problem }) => `${path} ${problem}`)).toEqual([
       fault,
     ]);
+  });
+
+  it("takes a tenant that turns its windows with its organisation", () => {
+    const member = tenant({ organisation: "holding", zone: "Europe/Berlin" });
+    expect(findLooseEnds(whole({ tenants: [member] }))).toEqual([]);
+    expect(findLooseEnds(whole({ tenants: [tenant({ zone: "Asia/Tokyo" })] }))).toEqual([]);
   });
 
   it("refuses to lock a tenant out of its policy, and names the tenant", () => {

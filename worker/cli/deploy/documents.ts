@@ -30,6 +30,7 @@ export async function readSeedDocuments(folder: string, one: OneUpstream | null)
   const documents: Documents = {
     catalog: one === null ? read.catalog : buildCatalog(one),
     policies: one === null ? read.policies : bindPolicies(read.policies, one.model),
+    organisations: read.organisations,
     tenants: read.tenants,
     keys: [{ secret: keySecret, document: { id: "first", tenant: tenantIds[0] } }],
   };

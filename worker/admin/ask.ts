@@ -1,0 +1,51 @@
+// Reaches the objects behind the control plane: what one answers, or that it could not be reached. A bug inside it stays a
+// bug.
+import { TIMED_OUT, within } from "../stream/wait.ts";
+import {
+  ObjectUnreachable,
+  type AdminDependencies,
+  type OperatedLedger,
+  type RegistryPort,
+} from "./route.ts";
+
+/** The greatest import is checked in about a second; what takes this long is in trouble. */
+const REGISTRY_MS_MAX = 15_000;
+/** A page of a journal is read and hashed in some hundred milliseconds. */
+const LEDGER_MS_MAX = 5_000;
+
+export function askRegistry<T>(
+  deps: AdminDependencies,
+  ask: (registry: RegistryPort) => Promise<T>,
+): Promise<T> {
+  return answerOf("The registry", REGISTRY_MS_MAX, () => ask(deps.registry()));
+}
+
+export function askLedger<T>(
+  deps: AdminDependencies,
+  tenantId: string,
+  ask: (ledger: OperatedLedger) => Promise<T>,
+): Promise<T> {
+  return answerOf("The tenant's ledger", LEDGER_MS_MAX, () => ask(deps.ledgerOf(tenantId)));
+}
+
+async function answerOf<T>(what: string, msMax: number, ask: () => Promise<T>): Promise<T> {
+  let answer: T | typeof TIMED_OUT;
+  try {
+    answer = await within(ask(), msMax);
+  } catch (error) {
+    if (isBugInside(error)) throw error;
+    throw new ObjectUnreachable(what, String(error));
+  }
+  if (answer === TIMED_OUT) throw new ObjectUnreachable(what, `no answer within ${msMax} ms`);
+  return answer;
+}
+
+/** The platform marks what the object's own code threw, and apart from it an object that is overloaded or was reset. */
+function isBugInside(error: unknown): boolean {
+  const { remote, overloaded, retryable, durableObjectReset } = error as {
+    readonly [K in "remote" | "overloaded" | "retryable" | "durableObjectReset"]?: boolean;
+  };
+  return (
+    remote === true && overloaded !== true && retryable !== true && durableObjectReset !== true
+  );
+}
