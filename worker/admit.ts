@@ -1,12 +1,17 @@
 // Who asks, for whom, under which policy, and for what: the key to a tenant, the body to an ask, or a failure.
+import type { ScopeLimits } from "../policies/account.ts";
 import type { Catalog } from "../policies/catalog.ts";
+import type { Limit } from "../policies/ledger/limit.ts";
+import { ledgerName, shardScopes } from "../policies/ledger/shard.ts";
 import { isMode, MODES, type Mode } from "../policies/mode.ts";
+import type { Organisation } from "../policies/organisation.ts";
 import type { Policy } from "../policies/policy.ts";
 import { isLive, mayUse, type Scope, type Tenant } from "../policies/tenant.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Failure } from "./failure.ts";
 import { readBody } from "./request-body.ts";
+import { readScopes } from "./scopes.ts";
 import type { Patience } from "./stream/patience.ts";
 
 /** Room for a long context with a few images as base64, and small beside an isolate's 128 MB. */
@@ -29,6 +34,9 @@ const SESSION_HEADERS = [
 export interface Caller {
   readonly tenant: Tenant;
   readonly keyId: string;
+  readonly keyLimits: readonly Limit[];
+  /** Where its calls are held, by name. */
+  readonly ledger: string;
   readonly catalog: Catalog;
 }
 
@@ -40,6 +48,10 @@ export interface Admission extends Caller {
   readonly asked: { readonly mode: Mode | null; readonly model: string | null };
   /** Names the conversation, inside its tenant. */
   readonly session: { readonly name: string; readonly isNamed: boolean };
+  /** Who pays, from the widest to the narrowest. */
+  readonly scopes: readonly ScopeLimits[];
+  /** The caller would rather be refused than answered for less. */
+  readonly isStrict: boolean;
   readonly wantsExplanation: boolean;
 }
 
@@ -53,14 +65,22 @@ export async function admit(
   configuration: Configuration,
   patience: Patience,
 ): Promise<Admission | Refused> {
-  const policy = await pickPolicy(request, caller.tenant, configuration);
+  const [policy, organisation] = await Promise.all([
+    pickPolicy(request, caller.tenant, configuration),
+    findOrganisation(caller.tenant, configuration),
+  ]);
   if ("failure" in policy) return policy;
+  if (organisation !== null && "failure" in organisation) return organisation;
+  const isStrict = readStrictness(request);
+  if (typeof isStrict !== "boolean") return isStrict;
   const body = await readBody(request, BODY_BYTES_MAX, patience);
   if (typeof body !== "string") return refuse(body);
   const read = dialect.read(body);
   if (read.kind !== "read") return refuse(read);
   const asked = readAsked(request, read.ask.model, caller);
   if ("failure" in asked) return asked;
+  const scopes = readScopes(request.headers, { ...caller, organisation }, read.ask.user);
+  if ("problem" in scopes) return refuse({ kind: "invalid-field", ...scopes });
   return {
     ...caller,
     kind: "admitted",
@@ -68,6 +88,8 @@ export async function admit(
     ask: read.ask,
     asked,
     session: sessionOf(request, read.ask),
+    scopes: shardScopes(scopes, caller.tenant.id, caller.tenant.shards),
+    isStrict,
     wantsExplanation: request.headers.get("x-sluice-explain") === "1",
   };
 }
@@ -100,7 +122,14 @@ export async function authenticate(
   if (tenant === null)
     return refuse({ kind: "not-configured", what: "this key's tenant is missing" });
   if (catalog === null) return refuse({ kind: "not-configured", what: "there is no catalog" });
-  return { kind: "authenticated", tenant, keyId: key.id, catalog };
+  return {
+    kind: "authenticated",
+    tenant,
+    keyId: key.id,
+    keyLimits: key.limits,
+    ledger: ledgerName(tenant.id, key.id, tenant.shards),
+    catalog,
+  };
 }
 
 /** Models that a tenant may name, in the catalog's order. */
@@ -130,6 +159,29 @@ async function pickPolicy(
     policy ??
     refuse({ kind: "not-configured", what: `the policy "${asked ?? tenant.policy}" is missing` })
   );
+}
+
+/** An organisation that cannot be found has limits that nobody knows, so nothing is spent under it. */
+async function findOrganisation(
+  { organisation: id }: Tenant,
+  configuration: Configuration,
+): Promise<Organisation | null | Refused> {
+  if (id === undefined) return null;
+  const what = "the organisation of this key's tenant is missing";
+  return (await configuration.organisation(id)) ?? refuse({ kind: "not-configured", what });
+}
+
+/** What to do when a budget runs short. */
+function readStrictness(request: Request): boolean | Refused {
+  const header = request.headers.get("x-sluice-budget");
+  if (header === null || header === "degrade") return false;
+  return header === "strict"
+    ? true
+    : refuse({
+        kind: "invalid-field",
+        field: "x-sluice-budget",
+        problem: "must be strict or degrade",
+      });
 }
 
 function readAsked(request: Request, model: string, caller: Caller): Admission["asked"] | Refused {

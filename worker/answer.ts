@@ -3,8 +3,10 @@
 import type { Delta, AnswerHead, Dialect } from "./dialect/dialect.ts";
 import type { Heard } from "./heard.ts";
 import type { Failure } from "./failure.ts";
+import type { BudgetEnd } from "./metering.ts";
 import { translate } from "./translate.ts";
-import { DeltasBroke, deltasOf, type OpenCall } from "./open-call.ts";
+import { DeltasBroke, deltasOf } from "./call-deltas.ts";
+import type { OpenCall } from "./open-call.ts";
 import type { Driven } from "./strategy/strategy.ts";
 import type { Outlet } from "./stream/outlet.ts";
 import type { Patience } from "./stream/patience.ts";
@@ -20,6 +22,8 @@ export interface AnswerContext {
   readonly heartbeatMs: number;
   /** The request's own clock; it knows when the client has left. */
   readonly patience: Patience;
+  /** Why the budget ended the answer; null while it has not. */
+  budgetEnd(): BudgetEnd | null;
   /** The explanation as it is now; null when nobody asked. */
   explain(): string | null;
   /** Ends everything that the request opened. `failure`: why a stream broke off after its headers. */
@@ -171,6 +175,18 @@ async function passOn(
       if (call.account.ending === null && !(await isExplained())) return "gone";
       call.end("complete");
       return "over";
+    case "final": {
+      // As the engine's own bound would have ended it, and then why.
+      const settled = call.reckon("budget");
+      Object.assign(call.account, settled);
+      const ends =
+        dialect.event.cut(head, call.openAnswers) +
+        dialect.event.delta(head, { kind: "usage", usage: settled.usage });
+      call.end("budget");
+      if (!(await outlet.write(encoder.encode(ends)))) return "gone";
+      await writeClose(outlet, context);
+      return "over";
+    }
     case "failed":
       call.fail(heard.trouble);
       await outlet.write(failureEvent(heard.trouble.failure, context));
@@ -193,7 +209,7 @@ async function pumpDeltas(
       if (next.done === true) break;
       if (!(await write(dialect.event.delta(head, next.value)))) return null;
     }
-    if (await explainTo(outlet, context)) await write(dialect.event.close(head));
+    await writeClose(outlet, context);
     return null;
   } finally {
     // Not awaited: a generator that waits for its upstream ends only when that does, and its call is ended by close.
@@ -221,6 +237,21 @@ function explainTo(outlet: Outlet, context: AnswerContext): Promise<boolean> {
   const explanation = context.explain();
   if (explanation === null) return Promise.resolve(true);
   return outlet.write(encoder.encode(context.dialect.explain.event(context.head, explanation)));
+}
+
+/** The explanation, what else there is to say of the end, and the end. */
+async function writeClose(outlet: Outlet, context: AnswerContext): Promise<void> {
+  const end = context.budgetEnd();
+  if (end !== null && !(await outlet.write(writeComment(commentOn(end))))) return;
+  if (await explainTo(outlet, context))
+    await outlet.write(encoder.encode(context.dialect.event.close(context.head)));
+}
+
+/** In a comment, which no client shows and everybody finds who looks at the bytes. */
+function commentOn(end: BudgetEnd): string {
+  return end.kind === "refused"
+    ? `sluice ended=budget; scope=${end.scope}; dimension=${end.dimension}; window=${end.window}`
+    : "sluice ended=budget; the budget could not be asked for more";
 }
 
 function rendered(driven: Answerable): AsyncGenerator<Delta> {

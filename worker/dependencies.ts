@@ -1,9 +1,12 @@
 // What a request's life needs from outside, named once. Below the entry nothing sees the environment itself,
 // so every step takes just what it uses, and a test can stand in for any of it.
 import type { Breakers } from "./breakers.ts";
+import type { BudgetPrices } from "./budget-prices.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Conversations } from "./conversations.ts";
+import type { Emergency } from "./emergency.ts";
 import type { RecordSink } from "./learn.ts";
+import type { Owed } from "./owed.ts";
 import type { FeedbackPort, LedgerPort } from "./ports.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 
@@ -12,7 +15,10 @@ export interface Dependencies {
   readonly breakers: Breakers;
   readonly conversations: Conversations;
   /** A fresh stub at every call: one that threw is broken for good. */
-  ledgerOf(tenantId: string): LedgerPort;
+  ledgerOf(name: string): LedgerPort;
+  readonly prices: BudgetPrices;
+  readonly emergency: Emergency;
+  readonly owed: Owed;
   feedbackOf(tenantId: string): FeedbackPort;
   /** The secret of that name; null when it is not set. */
   secret(name: string): string | null;

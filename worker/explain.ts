@@ -1,12 +1,15 @@
 // What the answer says of itself: the headers that every answer carries, and the whole choice and account on request.
 import type { Features } from "../classifiers/features.ts";
 import type { Meter } from "../policies/account.ts";
-import { costOf } from "../policies/budget.ts";
 import type { Choice, Rung } from "../policies/choice.ts";
-import { armName } from "../policies/mode.ts";
+import { costOf } from "../policies/ledger/charge.ts";
+import { armName, type Arm } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
-import type { Dimension } from "../policies/tenant.ts";
+import type { Thrift } from "../policies/thrift.ts";
+import { limitHeaders, printable } from "./limit-headers.ts";
+import type { BudgetEnd } from "./metering.ts";
 import type { OpenCall, CallAccount } from "./open-call.ts";
+import { cacheWritePrice } from "./prepare.ts";
 
 export interface Explained {
   readonly requestId: string;
@@ -14,6 +17,7 @@ export interface Explained {
   readonly variant: string | null;
   readonly features: Features;
   readonly choice: Choice;
+  readonly thrift: Thrift;
 }
 
 /** Headers of an answer whose call is open. */
@@ -26,8 +30,40 @@ export function answerHeaders(
     ...choiceHeaders(explained, call.preparation.rung),
     "x-sluice-held": String(call.hold.heldTokens),
     ...ceilingHeaders(explained, call.account),
+    ...budgetHeaders(explained, call),
     ...limitHeaders(meters),
   };
+}
+
+function budgetHeaders(
+  explained: Explained,
+  { account, preparation }: OpenCall,
+): Record<string, string> {
+  const degraded = degradedFrom(explained, preparation.rung, account.isLowered);
+  return {
+    ...(degraded === null ? {} : { "x-sluice-degraded": `${degraded}; reason=budget` }),
+    ...(account.isBudgetFinal ? { "x-sluice-budget-final": "true" } : {}),
+    ...(account.isEmergency ? { "x-sluice-budget": "emergency" } : {}),
+  };
+}
+
+/**
+ * What the budget took from a request, as `long->short`; null when nothing. `isLowered`: the ledger passed over a rung that it
+ * was offered. A stand-in for an upstream that failed is no such thing.
+ */
+export function degradedFrom(
+  { choice, thrift: { undegraded } }: Explained,
+  { arm }: Rung,
+  isLowered: boolean,
+): string | null {
+  const isPriced = !isSame(undegraded, choice.ladder[0].arm);
+  if (!(isLowered || isPriced) || isSame(undegraded, arm)) return null;
+  const isTold = undegraded.mode !== null && arm.mode !== null && undegraded.mode !== arm.mode;
+  return isTold ? `${undegraded.mode}->${arm.mode}` : `${armName(undegraded)}->${armName(arm)}`;
+}
+
+function isSame(left: Arm, right: Arm): boolean {
+  return left.model === right.model && left.mode === right.mode;
 }
 
 /** Said when the policy's bound on thinking changed what was asked for; what was changed is among the call's knobs. */
@@ -53,41 +89,10 @@ export function choiceHeaders(
   };
 }
 
-/** A header holds printable ASCII; an operator's version may hold anything, and must not end a request. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, "?");
-}
-
-/** OpenAI's rate-limit headers from the tightest limit of each dimension that they know. */
-export function limitHeaders(meters: readonly Meter[]): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const dimension of ["requests", "tokens"] satisfies Dimension[]) {
-    const tightest = meters
-      .filter((meter) => meter.dimension === dimension)
-      .toSorted((left, right) => left.remaining - right.remaining)[0];
-    if (tightest === undefined) continue;
-    headers[`x-ratelimit-limit-${dimension}`] = String(tightest.limit);
-    headers[`x-ratelimit-remaining-${dimension}`] = String(Math.max(0, tightest.remaining));
-    headers[`x-ratelimit-reset-${dimension}`] = duration(tightest.resetInMs);
-  }
-  return headers;
-}
-
-/** As OpenAI writes it: `6h12m30s`, `45s`, `120ms`. */
-function duration(ms: number): string {
-  if (ms < 1000) return `${Math.max(0, Math.ceil(ms))}ms`;
-  const seconds = Math.ceil(ms / 1000);
-  const [hours, minutes, rest] = [
-    Math.floor(seconds / 3600),
-    Math.floor((seconds % 3600) / 60),
-    seconds % 60,
-  ];
-  return `${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${rest}s`;
-}
-
 /** The whole choice, and the account of the calls as far as it is known. As JSON. */
 export function explanation(explained: Explained, accounts: readonly CallAccount[]): string {
-  const { requestId, policy, variant, features, choice } = explained;
+  const { requestId, policy, variant, features, choice, thrift } = explained;
+  const budgetEnd = accounts.find((account) => account.budgetEnd !== null)?.budgetEnd ?? null;
   return JSON.stringify({
     request_id: requestId,
     policy: { name: policy.name, version: policy.version },
@@ -118,19 +123,33 @@ export function explanation(explained: Explained, accounts: readonly CallAccount
         ruled_out: ruledOut,
       })),
     },
+    ended: budgetEnd === null ? null : "budget",
+    budget: {
+      lambda: thrift.lambda,
+      undegraded_arm: armName(thrift.undegraded),
+      strict: thrift.isStrict,
+      ended_by: budgetEnd === null ? null : endFields(budgetEnd),
+    },
     calls: accounts.map((account) => ({
       call_id: account.callId,
       purpose: account.purpose,
       arm: account.arm,
       upstream: account.upstream,
       strategies: account.strategies,
-      held: { tokens: account.heldTokens, nanos: account.heldNanos },
+      held: {
+        tokens: account.heldTokens,
+        nanos: account.heldNanos,
+        output_tokens_max: account.outputTokensMax,
+        budget_final: account.isBudgetFinal,
+        emergency: account.isEmergency,
+      },
       used:
         account.usage === null
           ? null
           : {
               input_tokens: account.usage.inputTokens,
               cached_tokens: account.usage.cachedTokens,
+              cache_write_tokens: account.usage.cacheWriteTokens,
               output_tokens: account.usage.outputTokens,
               reasoning_tokens: account.usage.reasoningTokens,
             },
@@ -146,7 +165,14 @@ export function explanation(explained: Explained, accounts: readonly CallAccount
 function costNow({ usage, prices }: CallAccount): number | null {
   if (usage === null || prices === null) return null;
   const isSound = Object.values(usage).every((count) => Number.isSafeInteger(count) && count >= 0);
-  return isSound && usage.cachedTokens <= usage.inputTokens ? costOf(usage, prices) : null;
+  if (!isSound || usage.cachedTokens + usage.cacheWriteTokens > usage.inputTokens) return null;
+  return costOf(usage, { ...prices, cacheWriteNanosPerMtok: cacheWritePrice(prices) });
+}
+
+function endFields(end: BudgetEnd): object {
+  return end.kind === "refused"
+    ? { scope: end.scope, dimension: end.dimension, window: end.window }
+    : { scope: null, dimension: null, window: null };
 }
 
 function estimateFields(estimate: Rung["estimate"]): object {

@@ -1,5 +1,11 @@
 // Everything that can go wrong with a request, rich as the inside needs it. translate.ts says what of it goes outside.
-import type { Dimension, Scope, Window } from "../policies/tenant.ts";
+import type { HoldRefusal } from "../policies/account.ts";
+import type { Scope } from "../policies/tenant.ts";
+
+/** A limit has no room: the ledger's refusal, as far as a caller is told of it. */
+export interface BudgetExceeded extends Omit<HoldRefusal, "kind" | "meters"> {
+  readonly kind: "budget-exceeded";
+}
 
 export type Failure =
   | { readonly kind: "malformed-json"; readonly position: number | null; readonly detail: string }
@@ -26,18 +32,10 @@ export type Failure =
       readonly path: string;
       readonly allowed: string;
     }
-  | {
-      readonly kind: "budget-exceeded";
-      readonly reason: "quota" | "unfit" | "busy";
-      readonly dimension: Dimension;
-      readonly window: Window;
-      readonly limit: number;
-      readonly remaining: number;
-      readonly resetInMs: number;
-      readonly resetAtMs: number;
-      readonly affordableTokens: number;
-    }
+  | BudgetExceeded
   | { readonly kind: "budget-unavailable" }
+  /** The ledger knows the call's id with other arguments: a bug, and nothing was sent. */
+  | { readonly kind: "call-mismatch" }
   /** The upstream would not take the request: what it said is the caller's to mend. */
   | {
       readonly kind: "upstream-refused";

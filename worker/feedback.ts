@@ -1,8 +1,9 @@
 // `POST /v1/feedback`: what a client thinks of an answer. Kept for the tenant; a request that is not the tenant's,
 // or that nobody knows, is 404 alike.
 import * as z from "zod/mini";
+import { ledgerNames } from "../policies/ledger/shard.ts";
 import { parseWith } from "../policies/parse.ts";
-import { authenticate } from "./admit.ts";
+import { authenticate, type Caller } from "./admit.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 import { readBody } from "./request-body.ts";
@@ -52,8 +53,19 @@ export async function takeFeedback(
   }
   const { request_id: requestId, score, comment } = parsed.value;
   const { tenant, keyId } = caller;
-  if (!(await deps.ledgerOf(tenant.id).knows(requestId)))
-    return { kind: "request-unknown", requestId };
+  if (!(await isKnown(requestId, caller, deps))) return { kind: "request-unknown", requestId };
   await deps.feedbackOf(tenant.id).keep({ requestId, keyId, score, comment: comment ?? null });
   return { kind: "kept", body: { object: "feedback", request_id: requestId, score } };
+}
+
+/** By the ledger that the key's calls are held in, or by another of the tenant's: a request may have been another key's. */
+async function isKnown(
+  requestId: string,
+  { tenant, ledger }: Caller,
+  deps: Dependencies,
+): Promise<boolean> {
+  if (await deps.ledgerOf(ledger).knows(requestId)) return true;
+  const others = ledgerNames(tenant.id, tenant.shards).filter((name) => name !== ledger);
+  const known = await Promise.all(others.map((name) => deps.ledgerOf(name).knows(requestId)));
+  return known.includes(true);
 }

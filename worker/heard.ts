@@ -12,6 +12,8 @@ export type Heard =
       readonly deltas: readonly Delta[];
     }
   | { readonly kind: "end" }
+  /** The budget has no more for this stream: what came has been heard, and the upstream was let go. */
+  | { readonly kind: "final" }
   | Troubled;
 
 export type Said =

@@ -8,13 +8,17 @@ import type { RestingAddresses } from "./admin/login.ts";
 import type { AdminDependencies } from "./admin/route.ts";
 import { createApp } from "./app.ts";
 import { Breakers, type PermitCache } from "./breakers.ts";
+import { BudgetPrices, type PriceMemory } from "./budget-prices.ts";
 import { Configuration, forgetDocument, newDocumentCache } from "./configuration.ts";
 import { Conversations } from "./conversations.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { Emergency, newEmergencyMemory } from "./emergency.ts";
 import { Metrics } from "./metrics.ts";
+import { Owed, type DebtMemory } from "./owed.ts";
 import { newLookupState, registryLookup } from "./registry-lookup.ts";
 import { telemetry } from "./telemetry.ts";
 import { strategyOf } from "./strategy/table.ts";
+import { refuseUnbound } from "./unbound.ts";
 
 export { Breaker } from "../durable/breaker.ts";
 export { Conversation } from "../durable/conversation.ts";
@@ -27,6 +31,9 @@ const documents = newDocumentCache();
 const lookups = newLookupState();
 const permits: PermitCache = new Map();
 const metrics = new Metrics();
+const prices: PriceMemory = new Map();
+const emergencies = newEmergencyMemory();
+const debts: DebtMemory = new Map();
 const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
@@ -38,7 +45,10 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
     conversations: new Conversations((tenantId, sessionHash) =>
       conversationOf(env.CONVERSATION, tenantId, sessionHash),
     ),
-    ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
+    ledgerOf: (name) => ledgerOf(env.LEDGER, name),
+    prices: new BudgetPrices(prices, now),
+    emergency: new Emergency(emergencies, now),
+    owed: new Owed(debts),
     feedbackOf: (tenantId) => feedbackOf(env.FEEDBACK, tenantId),
     record: telemetry(datasetOf(env), metrics),
     secret: (name) => secretOf(env, name),
@@ -57,7 +67,7 @@ function adminDependenciesOf(env: Env): AdminDependencies {
     ...limitersOf(env),
     resting,
     registry: () => registryOf(env.REGISTRY),
-    standingOf: (tenantId) => ledgerOf(env.LEDGER, tenantId).usage(),
+    ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
     lookAtBreaker: ({ id, breaker }) => breakerOf(env.BREAKER, id).look(breaker),
     isSecretSet: (name) => secretOf(env, name) !== null,
     forget: (kind, id) => forgetDocument(documents, kind === "catalog" ? id : `${kind}:${id}`),
@@ -80,6 +90,11 @@ function datasetOf(env: Partial<Env>): AnalyticsEngineDataset | null {
   return env.ANALYTICS ?? null;
 }
 
-export default createApp(dependenciesOf, createAdmin(adminDependenciesOf), (request, env) =>
+const app = createApp(dependenciesOf, createAdmin(adminDependenciesOf), (request, env) =>
   readMetrics(request, adminDependenciesOf(env), () => metrics.text()),
-) satisfies ExportedHandler<Env>;
+);
+
+export default {
+  fetch: (request, env, context) =>
+    refuseUnbound(env, () => crypto.randomUUID()) ?? app.fetch(request, env, context),
+} satisfies ExportedHandler<Env>;

@@ -2,7 +2,8 @@
 // The record is one line of the log, one data point, and counts for `/metrics`; later the probe and the experiments
 // learn from it as well.
 import type { Rung } from "../policies/choice.ts";
-import type { Explained } from "./explain.ts";
+import { degradedFrom, type Explained } from "./explain.ts";
+import type { BudgetEnd } from "./metering.ts";
 import type { CallAccount, Ending } from "./open-call.ts";
 
 export interface RequestRecord {
@@ -29,9 +30,18 @@ export interface RequestRecord {
   readonly certainty: string | null;
   readonly inputTokens: number;
   readonly cachedTokens: number;
+  readonly cacheWriteTokens: number;
   readonly outputTokens: number;
   readonly reasoningTokens: number;
   readonly heldTokens: number;
+  /** What the budget added to the policy's lambda. */
+  readonly budgetLambda: number;
+  /** What it took from the choice, as `long->short`; null when nothing. */
+  readonly degraded: string | null;
+  /** Of the limit that ended the answer, `scope dimension window`; `lost` when it could not be asked. */
+  readonly budgetEnd: string | null;
+  /** No ledger gave the hold: what it used is posted later. */
+  readonly isEmergency: boolean;
   /** From the request's arrival to its answer's headers. */
   readonly headersMs: number;
   /** To its end: the answer's last byte, or what cut it short. */
@@ -84,10 +94,23 @@ export function recordOf(input: RecordInput): RequestRecord {
     certainty: last?.certainty ?? null,
     inputTokens: sum(({ usage }) => usage?.inputTokens ?? 0),
     cachedTokens: sum(({ usage }) => usage?.cachedTokens ?? 0),
+    cacheWriteTokens: sum(({ usage }) => usage?.cacheWriteTokens ?? 0),
     outputTokens: sum(({ usage }) => usage?.outputTokens ?? 0),
     reasoningTokens: sum(({ usage }) => usage?.reasoningTokens ?? 0),
     heldTokens: sum(({ heldTokens }) => heldTokens),
+    budgetLambda: explained?.thrift.lambda ?? 0,
+    degraded:
+      explained === null || rung === null
+        ? null
+        : degradedFrom(explained, rung, last?.isLowered ?? false),
+    budgetEnd: endWords(accounts.find(({ budgetEnd }) => budgetEnd !== null)?.budgetEnd ?? null),
+    isEmergency: accounts.some(({ isEmergency }) => isEmergency),
     headersMs: input.headersMs,
     totalMs: input.totalMs,
   };
+}
+
+function endWords(end: BudgetEnd | null): string | null {
+  if (end === null) return null;
+  return end.kind === "refused" ? `${end.scope} ${end.dimension} ${end.window}` : end.kind;
 }

@@ -1,12 +1,11 @@
 // A call that has begun to answer: its bytes, what they mean, and an end that settles it exactly once.
-import type { Certainty, Hold, Usage } from "../policies/account.ts";
+import { NO_USAGE, type Certainty, type Hold, type Usage } from "../policies/account.ts";
 import type { Prices } from "../policies/catalog.ts";
-import { UNSEEN_TOKENS_PER_SECOND } from "../policies/budget.ts";
+import { UNSEEN_TOKENS_PER_SECOND } from "../policies/ledger/charge.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Heard } from "./heard.ts";
+import type { BudgetEnd, Metering } from "./metering.ts";
 import type { Preparation } from "./prepare.ts";
-import type { Delta } from "./dialect/dialect.ts";
-import type { Failure } from "./failure.ts";
 import type { Patience } from "./stream/patience.ts";
 import { TIMED_OUT } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
@@ -19,6 +18,8 @@ export type Ending =
   | "upstream-refused"
   /** By the gateway's own bounds: the deadline, the size, or far more than was held. */
   | "cut-off"
+  /** By the budget, cleanly: it had no more for this answer. */
+  | "budget"
   | "abandoned"
   | "released";
 
@@ -31,12 +32,22 @@ export interface CallAccount {
   readonly strategies: readonly string[];
   readonly heldTokens: number;
   readonly heldNanos: number;
+  /** The cap that went upstream, over all answers. */
+  readonly outputTokensMax: number;
+  /** The ledger was offered a better rung, and took this one. */
+  readonly isLowered: boolean;
+  /** The budget afforded less than the call would have been given. */
+  readonly isBudgetFinal: boolean;
+  /** No ledger gave its hold. */
+  readonly isEmergency: boolean;
   /** The list that the hold pinned; null for a model without prices. */
   readonly prices: Prices | null;
   readonly knobs: readonly { knob: Knob["knob"]; fidelity: Fidelity; reason: string }[];
   usage: Usage | null;
   certainty: Certainty | null;
   ending: Ending | null;
+  /** Why the budget ended it; null when it did not. */
+  budgetEnd: BudgetEnd | null;
 }
 
 export interface Settled {
@@ -50,8 +61,10 @@ export class OpenCall {
   readonly hold: Hold;
   readonly account: CallAccount;
   readonly #attempt: Attempt;
+  readonly #metering: Metering | null;
   readonly #heldBack: Heard[] = [];
   readonly #settle: (settled: Settled) => void;
+  #waitingForRoom: Promise<Heard> | null = null;
   #isEnded = false;
 
   constructor(
@@ -60,8 +73,11 @@ export class OpenCall {
     hold: Hold,
     account: CallAccount,
     settle: (settled: Settled) => void,
+    metering: Metering | null = null,
   ) {
     this.#attempt = attempt;
+    this.#metering = metering;
+    metering?.heedSilence(() => attempt.silentMs);
     this.preparation = preparation;
     this.hold = hold;
     this.account = account;
@@ -85,6 +101,7 @@ export class OpenCall {
       const heard = await patience.wait(this.#attempt.peek(), endsAtMs - nowMs());
       if (heard === TIMED_OUT) return { kind: "waiting" };
       this.#attempt.take();
+      this.#meter();
       if (heard.kind === "failed") return heard;
       this.#heldBack.push(heard);
       if (heard.kind === "event") heldBackBytes += heard.bytes.byteLength;
@@ -105,18 +122,57 @@ export class OpenCall {
 
   /** What comes next; asking again before `take` gives the same. */
   peek(): Promise<Heard> {
-    const heard = this.#heldBack[0];
-    return heard === undefined ? this.#attempt.peek() : Promise.resolve(heard);
+    const ready = this.ready;
+    if (ready !== null) return Promise.resolve(ready);
+    const metering = this.#metering;
+    if (metering === null) return this.#attempt.peek();
+    if (metering.isWaiting) {
+      this.#waitingForRoom ??= metering.room().then(() => {
+        this.#waitingForRoom = null;
+        return this.peek();
+      });
+      return this.#waitingForRoom;
+    }
+    return this.#isFinal ? Promise.resolve(this.#final()) : this.#attempt.peek();
   }
 
   /** What can be had without waiting; null when something has to be waited for. */
   get ready(): Heard | null {
-    return this.#heldBack[0] ?? this.#attempt.ready;
+    const heldBack = this.#heldBack[0];
+    if (heldBack !== undefined) return heldBack;
+    return this.#metering?.isWaiting === true ? null : this.#attempt.ready;
   }
 
   take(): void {
-    if (this.#heldBack.length > 0) this.#heldBack.shift();
-    else this.#attempt.take();
+    if (this.#heldBack.length > 0) {
+      this.#heldBack.shift();
+      return;
+    }
+    this.#attempt.take();
+    this.#meter();
+  }
+
+  /** Answers that a stream has begun and not ended. */
+  get openAnswers(): readonly number[] {
+    return this.#attempt.reader.openAnswers;
+  }
+
+  #meter(): void {
+    const { reader } = this.#attempt;
+    // An engine that counts along knows better than what can be counted here, up to its cap.
+    const told = Math.min(Math.floor(reader.usage?.outputTokens ?? 0), this.hold.outputTokens);
+    this.#metering?.see(Math.max(reader.seenTokens, told));
+  }
+
+  /** An answer that has ended needs no more, and is whole. */
+  get #isFinal(): boolean {
+    return (this.#metering?.end ?? null) !== null && !this.#attempt.reader.isFinished;
+  }
+
+  #final(): Heard {
+    this.#attempt.cancel();
+    this.account.budgetEnd = this.#metering?.end ?? null;
+    return { kind: "final" };
   }
 
   /** What the call has used as far as is known now, and how sure that is. */
@@ -131,6 +187,7 @@ export class OpenCall {
     const usage: Usage = {
       inputTokens: reported?.inputTokens || this.preparation.inputTokens,
       cachedTokens: reported?.cachedTokens ?? 0,
+      cacheWriteTokens: reported?.cacheWriteTokens ?? 0,
       outputTokens: isOver ? seen : this.#withUnseen(seen),
       reasoningTokens: Math.max(reader.seenReasoningTokens, reported?.reasoningTokens ?? 0),
     };
@@ -145,7 +202,8 @@ export class OpenCall {
   #withUnseen(seenTokens: number): number {
     const { answers } = this.preparation.draft.ask;
     const unseen = Math.ceil((this.#attempt.silentMs * UNSEEN_TOKENS_PER_SECOND * answers) / 1000);
-    return Math.max(seenTokens, Math.min(this.hold.outputTokens, seenTokens + unseen));
+    const heldTokens = this.#metering?.heldTokens ?? this.hold.outputTokens;
+    return Math.max(seenTokens, Math.min(heldTokens, seenTokens + unseen));
   }
 
   /** Ends the call for good: the first ending settles, every later one is nothing. */
@@ -171,70 +229,7 @@ const HELD_BACK_EVENTS_MAX = 1000;
 /** Far above the comments and the role chunk of any engine before it begins. */
 const HELD_BACK_BYTES_MAX = 262_144;
 
-const NO_USAGE: Usage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
-
 /** A prompt of no tokens, or none for text that was seen: zeros that a proxy filled in, not a count. */
 function isBlank({ inputTokens, outputTokens }: Usage, seenTokens: number): boolean {
   return inputTokens === 0 || (outputTokens === 0 && seenTokens > 0);
-}
-
-/** How deltas tell that they broke off: whoever reads them has begun to answer already. */
-export class DeltasBroke extends Error {
-  readonly failure: Failure;
-
-  constructor(failure: Failure) {
-    super(`The deltas broke: ${failure.kind}.`);
-    this.failure = failure;
-  }
-}
-
-/** What a call says, free of any dialect. Ends it, whatever happens. Throws `DeltasBroke` when the call fails. */
-export async function* deltasOf(call: OpenCall): AsyncGenerator<Delta> {
-  try {
-    for (;;) {
-      const heard = await call.peek();
-      call.take();
-      switch (heard.kind) {
-        case "event":
-          if (heard.said.kind === "deltas") yield* heard.said.deltas;
-          break;
-        case "whole":
-          yield* heard.deltas;
-          call.end("complete");
-          return;
-        case "end":
-          call.end("complete");
-          return;
-        case "failed":
-          call.fail(heard.trouble);
-          throw new DeltasBroke(heard.trouble.failure);
-      }
-    }
-  } finally {
-    // A reader that stopped early has left with its client.
-    call.end("client-left");
-  }
-}
-
-/** Reads a call to its end, for strategies that need its text. */
-export async function collect(
-  call: OpenCall,
-): Promise<
-  | { kind: "collected"; text: string; reasoning: string; finishReason: string | null }
-  | { kind: "failed"; failure: Failure }
-> {
-  let text = "";
-  let reasoning = "";
-  let finishReason: string | null = null;
-  try {
-    for await (const delta of deltasOf(call)) {
-      if (delta.kind === "text") text += delta.text;
-      if (delta.kind === "reasoning") reasoning += delta.text;
-      if (delta.kind === "finish") finishReason = delta.reason;
-    }
-  } catch (error) {
-    if (error instanceof DeltasBroke) return { kind: "failed", failure: error.failure };
-    throw error;
-  }
-  return { kind: "collected", text, reasoning, finishReason };
 }

@@ -1,9 +1,10 @@
 // From a request to a plan, without a call: admit, assign, probe, choose. `POST /v1/choose` ends here; `serve` goes on.
 import { classify } from "../classifiers/classify.ts";
 import type { Capability } from "../policies/catalog.ts";
-import type { Question, Rung } from "../policies/choice.ts";
+import type { ChoiceFailure, Question, Rung } from "../policies/choice.ts";
 import { choose } from "../policies/choose.ts";
 import type { Arm } from "../policies/mode.ts";
+import { chooseThriftily } from "../policies/thrift.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
 import { assign } from "./assign.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -60,18 +61,23 @@ export async function plan(
     lambda: policy.lambda,
   };
   const previous = remembered ?? deriveEarlier(ask, fresh);
-  const chosen = choose({
-    ...fresh,
-    conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
-  });
+  const chosen = chooseThriftily(
+    {
+      ...fresh,
+      conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
+    },
+    { lambda: deps.prices.of(admission.ledger), isStrict: admission.isStrict },
+  );
   if (chosen.kind !== "chosen") {
     return { kind: "refused", failure: choiceFailure(chosen), tenantId: tenant.id };
   }
-  const { choice } = chosen;
-  const explained = { requestId, policy, variant, features, choice };
+  const { choice, thrift } = chosen;
+  const explained = { requestId, policy, variant, features, choice, thrift };
   const remember = async (): Promise<void> => {
     const [first] = choice.ladder;
-    if (isDerivable(admission, first) || isSame(remembered, first.arm)) return;
+    // What the budget's price changed is known to nobody later.
+    const isDegraded = !isSame(thrift.undegraded, first.arm);
+    if ((isDerivable(admission, first) && !isDegraded) || isSame(remembered, first.arm)) return;
     await deps.conversations.remember(
       tenant.id,
       await sha256Hex(admission.session.name),
@@ -121,7 +127,7 @@ function isSame(left: Arm | null, right: Arm): boolean {
   return left?.model === right.model && left.mode === right.mode;
 }
 
-function choiceFailure(failure: Exclude<ReturnType<typeof choose>, { kind: "chosen" }>): Failure {
+function choiceFailure(failure: ChoiceFailure): Failure {
   switch (failure.kind) {
     case "model-unknown":
       return { kind: "model-unknown", model: failure.model };

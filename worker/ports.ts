@@ -1,16 +1,33 @@
 // The objects that belong to a tenant, as a caller across the network sees them.
 import type { Opinion } from "../durable/feedback.ts";
-import type { Standing } from "../durable/ledger.ts";
-import type { HoldAnswer, HoldRequest, SettleAnswer, Settlement } from "../policies/account.ts";
+import type {
+  Checkpoint,
+  CheckpointAnswer,
+  ExtendAnswer,
+  Extension,
+  HoldAnswer,
+  HoldRequest,
+  ReplenishAnswer,
+  SettleAnswer,
+  Settlement,
+} from "../policies/account.ts";
+import type { Standing } from "../policies/ledger/standing.ts";
 
 /** One tenant's ledger, as a caller across the network sees it. */
 export interface LedgerPort {
   hold(request: HoldRequest): Promise<HoldAnswer>;
+  extend(extension: Extension): Promise<ExtendAnswer>;
+  /** Borrows what a hold lacked that was refused as `unlent`. */
+  replenish(request: HoldRequest): Promise<ReplenishAnswer>;
+  /** The same for an extension that was refused with `isUnlent`. */
+  replenishCall(extension: Extension): Promise<ReplenishAnswer>;
+  checkpoint(checkpoint: Checkpoint): Promise<CheckpointAnswer>;
   settle(settlement: Settlement): Promise<SettleAnswer>;
   /** Voids a hold whose call never left. */
   release(callId: string): Promise<unknown>;
   knows(requestId: string): Promise<boolean>;
-  usage(): Promise<Standing>;
+  /** All scopes when `scopes` is null. */
+  usage(zone: string, scopes: readonly string[] | null): Promise<Standing>;
 }
 
 /** One tenant's feedback. */

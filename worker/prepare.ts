@@ -13,6 +13,7 @@ import { armName, type Arm, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Ask } from "./dialect/dialect.ts";
 import { intentOf, traitsOf } from "./intent.ts";
+import { firstSlice } from "./slice.ts";
 import type { CallOrder, Draft, Strategy } from "./strategy/strategy.ts";
 import { tokenBound } from "./stream/token-bound.ts";
 import { compile } from "./upstream/compile.ts";
@@ -160,21 +161,31 @@ function boundThinking(
 }
 
 /** What the ledger is offered for a preparation. `index` is the rung's place in the ladder that the hold is offered. */
-export function offerOf(preparation: Preparation, index: number): Offer {
-  const { rung, model, draft, inputTokens } = preparation;
+export function offerOf(preparation: Preparation, index: number, isStream: boolean): Offer {
+  const { rung, model, upstream, draft, inputTokens } = preparation;
   const answers = draft.ask.answers;
+  const outputTokens = draft.outputTokens * answers;
+  // What cannot be stopped on the way, or is billed whole when it is, has to be held whole.
+  const isSliced = isStream && upstream.billsCancelled !== true;
   return {
     rung: index,
     arm: armName(rung.arm),
     strategies: rung.strategies,
     inputTokens,
-    outputTokens: draft.outputTokens * answers,
+    outputTokens,
     outputTokensMin: Math.min(draft.outputTokens, leastOf(rung.arm.mode)) * answers,
+    sliceTokens: isSliced ? firstSlice(rung.estimate.outputTokens, answers) : outputTokens,
     priceVersion: model.prices?.version ?? null,
     inputNanosPerMtok: model.prices?.inputNanosPerMtok ?? 0,
     cachedInputNanosPerMtok: model.prices?.cachedInputNanosPerMtok ?? 0,
+    cacheWriteNanosPerMtok: cacheWritePrice(model.prices),
     outputNanosPerMtok: model.prices?.outputNanosPerMtok ?? 0,
   };
+}
+
+/** What is written to a cache costs what it costs to read, unless the catalog says otherwise. */
+export function cacheWritePrice(prices: Model["prices"]): number {
+  return prices?.cacheWriteNanosPerMtok ?? prices?.inputNanosPerMtok ?? 0;
 }
 
 /** A body that goes out as it was written may want one word or a book. */

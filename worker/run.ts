@@ -1,48 +1,25 @@
 // Runs a plan: the strategies drive one function, `call`, and each call is prepared, held, placed, attempted and
 // settled. Retry and fallback are further calls, made only while nothing has been sent to the client.
-import type { Hold, Meter, Offer } from "../policies/account.ts";
+import type { Meter, Offer, Settlement } from "../policies/account.ts";
 import type { Rung } from "../policies/choice.ts";
-import { armName, type Arm } from "../policies/mode.ts";
-import type { Policy } from "../policies/policy.ts";
-import type { Admission } from "./admit.ts";
 import { attempt } from "./attempt.ts";
+import { accountOf, holdCall, meterCall, type RunInput } from "./call-hold.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
-import { askHold, type Held } from "./hold.ts";
+import type { HoldOutcome } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
-import { OpenCall, type CallAccount } from "./open-call.ts";
+import { OpenCall, type CallAccount, type Settled } from "./open-call.ts";
 import { place } from "./place.ts";
-import { finish, offerOf, prepare, tokensBeyond, type Preparation } from "./prepare.ts";
-import { settle } from "./settle.ts";
+import { finish, offerOf, prepare, tokensBeyond } from "./prepare.ts";
 import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
-import type { Patience } from "./stream/patience.ts";
 import { pause } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
 
-/**
- * After its deadline a call may still wait two heartbeats for a client's last write, and a second or so for its
- * settlement. A hold lasts longer than all of that, so that only a call that nobody settles any more expires.
- */
-const SETTLE_MARGIN_MS = 10_000;
 /** Before the same upstream is asked again: long enough for a hiccup, short beside any answer. */
 const RETRY_PAUSE_MS = 150;
 
 /** The purpose of the call that the client gets; every other is a strategy's own. */
 const ANSWER = "answer";
-
-export interface RunInput {
-  readonly requestId: string;
-  readonly admission: Admission;
-  readonly policy: Policy;
-  readonly variant: string | null;
-  readonly ladder: readonly [Rung, ...Rung[]];
-  /** What the conversation ran on before. */
-  readonly previous: Arm | null;
-  readonly cacheSalt: string;
-  /** Fires when the client leaves. */
-  readonly signal: AbortSignal;
-  readonly patience: Patience;
-}
 
 export class Run {
   /** Every call that was held, in order, for the account. */
@@ -144,19 +121,23 @@ export class Run {
     if (asked.length === 0) {
       return fail({ kind: "upstream-resting", retryAfterMs: Math.min(...restsMs) }, first);
     }
+    const isStream = order.isStream ?? admission.ask.isStream;
     const offers = preparations.flatMap((preparation, index): Offer[] =>
-      preparation !== null && asked.includes(preparation) ? [offerOf(preparation, index)] : [],
+      preparation !== null && asked.includes(preparation)
+        ? [offerOf(preparation, index, isStream)]
+        : [],
     );
 
-    const held = await this.#deps.span("hold", () => this.#hold(offers));
-    if (held.kind !== "held") return fail(held, first);
+    const outcome = await this.#deps.span("hold", () => this.#hold(offers, isStream));
+    if (outcome.kind !== "held") return fail(outcome.failure, first);
+    const { held } = outcome;
     const preparation = preparations[held.rung];
     if (preparation === undefined || preparation === null)
       throw new Error("The ledger held a rung that was not offered.");
 
     const permit = await this.#deps.breakers.permit(preparation.upstream);
     const outgoing = finish(preparation, held, order, cacheSalt);
-    const account = accountOf(order, preparation, held, outgoing.knobs);
+    const account = accountOf(order, preparation, outcome, offers, outgoing.knobs);
     this.accounts.push(account);
     const secretName = preparation.upstream.secret;
     const secret = secretName === undefined ? null : this.#deps.secret(secretName);
@@ -166,7 +147,7 @@ export class Run {
         ? { kind: "not-configured", what: "an upstream's secret is not set" }
         : null;
     if (obstacle !== null) {
-      this.#release(account);
+      this.#release(account, outcome);
       this.#deps.finish(this.#deps.breakers.handBack(preparation.upstream, permit));
       return fail(obstacle, preparation.rung, {
         failure: obstacle,
@@ -195,8 +176,14 @@ export class Run {
       this.#deps.now,
       patience,
     );
-    const call = new OpenCall(attempted, preparation, held, account, (settled) => {
-      this.#post(settle(admission.tenant.id, { callId: held.callId, ...settled }, this.#deps));
+    const metering = meterCall(this.input, preparation, outcome, outgoing.isStream, this.#deps);
+    const post = async (settlement: Settlement): Promise<void> => {
+      // An extension that came behind its own settlement would be too late to cover it.
+      await metering?.stop();
+      await outcome.settle(settlement);
+    };
+    const end = (settled: Settled): void => {
+      this.#post(post({ callId: held.callId, ...settled }));
       const isFault = settled.ending === "upstream-broke";
       const { breakers } = this.#deps;
       // A client that left before anything was said tells nothing of the upstream's health.
@@ -206,7 +193,8 @@ export class Run {
           ? breakers.handBack(preparation.upstream, permit)
           : breakers.report(preparation.upstream, permit, !isFault),
       );
-    });
+    };
+    const call = new OpenCall(attempted, preparation, held, account, end, metering);
     this.#open.push(call);
     const leave = (): void => call.end("client-left");
     signal.addEventListener("abort", leave, { once: true });
@@ -225,22 +213,15 @@ export class Run {
     return { kind: "open", call };
   }
 
-  async #hold(offers: readonly Offer[]): Promise<Held | Failure> {
-    const { admission, policy, requestId, variant } = this.input;
+  async #hold(offers: readonly Offer[], isStream: boolean): Promise<HoldOutcome> {
     this.#calls += 1;
-    const { held, meters } = await askHold(this.#deps.ledgerOf(admission.tenant.id), {
-      callId: `${requestId}:${this.#calls}`,
-      requestId,
-      keyId: admission.keyId,
-      policyVersion: `${policy.name}@${policy.version}`,
-      variant,
-      requests: this.#isCounted ? 0 : 1,
-      limits: admission.tenant.limits,
-      offers,
-      ttlMs: policy.deadlineMs + 2 * policy.heartbeatMs + SETTLE_MARGIN_MS,
-    });
-    if (meters !== null) this.meters = meters;
-    return held;
+    const outcome = await holdCall(
+      this.input,
+      { number: this.#calls, isCounted: this.#isCounted, offers, isStream },
+      this.#deps,
+    );
+    if (outcome.meters !== null) this.meters = outcome.meters;
+    return outcome;
   }
 
   #post(work: Promise<unknown>): void {
@@ -249,9 +230,10 @@ export class Run {
   }
 
   /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
-  #release(account: CallAccount): void {
+  #release(account: CallAccount, { isEmergency }: Extract<HoldOutcome, { kind: "held" }>): void {
     account.ending = "released";
-    const released = this.#deps.ledgerOf(this.input.admission.tenant.id).release(account.callId);
+    if (isEmergency) return;
+    const released = this.#deps.ledgerOf(this.input.admission.ledger).release(account.callId);
     this.#post(
       released.catch((error: unknown) => {
         console.error(
@@ -272,26 +254,4 @@ function mayRepeat(failure: Failure): boolean {
     return failure.status === null || failure.status >= 500 || failure.status === 408;
   }
   return failure.kind === "upstream-cut" || failure.kind === "upstream-silent";
-}
-
-function accountOf(
-  order: CallOrder,
-  preparation: Preparation,
-  hold: Hold,
-  knobs: CallAccount["knobs"],
-): CallAccount {
-  return {
-    callId: hold.callId,
-    purpose: order.purpose,
-    arm: armName(preparation.rung.arm),
-    upstream: preparation.upstream.id,
-    strategies: preparation.rung.strategies,
-    heldTokens: hold.heldTokens,
-    heldNanos: hold.heldNanos,
-    prices: preparation.model.prices ?? null,
-    knobs,
-    usage: null,
-    certainty: null,
-    ending: null,
-  };
 }

@@ -4,8 +4,9 @@ import { sha256Hex } from "./admit.ts";
 import { answerWhole, pump, type AnswerContext } from "./answer.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Dialect } from "./dialect/dialect.ts";
-import { answerHeaders, choiceHeaders, explanation, limitHeaders } from "./explain.ts";
+import { answerHeaders, choiceHeaders, explanation } from "./explain.ts";
 import type { Failure } from "./failure.ts";
+import { limitHeaders } from "./limit-headers.ts";
 import { translate } from "./translate.ts";
 import { recordOf, type RecordInput } from "./learn.ts";
 import { plan, type Plan } from "./plan.ts";
@@ -114,6 +115,7 @@ async function answer(
     },
     heartbeatMs: explained.policy.heartbeatMs,
     patience,
+    budgetEnd: () => run.answering?.account.budgetEnd ?? null,
     explain: () => (admission.wantsExplanation ? explanation(explained, run.accounts) : null),
     close,
   });

@@ -9,13 +9,13 @@ const TRIES_MAX = 3;
 const PAUSE_MS = 250;
 
 export async function settle(
-  tenantId: string,
+  ledger: string,
   settlement: Settlement,
   deps: Dependencies,
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
-      const answer = await deps.ledgerOf(tenantId).settle(settlement);
+      const answer = await deps.ledgerOf(ledger).settle(settlement);
       if (answer.kind === "missing") report(settlement, "the ledger knows no such hold");
       return;
     } catch (error) {

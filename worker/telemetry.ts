@@ -40,6 +40,8 @@ function dataPointOf(record: RequestRecord): {
       record.ending ?? "",
       record.certainty ?? "",
       record.dialect,
+      record.degraded ?? "",
+      record.budgetEnd ?? "",
     ],
     doubles: [
       record.status,
@@ -54,6 +56,9 @@ function dataPointOf(record: RequestRecord): {
       record.calls,
       record.headersMs,
       record.totalMs,
+      record.cacheWriteTokens,
+      record.budgetLambda,
+      record.isEmergency ? 1 : 0,
     ],
   };
 }

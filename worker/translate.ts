@@ -1,24 +1,7 @@
 // The one place where a failure becomes an HTTP answer: what a stranger may know, and what they can do about it.
 import type { Failure } from "./failure.ts";
-
-/** Stands for the field that bounds the output, which each client API names its own way; its dialect fills it in. */
-export const OUTPUT_BOUND = "{output-bound}";
-
-/** `type` and `code` are our own words, OpenAI's where it has one; a dialect with others maps them. */
-export interface PublicFailure {
-  readonly status: number;
-  readonly message: string;
-  readonly type: string;
-  readonly code: string | null;
-  readonly param: string | null;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-/**
- * The openai SDK ignores `retry-after` above 60 s and then retries at once; beyond that only `x-should-retry: false`
- * keeps it quiet (measured, research on budgets 1.13).
- */
-const RETRY_AFTER_MS_MAX = 60_000;
+import { retryAdvice, type PublicFailure } from "./public-failure.ts";
+import { translateBudget } from "./translate-budget.ts";
 
 export function translate(failure: Failure): PublicFailure {
   switch (failure.kind) {
@@ -119,13 +102,25 @@ export function translate(failure: Failure): PublicFailure {
         headers: { allow: failure.allowed },
       };
     case "budget-exceeded":
-      return budgetExceeded(failure);
+      return translateBudget(failure);
     case "budget-unavailable":
-      return unavailable(
-        "budget_unavailable",
-        "The budget could not be checked, so nothing was sent. Try again.",
-        1000,
-      );
+      return {
+        ...serverError(
+          503,
+          "budget_unavailable",
+          "The budget could not be checked, so nothing was sent. Try again.",
+        ),
+        headers: { ...retryAdvice(1000), "x-should-retry": "true" },
+      };
+    case "call-mismatch":
+      return {
+        ...badRequest(
+          null,
+          "idempotency_mismatch",
+          "This call was made before with other arguments, so nothing was sent. Send the request again.",
+        ),
+        status: 422,
+      };
     case "upstream-refused":
       return {
         status: failure.status,
@@ -205,59 +200,11 @@ export function translate(failure: Failure): PublicFailure {
   }
 }
 
-/** About the length of a short answer, whose hold is given back then. */
-const BUSY_RETRY_MS = 2000;
-
 function operatorsPart(status: number): string {
   if (status === 402) return ", which is an unpaid bill; the operator has to mend this";
   return status === 404 || status === 405 || status === 410
     ? ", which is a model or an address that is not there; the operator has to mend this"
     : "";
-}
-
-type BudgetExceeded = Extract<Failure, { kind: "budget-exceeded" }>;
-
-function budgetExceeded(failure: BudgetExceeded): PublicFailure {
-  const unit = { requests: "requests", tokens: "tokens", nanos: "nano-dollars" }[failure.dimension];
-  const limit = `${failure.limit} ${unit} per ${failure.window}`;
-  const until = new Date(failure.resetAtMs).toISOString();
-  if (failure.reason === "busy") {
-    return {
-      status: 429,
-      message: `Requests in flight hold what is left of the limit of ${limit}; most of it is free again when they end. Try again shortly.`,
-      type: "rate_limit_error",
-      code: "budget_busy",
-      param: null,
-      headers: retryAdvice(BUSY_RETRY_MS),
-    };
-  }
-  if (failure.reason === "unfit") {
-    return {
-      status: 429,
-      message:
-        `This request does not fit what is left of the limit of ${limit}: ${failure.remaining} ${unit} remain until ${until}. ` +
-        `With this input, \`${OUTPUT_BOUND}\` of at most ${failure.affordableTokens} would fit.`,
-      type: "insufficient_quota",
-      code: "budget_exceeded",
-      param: OUTPUT_BOUND,
-      headers: { "x-should-retry": "false" },
-    };
-  }
-  return {
-    status: 429,
-    message: `The tenant's limit of ${limit} is used up; ${failure.remaining} ${unit} remain. It resets at ${until}.`,
-    type: "insufficient_quota",
-    code: "budget_exceeded",
-    param: null,
-    headers: retryAdvice(failure.resetInMs),
-  };
-}
-
-function retryAdvice(waitMs: number): Record<string, string> {
-  const seconds = String(Math.max(1, Math.ceil(waitMs / 1000)));
-  return waitMs > RETRY_AFTER_MS_MAX
-    ? { "retry-after": seconds, "x-should-retry": "false" }
-    : { "retry-after": seconds };
 }
 
 function badRequest(param: string | null, code: string, message: string): PublicFailure {

@@ -33,24 +33,26 @@ export async function measureCpu(
   return (after - before) / count;
 }
 
-/** `count` requests at `concurrency`, each of them answered well. */
+/** `count` requests at `concurrency`, each of them answered well: milliseconds to the first byte of each body. */
 export async function load(
   target: Target,
   body: string,
   count: number,
   concurrency: number,
-): Promise<void> {
+): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
+  const times: number[] = [];
   let left = count;
   await Promise.all(
     Array.from({ length: concurrency }, async () => {
       while (left > 0) {
         left -= 1;
-        await ask(target, body, agent);
+        times.push(await ask(target, body, agent));
       }
     }),
   );
   agent.destroy();
+  return times;
 }
 
 /** Milliseconds to the first byte of the body, one request after the other. */

@@ -47,6 +47,7 @@ export async function startPolicyRuns(bundleFolder: string, seed: number): Promi
     documents: {
       catalog,
       policies: seeds.policies,
+      organisations: [],
       // Without limits: no policy may win because another ran out of budget.
       tenants: [{ id: TENANT, name: "Policies", policy: policies[0], policies }],
       keys: [{ secret: SECRET, document: { id: TENANT, tenant: TENANT } }],

@@ -78,7 +78,8 @@ interface Session {
   close(): void;
 }
 
-async function attach(inspectorUrl: string): Promise<Session> {
+/** To the one Worker of a runtime, through its inspector. */
+export async function attach(inspectorUrl: string): Promise<Session> {
   const list = new URL("/json", inspectorUrl.replace(/^ws/, "http"));
   const [worker] = (await (await fetch(list)).json()) as { webSocketDebuggerUrl: string }[];
   if (worker === undefined) throw new Error("The inspector lists no Worker.");

@@ -43,6 +43,7 @@ export async function startInspected(
   const documents = {
     catalog,
     policies: [policy],
+    organisations: [],
     tenants: [tenant],
     keys: [{ secret: SECRET, document: { id: "bench", tenant: "bench" } }],
   };

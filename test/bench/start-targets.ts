@@ -77,7 +77,7 @@ export async function bundleWorker(
 }
 
 /** The one script of a bundle, as Miniflare wants it. */
-async function readBundle(bundle: string): Promise<Manifest> {
+export async function readBundle(bundle: string): Promise<Manifest> {
   const [entry] = (await readdir(bundle)).filter((file) => file.endsWith(".js"));
   if (entry === undefined) throw new Error(`${bundle} holds no script.`);
   const contents = await readFile(join(bundle, entry));
@@ -143,6 +143,7 @@ export async function startReal(
       documents: {
         catalog,
         policies: [policy],
+        organisations: [],
         tenants: [tenant],
         keys: [{ secret: SECRET, document: { id: "bench", tenant: "bench" } }],
       },

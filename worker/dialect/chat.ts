@@ -1,9 +1,10 @@
 // OpenAI's chat completions: the first dialect, and the form that upstreams speak, so its bytes pass untouched.
-import { OUTPUT_BOUND } from "../translate.ts";
+import { OUTPUT_BOUND } from "../public-failure.ts";
 import type { Dialect } from "./dialect.ts";
 import { readChat } from "./chat/read.ts";
 import {
   closeEvents,
+  cutEvents,
   deltaEvent,
   explainBody,
   explainEvent,
@@ -17,7 +18,7 @@ export const chat: Dialect = {
   passesBytes: true,
   read: readChat,
   write: writeAnswer,
-  event: { open: openEvent, delta: deltaEvent, close: closeEvents },
+  event: { open: openEvent, delta: deltaEvent, cut: cutEvents, close: closeEvents },
   fail: {
     body: (failure) => errorText(failure),
     event: (failure) => `data: ${errorText(failure)}\n\n`,

@@ -1,8 +1,9 @@
 // What every client API must offer: read a request, write an answer, write an event of one, and fail in its own shape.
 // A dialect is a file beside this one and a line in table.ts; nothing else in the worker knows its field names.
+import type { Usage } from "../../policies/account.ts";
 import type { Failure } from "../failure.ts";
 import type { Member } from "../stream/json-text.ts";
-import type { PublicFailure } from "../translate.ts";
+import type { PublicFailure } from "../public-failure.ts";
 
 /** A request in the gateway's own words, together with the body that goes on to an upstream. */
 export interface Ask {
@@ -16,6 +17,8 @@ export interface Ask {
   /** How many answers to the one question; each may be as long as the bound. */
   readonly answers: number;
   readonly effort: string | null;
+  /** Whom the client asks for, as the client names them; null where it does not. */
+  readonly user: string | null;
   readonly setsTemperature: boolean;
   /** The client drives an engine's thinking by fields of its own, so Sluice leaves them alone. */
   readonly setsThinking: boolean;
@@ -65,15 +68,7 @@ export type Delta =
       readonly arguments: string;
     }
   | { readonly kind: "finish"; readonly reason: string }
-  | { readonly kind: "usage"; readonly usage: UsageReport };
-
-/** Tokens as the upstream reported them; reasoning inside output, cached inside input. */
-export interface UsageReport {
-  readonly inputTokens: number;
-  readonly cachedTokens: number;
-  readonly outputTokens: number;
-  readonly reasoningTokens: number;
-}
+  | { readonly kind: "usage"; readonly usage: Usage };
 
 /** What an answer needs to know of itself to be written. */
 export interface AnswerHead {
@@ -95,6 +90,8 @@ export interface Dialect {
   readonly event: {
     open(head: AnswerHead): string;
     delta(head: AnswerHead, delta: Delta): string;
+    /** Ends answers of a relayed stream for want of room, as their own engine would have: those of these numbers. */
+    cut(head: AnswerHead, answers: readonly number[]): string;
     close(head: AnswerHead): string;
   };
   readonly fail: {

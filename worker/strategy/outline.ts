@@ -1,6 +1,6 @@
 // Outline first: one short call lists the steps, a second answers along them. After Plan-and-Budget's planner pass
 // (arXiv 2505.16122), without its allocation. Worth its extra call on long problems only, so a policy has to name it.
-import { collect } from "../open-call.ts";
+import { collect } from "../call-deltas.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** An outline of a handful of steps; the planner pass must stay small beside what it saves. */

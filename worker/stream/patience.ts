@@ -19,6 +19,7 @@ export class Patience {
   readonly #signal: AbortSignal | null;
   readonly #abort = (): void => this.#tell(({ heedsSignal }) => heedsSignal, ABORTED);
   readonly #waits = new Set<Wait>();
+  readonly #watchers = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #looksAtMs = 0;
   #isClosed = false;
@@ -40,6 +41,12 @@ export class Patience {
   ): Promise<T | typeof TIMED_OUT | typeof ABORTED> {
     if (this.#signal?.aborted === true) return Promise.resolve(ABORTED);
     return this.#wait(promise, waitMs, true);
+  }
+
+  /** Calls back every LOOK_MS or sooner while somebody waits. Returns how to end it. */
+  watch(look: () => void): () => void {
+    this.#watchers.add(look);
+    return () => this.#watchers.delete(look);
   }
 
   /** No wait is expected after this, so the timer goes with the last one. */
@@ -106,6 +113,7 @@ export class Patience {
     this.#timer = null;
     const nowMs = Date.now();
     this.#tell(({ endsAtMs }) => endsAtMs <= nowMs, TIMED_OUT);
+    for (const look of this.#watchers) look();
     if (this.#waits.size === 0) return;
     this.#arm(Math.min(...[...this.#waits].map(({ endsAtMs }) => endsAtMs)));
   }

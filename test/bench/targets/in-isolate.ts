@@ -1,14 +1,21 @@
 // The gateway with a ledger, conversations and breakers in its own isolate, of the same interfaces: what is left is what
 // the gateway itself costs, without a hop to an object. Documents come from a map that answers for any number of keys.
-import type { Hold, HoldAnswer, HoldRequest, SettleAnswer } from "../../../policies/account.ts";
-import { fit, type Room } from "../../../policies/budget.ts";
+import type { CallEntry } from "../../../policies/ledger/entry.ts";
+import { decideCheckpoint, decideExtension } from "../../../policies/ledger/extend.ts";
+import { decideHold, type Decision } from "../../../policies/ledger/hold.ts";
+import { decideRelease, decideSettlement } from "../../../policies/ledger/settle.ts";
+import { standingOf } from "../../../policies/ledger/standing.ts";
+import { apply, newState, type EndedCalls } from "../../../policies/ledger/state.ts";
 import { createApp } from "../../../worker/app.ts";
 import { Breakers, type PermitCache } from "../../../worker/breakers.ts";
+import { BudgetPrices } from "../../../worker/budget-prices.ts";
 import { Configuration, newDocumentCache } from "../../../worker/configuration.ts";
 import { Conversations } from "../../../worker/conversations.ts";
 import type { Dependencies } from "../../../worker/dependencies.ts";
+import { Emergency, newEmergencyMemory } from "../../../worker/emergency.ts";
 import type { LedgerPort } from "../../../worker/ports.ts";
 import { Metrics } from "../../../worker/metrics.ts";
+import { Owed } from "../../../worker/owed.ts";
 import { strategyOf } from "../../../worker/strategy/table.ts";
 import { telemetry } from "../../../worker/telemetry.ts";
 
@@ -32,46 +39,26 @@ function ledgerIn(tenantId: string): LedgerPort {
   return ledger;
 }
 
-/** Admits and counts as the real one does, in memory and without a journal. */
+/** Decides and counts as the real one does, in memory and without a journal. */
 function newLedger(): LedgerPort {
-  const open = new Map<string, Hold>();
-  let taken = 0;
+  const state = newState();
+  // Nobody asks for a call again, so none is kept.
+  const ended: EndedCalls = { find: () => null };
+  const follow = <Answer>({ answer, entry }: Decision<Answer, CallEntry>): Answer => {
+    if (entry !== null) apply(state, entry, ended);
+    return answer;
+  };
+  const atMs = (): number => Math.max(state.atMs, Date.now());
   return {
-    async hold(request: HoldRequest): Promise<HoldAnswer> {
-      const rooms = request.limits.map((limit): Room => ({
-        ...limit,
-        remaining: limit.limit - taken,
-        held: 0,
-        resetAtMs: 0,
-      }));
-      const fitted = fit(request.offers, rooms, request.requests);
-      if (fitted.kind === "refused") throw new Error("The bench's budget is too small.");
-      const hold: Hold = {
-        kind: "held",
-        callId: request.callId,
-        rung: fitted.offer.rung,
-        outputTokens: fitted.outputTokens,
-        heldTokens: fitted.needs.tokens,
-        heldNanos: fitted.needs.nanos,
-        expiresAtMs: Date.now() + request.ttlMs,
-        lambda: 0,
-        meters: rooms.map((room) => ({ ...room, resetInMs: 0 })),
-      };
-      taken += hold.heldTokens;
-      open.set(request.callId, hold);
-      return hold;
-    },
-    async settle({ callId, usage }): Promise<SettleAnswer> {
-      const hold = open.get(callId);
-      if (hold === undefined) return { kind: "missing" };
-      open.delete(callId);
-      const chargedTokens = usage.inputTokens + usage.outputTokens;
-      taken += chargedTokens - hold.heldTokens;
-      return { kind: "settled", chargedTokens, chargedNanos: 0, overTokens: 0 };
-    },
-    release: async (callId) => open.delete(callId),
+    hold: async (request) => follow(decideHold(state, ended, request, 0, 0, atMs())),
+    extend: async (extension) => follow(decideExtension(state, ended, extension, atMs())),
+    checkpoint: async (checkpoint) => follow(decideCheckpoint(state, ended, checkpoint, atMs())),
+    replenish: async () => ({ kind: "nothing" }),
+    replenishCall: async () => ({ kind: "nothing" }),
+    settle: async (settlement) => follow(decideSettlement(state, ended, settlement, atMs())),
+    release: async (callId) => follow(decideRelease(state, ended, callId, atMs())),
     knows: async () => true,
-    usage: async () => ({ atMs: 0, balances: [], openHolds: open.size }),
+    usage: async (zone, scopes) => standingOf(state, zone, scopes, 0, atMs()),
   };
 }
 
@@ -107,6 +94,9 @@ function dependenciesOf(env: Bindings, context: ExecutionContext): Dependencies 
     ),
     conversations: new Conversations(() => ({ recall: async () => null, remember: async () => 0 })),
     ledgerOf: ledgerIn,
+    prices: new BudgetPrices(new Map(), now),
+    emergency: new Emergency(newEmergencyMemory(), now),
+    owed: new Owed(new Map()),
     feedbackOf: () => ({ keep: async () => null }),
     record: telemetry(null, metrics),
     secret: () => null,

@@ -3,7 +3,7 @@
 // those that wait longest first.
 import { APICallError, generateText, RetryError, streamText } from "ai";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { JournalRow } from "../../../durable/ledger-rows.ts";
+import type { JournalRow } from "../support/journal.ts";
 import {
   endingsIn,
   expectEachEndedOnce,
@@ -205,7 +205,7 @@ describe.concurrent("asking again", () => {
         statusCode: 429,
         isRetryable: true,
         responseHeaders: { "x-should-retry": "false" },
-        responseBody: expect.stringContaining("budget_exceeded") as string,
+        responseBody: expect.stringContaining("project_spend_limit_exceeded") as string,
       });
       expect(sent.timesOf(`is broke ${short}`)).toHaveLength(2);
       expect(upstreamEndings(`is broke ${short}`)).toEqual([]);

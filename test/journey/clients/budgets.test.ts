@@ -1,9 +1,13 @@
 // A budget as a client meets it: it bounds what is spent however many ask at once, it refuses nobody who fits, and a
 // refusal says what would fit and when there is more.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Dimension, Limit } from "../../../policies/tenant.ts";
+import type { Dimension } from "../../../policies/ledger/amounts.ts";
 import { ask, readError, readEvents, readJson, turn, type UsageFields } from "../support/chat.ts";
-import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
+import {
+  standsAt,
+  startGatewayUnderTest,
+  type GatewayUnderTest,
+} from "../support/gateway-under-test.ts";
 
 const CROWD = 60;
 /** Each of the crowd holds its input and this much; the budget fits a third of them at once. */
@@ -12,7 +16,7 @@ const CROWD_LIMIT = 9_000;
 /** The least that `deep` is worth calling for is 64 output tokens at 2,400 nano-dollars each. */
 const MODEST_NANOS = 150_000;
 
-const TENANTS: Readonly<Record<string, readonly Limit[]>> = {
+const TENANTS: Readonly<Record<string, readonly object[]>> = {
   crowd: [{ dimension: "tokens", window: "day", limit: CROWD_LIMIT }],
   short: [{ dimension: "tokens", window: "day", limit: 1_000 }],
   modest: [{ dimension: "nanos", window: "day", limit: MODEST_NANOS }],
@@ -76,7 +80,7 @@ test("a crowd that streams at once never spends more than its budget, and is ser
   expect(await spent("crowd", "tokens")).toBe(served.reduce((sum, { tokens }) => sum + tokens, 0));
   expect(served.length).toBeGreaterThanOrEqual(Math.floor(CROWD_LIMIT / 2 / CAP_TOKENS));
   // Some found the rest held by others, some found it spent.
-  const codes = ["budget_exceeded", "budget_busy"];
+  const codes = ["project_spend_limit_exceeded", "budget_busy"];
   expect(refused.every(({ status, code }) => status === 429 && codes.includes(code ?? ""))).toBe(
     true,
   );
@@ -158,7 +162,7 @@ test("a refusal shows the limits and the choice, holds nothing and reaches no en
   expect(response.headers.get("x-ratelimit-remaining-tokens")).toBe("0");
   expect(response.headers.get("x-sluice-mode")).toMatch(/^(direct|short|code|long)$/);
   expect(await readJson(response)).toMatchObject({
-    error: { type: "insufficient_quota", code: "budget_exceeded" },
+    error: { type: "insufficient_quota", code: "project_spend_limit_exceeded" },
   });
   expect(gateway.simulator.requests).toHaveLength(before);
   expect(await gateway.ledgerJournal("closed")).toEqual([]);
@@ -169,9 +173,5 @@ function secretOf(tenantId: string): string {
 }
 
 async function spent(tenantId: string, dimension: Dimension): Promise<number> {
-  const { balances } = await gateway.untilSettled(tenantId);
-  return (
-    balances.find((balance) => balance.window === "day" && balance.dimension === dimension)
-      ?.spent ?? 0
-  );
+  return standsAt(await gateway.untilSettled(tenantId), dimension);
 }

@@ -98,7 +98,7 @@ test("an exhausted budget is not asked again", async () => {
 
   await expect(poor.invoke("Hello! is broke")).rejects.toMatchObject({
     status: 429,
-    code: "budget_exceeded",
+    code: "project_spend_limit_exceeded",
   });
   expect(sent.timesOf("is broke")).toHaveLength(1);
 });
@@ -107,7 +107,7 @@ test("a request that does not fit the budget is not asked again", async () => {
   await expect(chat(secretOf("tokens")).invoke("Hello! is large")).rejects.toMatchObject({
     param: "max_completion_tokens",
     status: 429,
-    code: "budget_exceeded",
+    code: "project_spend_limit_exceeded",
   });
   expect(sent.timesOf("is large")).toHaveLength(1);
 });

@@ -45,7 +45,11 @@ test("an exhausted budget is a RateLimitError after exactly one request", async 
 
   expect(refused.sent()).toBe(1);
   expect(error).toBeInstanceOf(RateLimitError);
-  expect(error).toMatchObject({ status: 429, code: "budget_exceeded", type: "insufficient_quota" });
+  expect(error).toMatchObject({
+    status: 429,
+    code: "project_spend_limit_exceeded",
+    type: "insufficient_quota",
+  });
   const { headers, message } = error as RateLimitError;
   expect(headers?.get("x-should-retry")).toBe("false");
   expect(Number(headers?.get("retry-after"))).toBeGreaterThan(0);
@@ -63,7 +67,10 @@ test("a request larger than what is left is refused with the bound that would fi
   const affordable = Number(/at most (\d+)/.exec(error.message)?.[1]);
 
   expect(error).toBeInstanceOf(RateLimitError);
-  expect(error).toMatchObject({ code: "budget_exceeded", param: "max_completion_tokens" });
+  expect(error).toMatchObject({
+    code: "project_spend_limit_exceeded",
+    param: "max_completion_tokens",
+  });
   expect(refused.sent()).toBe(1);
   expect(affordable).toBeGreaterThan(0);
   const answer = await watch(SMALL_SECRET).ask({

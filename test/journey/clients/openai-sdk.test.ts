@@ -6,7 +6,11 @@ import type {
   ChatCompletionFunctionTool,
 } from "openai/resources/chat/completions";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
+import {
+  standsAt,
+  startGatewayUnderTest,
+  type GatewayUnderTest,
+} from "../support/gateway-under-test.ts";
 
 const WEATHER: ChatCompletionFunctionTool = {
   type: "function",
@@ -94,10 +98,7 @@ test("gets exactly one usage chunk when it asks, the last", async () => {
 });
 
 test("a stream and a whole answer are charged the same", async () => {
-  const spent = async (): Promise<number> =>
-    (await gateway.untilSettled("demo")).balances.find(
-      ({ window, dimension }) => window === "day" && dimension === "tokens",
-    )?.spent ?? 0;
+  const spent = async (): Promise<number> => standsAt(await gateway.untilSettled("demo"), "tokens");
   const request = { model: "mid", messages: asked("What is 23 * 19?"), temperature: 0 } as const;
 
   const before = await spent();

@@ -1,7 +1,11 @@
 // Every route, and every body that is not a request: each refused with a status, a field or a place, and its mend.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ask, readError, readJson, turn } from "../support/chat.ts";
-import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
+import {
+  standsAt,
+  startGatewayUnderTest,
+  type GatewayUnderTest,
+} from "../support/gateway-under-test.ts";
 
 /** The gateway's own bound on a body, and a byte. */
 const TOO_MANY_BYTES = 10 * 1024 * 1024 + 1;
@@ -266,11 +270,7 @@ test("what the engine refuses comes back with the engine's own words and field",
     param: "temperature",
     message: "temperature must be a number from 0 to 2.",
   });
-  expect(
-    (await gateway.untilSettled("demo")).balances.find(
-      ({ window, dimension }) => window === "day" && dimension === "nanos",
-    )?.held,
-  ).toBe(0);
+  expect(standsAt(await gateway.untilSettled("demo"), "nanos", "day", "held")).toBe(0);
 });
 
 function get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {

@@ -1,8 +1,12 @@
 // Tenants are apart: a budget, a model, a policy or a figure of one is nothing to another.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Dimension } from "../../../policies/tenant.ts";
+import type { Dimension } from "../../../policies/ledger/amounts.ts";
 import { ask, readError, readJson, turn, type UsageFields } from "../support/chat.ts";
-import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
+import {
+  standsAt,
+  startGatewayUnderTest,
+  type GatewayUnderTest,
+} from "../support/gateway-under-test.ts";
 
 const A = "sk-sluice-journey-a";
 const B = "sk-sluice-journey-b";
@@ -88,7 +92,7 @@ test("one tenant's exhausted budget leaves the other alone", async () => {
 
   expect(used.status).toBe(200);
   expect(refused.status).toBe(429);
-  expect(await readError(refused)).toMatchObject({ code: "budget_exceeded" });
+  expect(await readError(refused)).toMatchObject({ code: "project_spend_limit_exceeded" });
   expect(other.status).toBe(200);
   expect(other.headers.get("x-ratelimit-remaining-requests")).toBe("99");
 });
@@ -123,9 +127,5 @@ test("two keys of one tenant share its budget, and the journal tells them apart"
 });
 
 async function spent(tenantId: string, dimension: Dimension): Promise<number> {
-  const { balances } = await gateway.untilSettled(tenantId);
-  return (
-    balances.find((balance) => balance.window === "day" && balance.dimension === dimension)
-      ?.spent ?? 0
-  );
+  return standsAt(await gateway.untilSettled(tenantId), dimension);
 }

@@ -93,6 +93,7 @@ function expectSettled({ truth, settled, status, text }: Seen, tells: Row["tells
     usage: {
       inputTokens: usage.prompt_tokens,
       outputTokens: usage.completion_tokens,
+      cacheWriteTokens: 0,
       cachedTokens: tells === "all" ? usage.prompt_tokens_details.cached_tokens : 0,
       reasoningTokens: tells === "nothing" ? 0 : usage.completion_tokens_details.reasoning_tokens,
     },

@@ -171,7 +171,7 @@ describe("what calls in flight hold", () => {
     expect((await slow).status).toBe(200);
     await gateway.untilSettled(CROWDED);
     const spent = await ask(CROWDED);
-    expect(spent.text).toContain("budget_exceeded");
+    expect(spent.text).toContain("project_spend_limit_exceeded");
     expect(spent.headers.get("x-should-retry")).toBe("false");
   });
 });

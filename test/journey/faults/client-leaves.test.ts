@@ -3,7 +3,7 @@
 // else can have ended the call.
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { JournalRow } from "../../../durable/ledger-rows.ts";
+import type { JournalRow } from "../support/journal.ts";
 import {
   expectEachEndedOnce,
   only,

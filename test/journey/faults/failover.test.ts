@@ -1,6 +1,6 @@
 // While nothing was sent to the client, another upstream or another try may do better; afterwards nothing is tried.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { JournalRow } from "../../../durable/ledger-rows.ts";
+import { isEnd, type JournalRow } from "../support/journal.ts";
 import {
   expectEachEndedOnce,
   policy,
@@ -202,5 +202,5 @@ async function look(
 }
 
 function endsOf(rows: readonly JournalRow[]): JournalRow[] {
-  return rows.filter(({ op }) => op !== "hold");
+  return rows.filter(isEnd);
 }

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import OpenAI, { APIError } from "openai";
 import { expect } from "vitest";
-import type { JournalRow } from "../../../durable/ledger-rows.ts";
+import { isEnd, type JournalRow } from "../support/journal.ts";
 import type { BreakerSettings, Catalog, Model } from "../../../policies/catalog.ts";
 import {
   startGatewayUnderTest,
@@ -26,7 +26,7 @@ const CONDITION_POLL_MS = 20;
 
 type Named = Readonly<Record<string, unknown>>;
 
-export interface FaultSurroundings extends Pick<Surroundings, "simulator"> {
+export interface FaultSurroundings extends Pick<Surroundings, "simulator" | "bundleFolder"> {
   /** Upstreams beside the simulator, each with one model of the same id. */
   readonly upstreams?: Readonly<
     Record<string, { readonly baseUrl: string; readonly breaker?: BreakerSettings }>
@@ -54,6 +54,7 @@ export interface Asked {
   readonly secret?: string;
   readonly signal?: AbortSignal;
   readonly fields?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Seen {
@@ -75,6 +76,7 @@ export async function startFaultGateway(given: FaultSurroundings = {}): Promise<
   const names = policies.map(({ name }) => name);
   const under = await startGatewayUnderTest({
     ...(given.simulator === undefined ? {} : { simulator: given.simulator }),
+    ...(given.bundleFolder === undefined ? {} : { bundleFolder: given.bundleFolder }),
     catalog: (seeded) => widen(seeded, given.upstreams ?? {}),
     policies,
     tenants: [
@@ -97,6 +99,7 @@ export async function startFaultGateway(given: FaultSurroundings = {}): Promise<
         authorization: `Bearer ${asked.secret ?? SECRET}`,
         "content-type": "application/json",
         "x-sluice-policy": asked.policy,
+        ...asked.headers,
       },
       body: JSON.stringify({
         model: asked.model ?? "auto:short",
@@ -227,9 +230,7 @@ export async function until<T>(
 export function endingsIn(
   rows: readonly JournalRow[],
 ): Pick<JournalRow, "op" | "ending" | "certainty">[] {
-  return rows
-    .filter(({ op }) => op !== "hold")
-    .map(({ op, ending, certainty }) => ({ op, ending, certainty }));
+  return rows.filter(isEnd).map(({ op, ending, certainty }) => ({ op, ending, certainty }));
 }
 
 /** Each call was held once and ended once. */
@@ -241,7 +242,7 @@ export function expectEachEndedOnce(rows: readonly JournalRow[]): void {
       .toSorted();
   const held = counts(({ op }) => op === "hold");
   expect(new Set(held).size).toBe(held.length);
-  expect(counts(({ op }) => op !== "hold")).toEqual(held);
+  expect(counts(isEnd)).toEqual(held);
 }
 
 function widen(seeded: Catalog, added: NonNullable<FaultSurroundings["upstreams"]>): Catalog {

@@ -2,6 +2,7 @@
 // break, and each call settles once. SLUICE_FUZZ_RUNS and SLUICE_FUZZ_SEED make a longer or another search of it.
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { isEnd } from "../support/journal.ts";
 import {
   badLines,
   expectEachEndedOnce,
@@ -59,7 +60,7 @@ test(`${RUNS} fuzzed upstreams, seed ${SEED}`, { timeout: TIMEOUT_MS }, async ()
   );
   expectEachEndedOnce(rows);
   expect(rows.filter(({ op }) => op === "hold")).toHaveLength(RUNS);
-  for (const row of rows.filter(({ op }) => op !== "hold")) {
+  for (const row of rows.filter(isEnd)) {
     // Nothing is free after dispatch but what the upstream itself refused, by a status or by an error of its own.
     if (row.spent.tokens === 0)
       expect(row.ending ?? row.op).toMatch(/^upstream-(?:refused|broke)$/);

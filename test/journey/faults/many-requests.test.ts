@@ -2,7 +2,9 @@
 // left open upstream, and the log holds no line that a bug or a hung request would have written.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { NOTHING } from "../../../policies/ledger/amounts.ts";
 import type { MisbehaviourName } from "../../simulator/misbehaviour.ts";
+import { standsAt } from "../support/gateway-under-test.ts";
 import {
   badLines,
   expectEachEndedOnce,
@@ -78,16 +80,13 @@ test(`${REQUESTS} requests leave nothing behind`, { timeout: TIMEOUT_MS }, async
 
   const standing = await gateway.ledgerUsage(TENANT);
   expect(standing.openHolds).toBe(0);
-  for (const { held } of standing.balances) expect(held).toBe(0);
+  for (const { held } of standing.buckets) expect(held).toEqual(NOTHING);
   // The balances are the sum of the journal.
   const spent = (await gateway.ledgerJournal(TENANT)).reduce(
     (sum, row) => sum + row.spent.tokens,
     0,
   );
-  const day = standing.balances.find(
-    ({ window, dimension }) => window === "day" && dimension === "tokens",
-  );
-  expect(day?.spent).toBe(spent);
+  expect(standsAt(standing, "tokens")).toBe(spent);
   await until(
     () => gateway.simulator.requests.filter(({ ended }) => ended === "open").length,
     (open) => open === 0,

@@ -1,5 +1,6 @@
 // A strategy of two calls, one of which fails over: three calls are held and each is settled once.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { isEnd } from "../support/journal.ts";
 import {
   expectEachEndedOnce,
   policy,
@@ -50,7 +51,7 @@ test.each([
   expect(outcome.text).toMatch(/\b65\b/);
 
   expectEachEndedOnce(rows);
-  const ends = rows.filter(({ op }) => op !== "hold");
+  const ends = rows.filter(isEnd);
   expect(ends.map(({ op, arm, ending }) => ({ op, arm, ending }))).toEqual([
     { op: "settle", arm: "deep/long", ending: "upstream-broke" },
     { op: "settle", arm: "mid/long", ending: "complete" },

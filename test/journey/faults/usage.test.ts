@@ -1,5 +1,6 @@
 // Usage that lies or is missing: what was reported is posted even above the hold, and what was not is never nothing.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { standsAt } from "../support/gateway-under-test.ts";
 import { only, secretOf, startFaultGateway, type FaultGateway } from "./fault-gateway.ts";
 import { startScriptedUpstream, type Script, type ScriptedUpstream } from "./scripted-upstream.ts";
 import { chunk, done, finish, role, sse, usageChunk } from "./wire-samples.ts";
@@ -53,13 +54,13 @@ describe.each(FORMS)("$form", ({ isStream, tenant }) => {
     const sent = gateway.simulator.requests.length;
     const refused = await gateway.see({ ...asked, text: "What is 2 + 3?" });
     expect(refused.status).toBe(429);
-    expect(JSON.parse(refused.text)).toMatchObject({ error: { code: "budget_exceeded" } });
+    expect(JSON.parse(refused.text)).toMatchObject({
+      error: { code: "project_spend_limit_exceeded" },
+    });
     expect(gateway.simulator.requests).toHaveLength(sent);
-    const { balances } = await gateway.ledgerUsage(tenant);
-    const day = balances.find(
-      ({ window, dimension }) => window === "day" && dimension === "tokens",
-    );
-    expect((day?.spent ?? 0) + (day?.held ?? 0) - (day?.over ?? 0)).toBeLessThanOrEqual(LIMIT);
+    const standing = await gateway.ledgerUsage(tenant);
+    const of = (what: "spent" | "held" | "over") => standsAt(standing, "tokens", "day", what);
+    expect(of("spent") + of("held") - of("over")).toBeLessThanOrEqual(LIMIT);
   });
 
   test("without a count, what was seen is charged beside the held input", async () => {

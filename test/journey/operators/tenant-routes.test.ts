@@ -38,7 +38,7 @@ test("a choice can be asked for without a call: nothing is sent, held or remembe
   expect(body.choice.ladder[0]).toMatchObject({ arm: "deep/long", reason: "asked-mode" });
   expect(body.calls).toEqual([]);
   expect(gateway.simulator.requests).toHaveLength(0);
-  expect((await gateway.ledgerUsage("demo")).balances).toEqual(before.balances);
+  expect((await gateway.ledgerUsage("demo")).buckets).toEqual(before.buckets);
 });
 
 test("the choice that is previewed is the one that a request then runs", async () => {

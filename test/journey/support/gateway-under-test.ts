@@ -3,13 +3,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { inject } from "vitest";
-import type { Standing } from "../../../durable/ledger.ts";
-import type { JournalRow } from "../../../durable/ledger-rows.ts";
 import { parseCatalog, type Catalog } from "../../../policies/catalog.ts";
+import type { Dimension } from "../../../policies/ledger/amounts.ts";
+import type { Window } from "../../../policies/ledger/limit.ts";
+import type { Standing, StandingBucket } from "../../../policies/ledger/standing.ts";
 import { readSeeds, type SecretKey } from "../../../worker/cli/documents.ts";
 import { startGateway, type Gateway } from "../../../worker/cli/gateway.ts";
 import { noLatency, type SimulatorSettings } from "../../simulator/settings.ts";
 import { startSimulator, type Simulator } from "../../simulator/simulator.ts";
+import { readJournal, type JournalRow } from "./journal.ts";
 
 const SEED_FOLDER = join(import.meta.dirname, "..", "..", "..", "kv-seeds");
 /** The demo tenant's key, unless the journey says otherwise. */
@@ -31,6 +33,7 @@ export interface Surroundings {
   readonly catalog?: (seeded: Catalog, simulatorUrl: string) => Catalog;
   /** Written as an operator writes them. One with a seeded name takes its place. */
   readonly policies?: readonly Named[];
+  readonly organisations?: readonly Named[];
   readonly tenants?: readonly Named[];
   /** Besides the demo tenant's. */
   readonly keys?: readonly SecretKey[];
@@ -69,6 +72,7 @@ export async function startGatewayUnderTest(given: Surroundings = {}): Promise<G
     const documents = {
       catalog: given.catalog?.(seeded, simulator.url) ?? seeded,
       policies: overlay(seeds.policies, given.policies ?? [], "name"),
+      organisations: given.organisations ?? [],
       tenants: overlay(seeds.tenants, given.tenants ?? [], "id"),
       keys: [
         { secret: DEMO_SECRET, document: { id: "demo", tenant: "demo" } },
@@ -106,16 +110,17 @@ function watchLedger(
   const ledgerOf = async (tenantId: string) =>
     (await gateway.bindings<Env>()).LEDGER.getByName(tenantId);
   const ledgerUsage = async (tenantId: string): Promise<Standing> =>
-    (await ledgerOf(tenantId)).usage();
+    (await ledgerOf(tenantId)).usage("UTC", null);
   return {
     ledgerUsage,
     ledgerJournal: async (tenantId) => {
       const ledger = await ledgerOf(tenantId);
-      const rows: JournalRow[] = [];
-      for (;;) {
-        const page = await ledger.journal(rows.at(-1)?.seq ?? 0, JOURNAL_PAGE);
-        rows.push(...page);
-        if (page.length < JOURNAL_PAGE) return rows;
+      const read: string[] = [];
+      for (let afterSeq = 0; ;) {
+        const { lines, nextSeq } = await ledger.journal(afterSeq, JOURNAL_PAGE);
+        if (lines.length === 0) return readJournal(read);
+        read.push(...lines);
+        afterSeq = nextSeq;
       }
     },
     untilSettled: async (tenantId, waitMs = SETTLE_WAIT_MS) => {
@@ -131,6 +136,17 @@ function watchLedger(
       }
     },
   };
+}
+
+/** One figure of the tenant as a whole: what it has spent in an open window, what is held, or what went over. */
+export function standsAt(
+  { buckets }: Standing,
+  dimension: Dimension,
+  window: Window = "day",
+  of: keyof Pick<StandingBucket, "spent" | "held" | "over"> = "spent",
+): number {
+  const bucket = buckets.find((one) => one.scope === "tenant" && one.window === window);
+  return bucket?.[of][dimension] ?? 0;
 }
 
 /** The Worker first, so that nothing of it is cut while the simulator ends. */

@@ -7,6 +7,7 @@ import type { Delta, Dialect } from "../../../worker/dialect/dialect.ts";
 import type { Failure } from "../../../worker/failure.ts";
 import type { Held } from "../../../worker/hold.ts";
 import { OpenCall, type CallAccount, type Settled } from "../../../worker/open-call.ts";
+import type { Metering } from "../../../worker/metering.ts";
 import type { Preparation } from "../../../worker/prepare.ts";
 import { Outlet } from "../../../worker/stream/outlet.ts";
 import { Patience } from "../../../worker/stream/patience.ts";
@@ -17,7 +18,12 @@ const LINES: Dialect = {
   name: "lines",
   passesBytes: false,
   write: (_head, deltas) => deltas.map(line).join(""),
-  event: { open: () => "open\n", delta: (_head, delta) => line(delta), close: () => "close\n" },
+  event: {
+    open: () => "open\n",
+    delta: (_head, delta) => line(delta),
+    cut: (_head, answers) => `cut ${answers.join()}\n`,
+    close: () => "close\n",
+  },
   fail: { body: ({ code }) => `failed ${code}\n`, event: ({ code }) => `failed ${code}\n` },
   explain: {
     body: (answer, explanation) => `${answer}${explanation}\n`,
@@ -52,7 +58,11 @@ afterEach(() => {
 });
 
 /** A call whose upstream says this, and what it settles as. */
-function openCall(body: string, contentType: string): { call: OpenCall; settled: Settled[] } {
+function openCall(
+  body: string,
+  contentType: string,
+  metering: Metering | null = null,
+): { call: OpenCall; settled: Settled[] } {
   vi.spyOn(globalThis, "fetch").mockResolvedValue(
     new Response(body, { headers: { "content-type": contentType } }),
   );
@@ -68,17 +78,28 @@ function openCall(body: string, contentType: string): { call: OpenCall; settled:
   const preparation = { inputTokens: 7, draft: { ask: { answers: 1 } } } as Preparation;
   const account = { ending: null } as CallAccount;
   const attempted = attempt(HOLD, outbound, () => Date.now(), new Patience());
-  const call = new OpenCall(attempted, preparation, HOLD, account, (of) => settled.push(of));
+  const call = new OpenCall(
+    attempted,
+    preparation,
+    HOLD,
+    account,
+    (of) => settled.push(of),
+    metering,
+  );
   return { call, settled };
 }
 
-async function streamed(driven: Answerable): Promise<{ text: string; failure: Failure | null }> {
+async function streamed(
+  driven: Answerable,
+  budgetEnd: AnswerContext["budgetEnd"] = () => null,
+): Promise<{ text: string; failure: Failure | null }> {
   const patience = new Patience();
   const outlet = new Outlet(patience, 1000);
   let failure: Failure | null = null;
-  const context = contextWith(patience, (of) => {
+  const close: AnswerContext["close"] = (of) => {
     failure = of;
-  });
+  };
+  const context = { ...contextWith(patience, close), budgetEnd };
   const [text] = await Promise.all([
     new Response(outlet.readable).text(),
     pump(Promise.resolve(driven), outlet, context),
@@ -92,6 +113,7 @@ function contextWith(patience: Patience, close: AnswerContext["close"]): AnswerC
     head: { requestId: "r", model: "m", createdSeconds: 1, wantsUsage: false },
     heartbeatMs: 1000,
     patience,
+    budgetEnd: () => null,
     explain: () => "because",
     close,
   };
@@ -111,6 +133,33 @@ test("a stream that breaks ends with a failure and without its close", async () 
   expect(text).toBe("open\nreasoning Hm.\ntext Yes.\nfailed upstream_cut\n");
   expect(failure).toMatchObject({ kind: "upstream-cut" });
   expect(settled).toEqual([expect.objectContaining({ ending: "upstream-broke" })]);
+});
+
+test("a stream that the budget ends is rendered to a clean end, with the reason in a comment", async () => {
+  const end = { kind: "refused", scope: "tenant", dimension: "tokens", window: "day" } as const;
+  /** Has no more once the first words were seen. */
+  class Exhausted {
+    end: typeof end | null = null;
+    heldTokens = 1;
+    get isWaiting(): boolean {
+      return false;
+    }
+    see(): void {
+      this.end = end;
+    }
+    heedSilence(): void {}
+  }
+  const exhausted = new Exhausted();
+  const words = chunk({ choices: [{ index: 0, delta: { content: "Yes." } }] });
+  const { call, settled } = openCall(words, "text/event-stream", exhausted as unknown as Metering);
+  const { text, failure } = await streamed({ kind: "relay", call }, () => exhausted.end);
+  expect(text).toBe(
+    "open\ntext Yes.\nfinish\nusage\n" +
+      ": sluice ended=budget; scope=tenant; dimension=tokens; window=day\n\nbecause\nclose\n",
+  );
+  expect(failure).toBeNull();
+  expect(settled).toEqual([expect.objectContaining({ certainty: "at_least", ending: "budget" })]);
+  expect(call.account.budgetEnd).toEqual(end);
 });
 
 test("a whole answer is rendered from what it says", async () => {

@@ -85,6 +85,7 @@ export function holdOf(outputTokens: number): Hold {
     callId: "r:1",
     rung: 0,
     outputTokens,
+    heldOutputTokens: outputTokens,
     heldTokens: outputTokens + 50,
     heldNanos: 5,
     expiresAtMs: 1,

@@ -1,11 +1,10 @@
 // What an answer says of itself, in headers that every client can read and in JSON on request.
 import { describe, expect, it } from "vitest";
-import type { Meter } from "../../../policies/account.ts";
 import type { Features } from "../../../classifiers/features.ts";
 import {
   choiceHeaders,
+  degradedFrom,
   explanation,
-  limitHeaders,
   type Explained,
 } from "../../../worker/explain.ts";
 import type { CallAccount } from "../../../worker/open-call.ts";
@@ -31,7 +30,7 @@ const FEATURES: Features = {
   },
 };
 
-function explainedFor(policy: object = {}): Explained {
+function explainedFor(policy: object = {}, thrift: Partial<Explained["thrift"]> = {}): Explained {
   const rung = rungOf("small", "long");
   return {
     requestId: "r",
@@ -43,6 +42,7 @@ function explainedFor(policy: object = {}): Explained {
       difficultyClass: "normal",
       weighed: [{ arm: rung.arm, estimate: rung.estimate, ruledOut: "too dear" }],
     },
+    thrift: { lambda: 0, undegraded: rung.arm, isStrict: false, ...thrift },
   };
 }
 
@@ -54,11 +54,22 @@ const ACCOUNT: CallAccount = {
   strategies: ["diffadapt"],
   heldTokens: 100,
   heldNanos: 7,
+  outputTokensMax: 90,
+  isLowered: false,
+  isBudgetFinal: false,
+  isEmergency: false,
   prices: null,
   knobs: [{ knob: "thinking", fidelity: "exact", reason: "enable_thinking true" }],
-  usage: { inputTokens: 10, cachedTokens: 4, outputTokens: 6, reasoningTokens: 2 },
+  usage: {
+    inputTokens: 10,
+    cachedTokens: 4,
+    cacheWriteTokens: 2,
+    outputTokens: 6,
+    reasoningTokens: 2,
+  },
   certainty: "exact",
   ending: "complete",
+  budgetEnd: null,
 };
 
 describe("the headers of a choice", () => {
@@ -87,57 +98,6 @@ describe("the headers of a choice", () => {
   });
 });
 
-describe("the headers of limits", () => {
-  const meter = (
-    dimension: Meter["dimension"],
-    limit: number,
-    remaining: number,
-    resetInMs: number,
-  ): Meter => ({
-    dimension,
-    window: "day",
-    limit,
-    remaining,
-    resetAtMs: 0,
-    resetInMs,
-  });
-
-  it("are those of the tightest limit of each dimension that OpenAI's clients know", () => {
-    expect(
-      limitHeaders([
-        meter("tokens", 1000, 500, 60_000),
-        meter("tokens", 9000, 40, 86_400_000),
-        meter("requests", 10, 9, 500),
-        meter("nanos", 5, 0, 1),
-      ]),
-    ).toEqual({
-      "x-ratelimit-limit-requests": "10",
-      "x-ratelimit-remaining-requests": "9",
-      "x-ratelimit-reset-requests": "500ms",
-      "x-ratelimit-limit-tokens": "9000",
-      "x-ratelimit-remaining-tokens": "40",
-      "x-ratelimit-reset-tokens": "24h0m0s",
-    });
-  });
-
-  it("are none without limits, and never below nothing", () => {
-    expect(limitHeaders([])).toEqual({});
-    expect(limitHeaders([meter("tokens", 10, -5, 0)])["x-ratelimit-remaining-tokens"]).toBe("0");
-  });
-
-  it.each([
-    { ms: 0, text: "0ms" },
-    { ms: 999, text: "999ms" },
-    { ms: 1000, text: "1s" },
-    { ms: 59_001, text: "1m0s" },
-    { ms: 360_000, text: "6m0s" },
-    { ms: 22_350_000, text: "6h12m30s" },
-    { ms: 3_600_000, text: "1h0m0s" },
-  ])("write $ms ms as $text", ({ ms, text }) => {
-    expect(limitHeaders([meter("requests", 1, 1, ms)])["x-ratelimit-reset-requests"]).toBe(text);
-  });
-});
-
 describe("an explanation", () => {
   it("shows the choice, what was weighed, and each call's account with the fidelity of every knob", () => {
     const explained = JSON.parse(explanation(explainedFor(), [ACCOUNT])) as unknown;
@@ -156,8 +116,20 @@ describe("an explanation", () => {
       calls: [
         {
           call_id: "r:1",
-          held: { tokens: 100, nanos: 7 },
-          used: { input_tokens: 10, cached_tokens: 4, output_tokens: 6, reasoning_tokens: 2 },
+          held: {
+            tokens: 100,
+            nanos: 7,
+            output_tokens_max: 90,
+            budget_final: false,
+            emergency: false,
+          },
+          used: {
+            input_tokens: 10,
+            cached_tokens: 4,
+            cache_write_tokens: 2,
+            output_tokens: 6,
+            reasoning_tokens: 2,
+          },
           certainty: "exact",
           ending: "complete",
           knobs: [{ knob: "thinking", fidelity: "exact", reason: "enable_thinking true" }],
@@ -171,5 +143,54 @@ describe("an explanation", () => {
     expect(JSON.parse(explanation(explainedFor(), [open]))).toMatchObject({
       calls: [{ used: null, certainty: null, ending: null }],
     });
+  });
+
+  it("says what the budget did: its price, the arm without it, and the limit that ended the answer", () => {
+    const explained = explainedFor(
+      {},
+      { lambda: 0.4, undegraded: { model: "deep", mode: "long" } },
+    );
+    const end = { kind: "refused", scope: "tenant", dimension: "tokens", window: "day" } as const;
+    const ended = { ...ACCOUNT, ending: "budget" as const, budgetEnd: end };
+    expect(JSON.parse(explanation(explained, [ended]))).toMatchObject({
+      ended: "budget",
+      budget: {
+        lambda: 0.4,
+        undegraded_arm: "deep/long",
+        strict: false,
+        ended_by: { scope: "tenant", dimension: "tokens", window: "day" },
+      },
+    });
+    expect(JSON.parse(explanation(explainedFor(), [ACCOUNT]))).toMatchObject({
+      ended: null,
+      budget: { lambda: 0, undegraded_arm: "small/long", ended_by: null },
+    });
+  });
+});
+
+describe("what the budget took from a request", () => {
+  const priced = (model: string) =>
+    explainedFor({}, { lambda: 1, undegraded: { model, mode: "direct" } });
+
+  it("is nothing where the undegraded arm runs", () => {
+    expect(degradedFrom(explainedFor(), rungOf("small", "long"), false)).toBeNull();
+  });
+
+  it("is told by the modes, whether a price changed the choice or the ledger took a lower rung", () => {
+    expect(degradedFrom(priced("deep"), rungOf("small", "long"), false)).toBe("direct->long");
+    expect(degradedFrom(explainedFor(), rungOf("small", "short"), true)).toBe("long->short");
+  });
+
+  it("is told by the arms where only the model differs, or a mode is nobody's", () => {
+    expect(degradedFrom(explainedFor(), rungOf("tiny", "long"), true)).toBe(
+      "small/long->tiny/long",
+    );
+    expect(degradedFrom(explainedFor(), rungOf("tiny", null), true)).toBe(
+      "small/long->tiny/as-sent",
+    );
+  });
+
+  it("is nothing where a stand-in runs because an upstream failed", () => {
+    expect(degradedFrom(explainedFor(), rungOf("mid", "long", "fallback"), false)).toBeNull();
   });
 });

@@ -2,11 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { chat } from "../../../worker/dialect/chat.ts";
 import type { Failure } from "../../../worker/failure.ts";
-import { translate, OUTPUT_BOUND } from "../../../worker/translate.ts";
+import { OUTPUT_BOUND } from "../../../worker/public-failure.ts";
+import { translate } from "../../../worker/translate.ts";
 
 const QUOTA = {
   kind: "budget-exceeded",
   reason: "quota",
+  scope: "tenant",
   dimension: "tokens",
   window: "day",
   limit: 1000,
@@ -107,7 +109,13 @@ const FAILURES: {
     failure: QUOTA,
     status: 429,
     type: "insufficient_quota",
-    code: "budget_exceeded",
+    code: "project_spend_limit_exceeded",
+  },
+  "call-mismatch": {
+    failure: { kind: "call-mismatch" },
+    status: 422,
+    type: "invalid_request_error",
+    code: "idempotency_mismatch",
   },
   "budget-unavailable": {
     failure: { kind: "budget-unavailable" },
@@ -271,19 +279,30 @@ describe("retry advice", () => {
     translate({ kind: "upstream-busy", retryAfterMs }).headers;
 
   it.each([
-    { waitMs: null, headers: { "retry-after": "1" } },
-    { waitMs: 0, headers: { "retry-after": "1" } },
-    { waitMs: 1001, headers: { "retry-after": "2" } },
-    { waitMs: 60_000, headers: { "retry-after": "60" } },
+    { waitMs: null, headers: { "retry-after": "1", "retry-after-ms": "1000" } },
+    { waitMs: 0, headers: { "retry-after": "1", "retry-after-ms": "1" } },
+    { waitMs: 1001, headers: { "retry-after": "2", "retry-after-ms": "1001" } },
+    { waitMs: 60_000, headers: { "retry-after": "60", "retry-after-ms": "60000" } },
     { waitMs: 60_001, headers: { "retry-after": "61", "x-should-retry": "false" } },
     { waitMs: 86_400_000, headers: { "retry-after": "86400", "x-should-retry": "false" } },
   ])("for $waitMs ms is $headers", ({ waitMs, headers }) => {
     expect(busy(waitMs)).toEqual(headers);
   });
 
-  it("to wait for a budget's window keeps the SDK quiet when the window is far", () => {
+  it("for a used-up budget keeps the SDK quiet however near its window's end is", () => {
     expect(translate(QUOTA).headers).toEqual({ "retry-after": "3600", "x-should-retry": "false" });
-    expect(translate({ ...QUOTA, resetInMs: 5000 }).headers).toEqual({ "retry-after": "5" });
+    expect(translate({ ...QUOTA, resetInMs: 5000 }).headers).toMatchObject({
+      "retry-after": "5",
+      "x-should-retry": "false",
+    });
+  });
+
+  it("for a ledger that cannot be asked is to try again in a second", () => {
+    expect(translate({ kind: "budget-unavailable" }).headers).toEqual({
+      "retry-after": "1",
+      "retry-after-ms": "1000",
+      "x-should-retry": "true",
+    });
   });
 
   it("of a request that can never fit is not to retry, and to ask for less", () => {

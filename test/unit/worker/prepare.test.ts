@@ -212,15 +212,15 @@ describe("an offer of a mode", () => {
     ["long", 512],
   ] as const)("%s is useless below %i tokens, unless the client wants fewer", (mode, least) => {
     const rung = rungOf("small", mode);
-    expect(offerOf(prepared({ rung }), 0).outputTokensMin).toBe(least);
+    expect(offerOf(prepared({ rung }), 0, true).outputTokensMin).toBe(least);
     const ask = askFor({ max_tokens: 5 });
-    expect(offerOf(prepared({ rung, ask }), 0).outputTokensMin).toBe(5);
+    expect(offerOf(prepared({ rung, ask }), 0, true).outputTokensMin).toBe(5);
   });
 });
 
 describe("an offer", () => {
   it("is for all answers that were asked for", () => {
-    const offer = offerOf(prepared({ ask: askFor({ n: 3, max_tokens: 1000 }) }), 2);
+    const offer = offerOf(prepared({ ask: askFor({ n: 3, max_tokens: 1000 }) }), 2, true);
     expect(offer).toMatchObject({
       rung: 2,
       arm: "small/long",
@@ -233,14 +233,38 @@ describe("an offer", () => {
   });
 
   it("asks for no more at least than it asks for at most", () => {
-    expect(offerOf(prepared({ ask: askFor({ max_tokens: 5 }) }), 0)).toMatchObject({
+    expect(offerOf(prepared({ ask: askFor({ max_tokens: 5 }) }), 0, true)).toMatchObject({
       outputTokens: 5,
       outputTokensMin: 5,
     });
   });
 
+  it("of a stream is held in slices by what the choice expects, and whole where it cannot be stopped", () => {
+    const ask = askFor({ max_tokens: 4000 });
+    const expecting = (outputTokens: number): Preparation => {
+      const rung = rungOf("small", "long");
+      return prepared({ ask, rung: { ...rung, estimate: { ...rung.estimate, outputTokens } } });
+    };
+    expect(offerOf(expecting(400), 0, true)).toMatchObject({
+      outputTokens: 4000,
+      sliceTokens: 600,
+    });
+    expect(offerOf(expecting(400), 0, false).sliceTokens).toBe(4000);
+    const billing = expecting(400);
+    const upstream = { ...billing.upstream, billsCancelled: true };
+    expect(offerOf({ ...billing, upstream }, 0, true).sliceTokens).toBe(4000);
+  });
+
+  it("prices what is written to a cache as other input, unless the catalog says otherwise", () => {
+    expect(offerOf(prepared(), 0, true).cacheWriteNanosPerMtok).toBe(10);
+    const plain = prepared();
+    const prices = { ...plain.model.prices!, cacheWriteNanosPerMtok: 13 };
+    const dearer = { ...plain, model: { ...plain.model, prices } };
+    expect(offerOf(dearer, 0, true).cacheWriteNanosPerMtok).toBe(13);
+  });
+
   it("of a model without prices costs no money", () => {
-    expect(offerOf(prepared({ rung: rungOf("unpriced", "long") }), 0)).toMatchObject({
+    expect(offerOf(prepared({ rung: rungOf("unpriced", "long") }), 0, true)).toMatchObject({
       priceVersion: null,
       inputNanosPerMtok: 0,
       outputNanosPerMtok: 0,

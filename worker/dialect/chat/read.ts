@@ -66,6 +66,7 @@ export function readChat(body: string): ReadAsk {
     outputTokensMax: numbers.outputTokensMax,
     answers: numbers.answers,
     effort,
+    user: typeof parsed["user"] === "string" ? parsed["user"] : null,
     setsTemperature: (parsed["temperature"] ?? null) !== null,
     setsThinking: THINKING_FIELDS.some((key) => (parsed[key] ?? null) !== null),
     isConstrained: constrainsForm(parsed),

@@ -1,11 +1,12 @@
 // Writes chat-completions answers out of deltas, for strategies whose answer is not one upstream's bytes.
-import type { AnswerHead, Delta, UsageReport } from "../dialect.ts";
+import type { Usage } from "../../../policies/account.ts";
+import type { AnswerHead, Delta } from "../dialect.ts";
 
 export function writeAnswer(head: AnswerHead, deltas: readonly Delta[]): string {
   let content = "";
   let reasoning = "";
   let finishReason = "stop";
-  let usage: UsageReport | null = null;
+  let usage: Usage | null = null;
   const calls = new Map<number, { id: string; name: string; arguments: string }>();
   for (const delta of deltas) {
     switch (delta.kind) {
@@ -93,6 +94,10 @@ export function deltaEvent(head: AnswerHead, delta: Delta): string {
   }
 }
 
+export function cutEvents(head: AnswerHead, answers: readonly number[]): string {
+  return answers.map((index) => chunk(head, {}, "length", index)).join("");
+}
+
 export function closeEvents(): string {
   return "data: [DONE]\n\n";
 }
@@ -109,10 +114,10 @@ export function explainBody(answer: string, explanation: string): string {
   return `${answer.slice(0, close)}${isEmpty ? "" : ","}"sluice":${explanation}${answer.slice(close)}`;
 }
 
-function chunk(head: AnswerHead, delta: object, finishReason: string | null): string {
+function chunk(head: AnswerHead, delta: object, finishReason: string | null, index = 0): string {
   const body = {
     ...chunkHead(head),
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+    choices: [{ index, delta, logprobs: null, finish_reason: finishReason }],
   };
   return `data: ${JSON.stringify(body)}\n\n`;
 }
@@ -134,7 +139,7 @@ function toolCall(call: { id: string; name: string; arguments: string }): object
   };
 }
 
-function usageFields(usage: UsageReport): object {
+function usageFields(usage: Usage): object {
   return {
     prompt_tokens: usage.inputTokens,
     completion_tokens: usage.outputTokens,

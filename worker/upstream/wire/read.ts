@@ -1,6 +1,8 @@
 // Reads what an upstream answers in the chat-completions form, whole or event by event, into deltas and counts.
-import type { Delta, UsageReport } from "../../dialect/dialect.ts";
+import type { Usage } from "../../../policies/account.ts";
+import type { Delta } from "../../dialect/dialect.ts";
 import { TagSplitter, type Piece } from "../../stream/tags.ts";
+import { readUsage } from "./usage.ts";
 
 export type Reading =
   | {
@@ -46,7 +48,13 @@ export class AnswerReader {
   #chunks = 0;
   readonly #begun = new Set<number>();
   readonly #ended = new Set<number>();
-  usage: UsageReport | null = null;
+  usage: Usage | null = null;
+
+  /** Answers that began and have not ended, by their numbers; the first when none has begun. */
+  get openAnswers(): readonly number[] {
+    const open = [...this.#begun].filter((index) => !this.#ended.has(index));
+    return this.#begun.size === 0 ? [0] : open;
+  }
 
   /** Every answer that began has also ended. */
   get isFinished(): boolean {
@@ -211,47 +219,6 @@ function wordsOf(value: unknown): string | null {
 function choiceError(choices: unknown): unknown {
   const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
   return isFields(first) && first["finish_reason"] === "error" ? first["error"] : undefined;
-}
-
-/** Counts as reported: the ledger records what cannot be true instead of dropping it. */
-function readUsage(value: unknown): UsageReport | null {
-  if (!isFields(value)) return null;
-  const inputTokens = numberOrNull(value["prompt_tokens"]);
-  const outputTokens = numberOrNull(value["completion_tokens"]);
-  if (inputTokens === null || outputTokens === null) return null;
-  const inputDetails = isFields(value["prompt_tokens_details"])
-    ? value["prompt_tokens_details"]
-    : {};
-  const outputDetails = isFields(value["completion_tokens_details"])
-    ? value["completion_tokens_details"]
-    : {};
-  const usage: UsageReport = {
-    inputTokens,
-    outputTokens,
-    cachedTokens:
-      numberOrNull(inputDetails["cached_tokens"]) ??
-      numberOrNull(value["prompt_cache_hit_tokens"]) ??
-      0,
-    reasoningTokens: numberOrNull(outputDetails["reasoning_tokens"]) ?? 0,
-  };
-  return takeIn(usage, (numberOrNull(value["total_tokens"]) ?? 0) - inputTokens - outputTokens);
-}
-
-/**
- * Tokens that only the total counts are taken in where they belong: Gemini and xAI leave thinking out of the output
- * (vercel/ai#12425, mozilla-ai/any-llm#1290), some proxies leave cached tokens out of the input. A difference that
- * is none of these stays as it was reported.
- */
-function takeIn(usage: UsageReport, outsideTokens: number): UsageReport {
-  const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = usage;
-  if (outsideTokens <= 0) return usage;
-  if (outsideTokens === cachedTokens) return { ...usage, inputTokens: inputTokens + cachedTokens };
-  if (reasoningTokens !== 0 && reasoningTokens !== outsideTokens) return usage;
-  return {
-    ...usage,
-    outputTokens: outputTokens + outsideTokens,
-    reasoningTokens: outsideTokens,
-  };
 }
 
 /** `inList`: Gemini wraps an error's object in a list of one. */

@@ -6,6 +6,7 @@ import { expect, it } from "vitest";
 import type { DocumentKind } from "../../../../policies/administration.ts";
 import { parseCatalog } from "../../../../policies/catalog.ts";
 import { documentSchema } from "../../../../policies/document-schema.ts";
+import { parseOrganisation } from "../../../../policies/organisation.ts";
 import { parsePolicy } from "../../../../policies/policy.ts";
 import { parseKey, parseTenant } from "../../../../policies/tenant.ts";
 
@@ -13,6 +14,7 @@ const SEEDS = join(import.meta.dirname, "..", "..", "..", "..", "kv-seeds");
 const PARSERS = {
   catalog: parseCatalog,
   policy: parsePolicy,
+  organisation: parseOrganisation,
   tenant: parseTenant,
   key: parseKey,
 } as const;
@@ -25,12 +27,24 @@ interface Seeds {
 const catalog = readSeed<{ readonly upstreams: readonly object[] }>("catalog.json");
 const { policies } = readSeed<Seeds>("policies.json");
 const { tenants } = readSeed<Seeds>("tenants.json");
-const key = { id: "first", tenant: "demo", scopes: ["inference"] };
+const limit = { dimension: "tokens", window: "day", limit: 1000 };
+const key = { id: "first", tenant: "demo", scopes: ["inference"], limits: [limit] };
+const organisation = { id: "holding", name: "Holding", zone: "Europe/Berlin", limits: [limit] };
+const tenant = {
+  ...tenants[0],
+  organisation: "holding",
+  zone: "Europe/Berlin",
+  userLimits: [{ dimension: "requests", window: "minute", limit: 60, burst: 10, hard: false }],
+  tags: { "team-a": [limit] },
+  shards: 4,
+};
 
 it.each<readonly [DocumentKind, object]>([
   ["catalog", catalog],
   ...policies.map((policy) => ["policy", policy] as const),
   ...tenants.map((tenant) => ["tenant", tenant] as const),
+  ["tenant", tenant],
+  ["organisation", organisation],
   ["key", key],
 ])("takes a sound %s by both", (kind, document) => {
   expect(PARSERS[kind](document).kind).toBe("parsed");
@@ -41,6 +55,9 @@ it.each<readonly [string, DocumentKind, object]>([
   ["an unknown field", "policy", { ...policies[0], speed: "fast" }],
   ["a missing field", "tenant", { id: "demo", name: "Demo" }],
   ["a number out of bounds", "policy", { ...policies[0], lambda: -1 }],
+  ["a limit out of bounds", "organisation", { ...organisation, limits: [{ ...limit, limit: -1 }] }],
+  ["a tag that no header can list", "tenant", { ...tenant, tags: { "a,b": [] } }],
+  ["too many shards", "tenant", { ...tenant, shards: 33 }],
   ["a wrong word", "key", { ...key, scopes: ["everything"] }],
   ["a wrong shape inside", "catalog", { ...catalog, upstreams: [{ id: "x" }] }],
   ["a key where its secret was put", "catalog", withSecret("sk-123")],

@@ -2,7 +2,11 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createAdmin } from "../../../../worker/admin/admin.ts";
 import type { Limiter } from "../../../../worker/admin/login.ts";
-import type { AdminDependencies, RegistryPort } from "../../../../worker/admin/route.ts";
+import type {
+  AdminDependencies,
+  OperatedLedger,
+  RegistryPort,
+} from "../../../../worker/admin/route.ts";
 
 const SECRET = "sluice-admin-of-a-test-0123456789";
 const LOST = Object.assign(new Error("Network connection lost."), { retryable: true });
@@ -34,6 +38,7 @@ it.each([
   "DELETE /tenants/acme",
   "POST /tenants/acme/keys",
   "DELETE /keys/k",
+  "PUT /organisations/holding",
 ])("%s is 503 and says that nothing is known of it", async (order) => {
   const response = await call(order, failing(LOST));
   expect(response.status).toBe(503);
@@ -42,6 +47,23 @@ it.each([
     error: { code: "unreachable", message: expect.stringContaining("read, then try again") },
   });
 });
+
+it.each(["GET /tenants/acme/usage", "GET /tenants/acme/journal", "POST /tenants/acme/refunds"])(
+  "%s is 503 while the tenant's ledger is away, and says which object it is",
+  async (order) => {
+    const stored = { documentText: '{"id":"acme","name":"Acme","policy":"plain"}' };
+    const registry = { read: () => Promise.resolve(stored) } as unknown as RegistryPort;
+    const deps = { ...failing(LOST), registry: () => registry };
+    const body = '{"call_id": "c:1", "refund_id": "r", "tokens": 1}';
+    const response = await call(order, deps, SECRET, body);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
+      error: { message: expect.stringMatching(/^The tenant's ledger could not be reached/) },
+    });
+    const bug = { ...failing(BUG), registry: () => registry };
+    expect((await call(order, bug, SECRET, body)).status).toBe(500);
+  },
+);
 
 it("tells a bug inside the registry from a registry that is away, and tells nobody what it was", async () => {
   const response = await call("GET /tenants", failing(BUG));
@@ -72,7 +94,7 @@ function failing(error: Error) {
     writes: null,
     resting: new Map<string, number>(),
     registry: vi.fn(() => registry),
-    standingOf: () => Promise.reject(error),
+    ledgerOf: () => new Proxy({}, { get: () => () => Promise.reject(error) }) as OperatedLedger,
     lookAtBreaker: () => Promise.reject(error),
     isSecretSet: () => false,
     forget: () => undefined,
@@ -80,12 +102,17 @@ function failing(error: Error) {
   } satisfies AdminDependencies;
 }
 
-async function call(order: string, deps: AdminDependencies, secret = SECRET): Promise<Response> {
+async function call(
+  order: string,
+  deps: AdminDependencies,
+  secret = SECRET,
+  body = "{}",
+): Promise<Response> {
   const [method = "", path = ""] = order.split(" ");
   const takesBody = method === "PUT" || method === "POST";
   return createAdmin(() => deps).request(`/admin/v1${path}`, {
     method,
     headers: { authorization: `Bearer ${secret}`, "if-match": '"1"' },
-    ...(takesBody ? { body: "{}" } : {}),
+    ...(takesBody ? { body } : {}),
   });
 }

@@ -1,4 +1,6 @@
 // Seeds become one configuration only when each is sound and all agree.
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { ENGINES, bindPolicies, buildCatalog } from "../../../../worker/cli/one-upstream.ts";
@@ -31,9 +33,27 @@ it.each(ENGINES)("runs every seeded policy on one model of %s", async (engine) =
 it("names every fault with its path", async () => {
   const seeds = await readSeeds(seedFolder);
   const tenants = [{ id: "Demo", name: "Demo", policy: "balanced" }];
-  expect(() =>
-    composeConfiguration({ catalog: {}, policies: seeds.policies, tenants, keys }),
-  ).toThrow(/catalog\.version: is missing[^]*tenants\.0\.id: must match/);
+  expect(() => composeConfiguration({ ...seeds, catalog: {}, tenants, keys })).toThrow(
+    /catalog\.version: is missing[^]*tenants\.0\.id: must match/,
+  );
+});
+
+it("reads organisations where a folder has some, and needs none", async () => {
+  const seeds = await readSeeds(seedFolder);
+  expect(seeds.organisations).toEqual([]);
+  const folder = await mkdtemp(join(tmpdir(), "sluice-seeds-"));
+  try {
+    await cp(seedFolder, folder, { recursive: true });
+    const file = join(folder, "organisations.json");
+    await writeFile(file, '{"organisations": [{"id": "holding"}]}');
+    expect((await readSeeds(folder)).organisations).toEqual([{ id: "holding" }]);
+    await writeFile(file, '[{"id": "holding"}]');
+    await expect(readSeeds(folder)).rejects.toThrow(/no list called "organisations"/);
+    await rm(join(folder, "tenants.json"));
+    await expect(readSeeds(folder)).rejects.toThrow(/tenants.json cannot be read/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 it("names what one document uses and no other defines", async () => {

@@ -7,9 +7,10 @@ const HASH = "a".repeat(64);
 
 function seeds(changes: Partial<Composed> = {}, baseUrl = "http://127.0.0.1:1/v1"): Composed {
   return {
-    format: "sluice-configuration-1",
+    format: "sluice-configuration-2",
     catalog: { version: "1", upstreams: [{ id: "simulator", baseUrl }], models: [{ id: "small" }] },
     policies: [{ name: "plain", lambda: 0.1 }],
+    organisations: [{ id: "holding" }],
     tenants: [{ id: "demo", policy: "plain" }],
     keys: [{ hash: HASH, key: { id: "demo-1", tenant: "demo" } }],
     ...changes,
@@ -27,11 +28,19 @@ it("follows the seeds where nobody changed anything", () => {
 it("keeps what an operator changed, added and removed", () => {
   const standing = seeds({
     policies: [{ name: "plain", lambda: 0.9 }, { name: "own" }],
+    organisations: [{ id: "holding", zone: "Asia/Tokyo" }, { id: "other" }],
     tenants: [{ id: "acme", policy: "own" }],
     keys: [{ hash: HASH, key: { id: "demo-1", tenant: "demo", revokedAtMs: 1 } }],
   });
   const merged = mergeSeeds({ brought: moved, last, standing });
   expect(merged).toEqual({ ...standing, catalog: moved.catalog });
+});
+
+it("goes on from a start of before there were organisations", () => {
+  const { organisations: _, ...before } = last;
+  const standing = seeds({ organisations: [] });
+  const merged = mergeSeeds({ brought: moved, last: before as Composed, standing });
+  expect(merged).toEqual(moved);
 });
 
 it("moves the simulator's upstream in an operator's catalog, and nothing else of it", () => {

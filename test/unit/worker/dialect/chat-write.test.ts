@@ -11,7 +11,13 @@ const HEAD: AnswerHead = {
   createdSeconds: 1_700_000_000,
   wantsUsage: true,
 };
-const USAGE = { inputTokens: 9, cachedTokens: 4, outputTokens: 7, reasoningTokens: 3 };
+const USAGE = {
+  inputTokens: 9,
+  cachedTokens: 4,
+  cacheWriteTokens: 0,
+  outputTokens: 7,
+  reasoningTokens: 3,
+};
 const DELTAS: readonly Delta[] = [
   { kind: "reasoning", text: "Let me\nsee \u2028" },
   { kind: "text", text: 'It is "4"' },
@@ -99,6 +105,20 @@ describe("a whole answer of our own", () => {
       content([{ kind: "tool-call", index: 0, id: "c", name: "f", arguments: "{}" }]),
     ).toBeNull();
     expect(content([])).toBe("");
+  });
+});
+
+describe("a cut", () => {
+  it("ends each answer that is still open as its own bound would have, and no other", () => {
+    const events = split([new TextEncoder().encode(chat.event.cut(HEAD, [0, 2]))]);
+    const choices = events.map(
+      ({ data }) => (JSON.parse(data ?? "") as { choices: object[] }).choices,
+    );
+    expect(choices).toMatchObject([
+      [{ index: 0, delta: {}, finish_reason: "length" }],
+      [{ index: 2, delta: {}, finish_reason: "length" }],
+    ]);
+    expect(chat.event.cut(HEAD, [])).toBe("");
   });
 });
 

@@ -126,7 +126,7 @@ describe.each(Object.keys(ENGINES))("%s", (engine) => {
     const isTold = has.includes("thinking-cap");
     if (isTold) expect(sent.knobs["thinking-cap"]).toMatch(/^(?:exact|approx): .*2048/);
     // The hold is offered the same bound.
-    const { outputTokens } = offerOf(sent.preparation, 0);
+    const { outputTokens } = offerOf(sent.preparation, 0, true);
     const isOpen = has.length > 0 && !isTold;
     expect(outputTokens).toBe(isOpen ? CEILING_TOKENS + DIRECT_TOKENS : 30_000);
   });
@@ -224,7 +224,7 @@ describe("the bound on output", () => {
     const { body, knobs, preparation } = send("vllm", { fields, policy });
     expect(body).toMatchObject({ max_tokens: 700, max_completion_tokens: 700, n_predict: 700 });
     expect(knobs["output-cap"]).toMatch(/^approx: the policy gives at most 700/);
-    expect(offerOf(preparation, 0).outputTokens).toBe(700);
+    expect(offerOf(preparation, 0, true).outputTokens).toBe(700);
   });
 
   it("stays the client's where it asks for less", () => {

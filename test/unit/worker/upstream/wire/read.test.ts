@@ -208,7 +208,58 @@ describe("usage", () => {
     { name: "of null as none", usage: null, out: null },
     { name: "with one count missing as none", usage: { prompt_tokens: 9 }, out: null },
   ])("is read $name", ({ usage: reported, out }) => {
-    expect(read({ usage: reported })).toEqual(out);
+    expect(read({ usage: reported })).toEqual(
+      out === null ? null : { cacheWriteTokens: 0, ...out },
+    );
+  });
+
+  it.each([
+    {
+      name: "in Anthropic's word, inside the input",
+      usage: { prompt_tokens: 100, completion_tokens: 5, cache_creation_input_tokens: 60 },
+      out: { inputTokens: 100, cachedTokens: 0, cacheWriteTokens: 60 },
+    },
+    {
+      name: "in Anthropic's words, beside the input",
+      usage: {
+        prompt_tokens: 10,
+        completion_tokens: 5,
+        cache_creation_input_tokens: 60,
+        cache_read_input_tokens: 30,
+      },
+      out: { inputTokens: 100, cachedTokens: 30, cacheWriteTokens: 60 },
+    },
+    {
+      name: "outside the input by the total",
+      usage: {
+        prompt_tokens: 10,
+        completion_tokens: 5,
+        total_tokens: 105,
+        cache_creation_input_tokens: 60,
+        cache_read_input_tokens: 30,
+      },
+      out: { inputTokens: 100, cachedTokens: 30, cacheWriteTokens: 60 },
+    },
+    {
+      name: "in OpenRouter's word",
+      usage: {
+        prompt_tokens: 100,
+        completion_tokens: 5,
+        prompt_tokens_details: { cached_tokens: 20, cache_write_tokens: 60 },
+      },
+      out: { inputTokens: 100, cachedTokens: 20, cacheWriteTokens: 60 },
+    },
+    {
+      name: "in LiteLLM's word",
+      usage: {
+        prompt_tokens: 100,
+        completion_tokens: 5,
+        prompt_tokens_details: { cache_creation_tokens: 60 },
+      },
+      out: { inputTokens: 100, cachedTokens: 0, cacheWriteTokens: 60 },
+    },
+  ])("has what was written to a cache $name", ({ usage: reported, out }) => {
+    expect(read({ usage: reported })).toEqual({ ...out, outputTokens: 5, reasoningTokens: 0 });
   });
 
   it("alone in a chunk is known from usage beside a choice", () => {
@@ -292,6 +343,18 @@ describe("an answer is finished", () => {
     const both = [say({ content: "a" }), say({ content: "b" }, null, 1), say({}, "stop")];
     expect(finished(both)).toBe(false);
     expect(finished([...both, say({}, "stop", 1)])).toBe(true);
+  });
+
+  it("or else leaves those open that began and did not end; the first when none began", () => {
+    const open = (events: readonly string[]): readonly number[] => {
+      const reader = new AnswerReader();
+      for (const data of events) reader.readEvent(data);
+      return reader.openAnswers;
+    };
+    const three = [0, 1, 2].map((index) => say({ content: "a" }, null, index));
+    expect(open([])).toEqual([0]);
+    expect(open([...three, say({}, "stop", 1)])).toEqual([0, 2]);
+    expect(open([say({ content: "a" }), say({}, "stop")])).toEqual([]);
   });
 
   it("also when an empty chunk or usage follows the end", () => {

@@ -1,0 +1,41 @@
+// The choice under a budget's price: easy requests fall to shorter arms before anything is refused. Decided where a choice
+// is, at the start of a conversation or where it may switch anyway, and never in the middle of an answer.
+import type { Choice, ChoiceFailure, Question } from "./choice.ts";
+import { choose } from "./choose.ts";
+import type { Arm } from "./mode.ts";
+
+/** What the budget had to say in a choice. */
+export interface Thrift {
+  /** Its price, which was added to the policy's lambda; 0 for a caller who would rather be refused. */
+  readonly lambda: number;
+  /** The arm without that price. */
+  readonly undegraded: Arm;
+  readonly isStrict: boolean;
+}
+
+export type ThriftyChosen =
+  | { readonly kind: "chosen"; readonly choice: Choice; readonly thrift: Thrift }
+  | ChoiceFailure;
+
+/**
+ * Chooses with the price on top of the question's lambda; without one the choice is the plain one. A caller who is strict
+ * gets neither the price nor the rungs that are only cheaper: either what it would have had, or a refusal.
+ */
+export function chooseThriftily(
+  question: Question,
+  price: { readonly lambda: number; readonly isStrict: boolean },
+): ThriftyChosen {
+  const plain = choose(question);
+  if (plain.kind !== "chosen") return plain;
+  const [first, ...rest] = plain.choice.ladder;
+  const { isStrict } = price;
+  const lambda = isStrict ? 0 : price.lambda;
+  const thrift: Thrift = { lambda, undegraded: first.arm, isStrict };
+  if (isStrict) {
+    const others = rest.filter(({ reason }) => reason.word !== "cheaper");
+    return { kind: "chosen", choice: { ...plain.choice, ladder: [first, ...others] }, thrift };
+  }
+  if (lambda === 0) return { kind: "chosen", choice: plain.choice, thrift };
+  const priced = choose({ ...question, lambda: question.lambda + lambda });
+  return priced.kind === "chosen" ? { ...priced, thrift } : priced;
+}

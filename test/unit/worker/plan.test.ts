@@ -1,0 +1,77 @@
+// A plan under a budget's price: what is chosen, for whom, and what is remembered of it.
+import { describe, expect, it } from "vitest";
+import { parseTenant } from "../../../policies/tenant.ts";
+import { BudgetPrices } from "../../../worker/budget-prices.ts";
+import type { Dependencies } from "../../../worker/dependencies.ts";
+import { chat } from "../../../worker/dialect/chat.ts";
+import { plan } from "../../../worker/plan.ts";
+import { Patience } from "../../../worker/stream/patience.ts";
+import { CATALOG, policy } from "../policies/choose-questions.ts";
+
+const QUESTION =
+  "A train leaves at 9:40 and rides 3 hours 25 minutes, then waits 18 minutes. When does it leave again? Show each step.";
+
+function surround(prices: Record<string, number>) {
+  const remembered: string[] = [];
+  const memory = new Map(Object.entries(prices).map(([id, lambda]) => [id, { lambda, atMs: 0 }]));
+  const tenant = parseTenant({ id: "t", name: "T", policy: "p" });
+  if (tenant.kind === "faulty") throw new Error("It is faulty.");
+  const deps = {
+    configuration: {
+      key: async () => ({ id: "k", tenant: "t", limits: [] }),
+      tenant: async () => tenant.value,
+      policy: async () => policy({ lambda: 0 }),
+      catalog: async () => CATALOG,
+    },
+    conversations: {
+      recall: async () => null,
+      remember: async (_tenant: string, _session: string, arm: object) =>
+        remembered.push(JSON.stringify(arm)),
+    },
+    prices: new BudgetPrices(memory, () => 0),
+    now: () => 0,
+  } as unknown as Dependencies;
+  return { deps, remembered };
+}
+
+async function planFor(prices: Record<string, number>, headers: Record<string, string> = {}) {
+  const { deps, remembered } = surround(prices);
+  const request = new Request("https://sluice.invalid/v1/chat/completions", {
+    method: "POST",
+    headers: { authorization: "Bearer sk", ...headers },
+    body: JSON.stringify({ model: "auto", messages: [{ role: "user", content: QUESTION }] }),
+  });
+  const planned = await plan(request, chat, "r", deps, new Patience());
+  if (planned.kind !== "planned") throw new Error(JSON.stringify(planned.failure));
+  await planned.remember();
+  return { ...planned.explained, remembered };
+}
+
+describe("the budget's price", () => {
+  it("makes the choice cheaper, and the choice says what it would have been", async () => {
+    const free = await planFor({});
+    const priced = await planFor({ t: 100 });
+    const [first] = priced.choice.ladder;
+    expect(free.thrift).toMatchObject({ lambda: 0, undegraded: free.choice.ladder[0].arm });
+    expect(priced.thrift).toMatchObject({ lambda: 100, undegraded: free.choice.ladder[0].arm });
+    expect(first.estimate.costNanos).toBeLessThan(free.choice.ladder[0].estimate.costNanos);
+  });
+
+  it("is the tenant's own", async () => {
+    expect((await planFor({ other: 100 })).thrift.lambda).toBe(0);
+  });
+
+  it("is nothing to a caller who is strict, whose ladder has no rung that is only cheaper", async () => {
+    const free = await planFor({});
+    const strict = await planFor({ t: 100 }, { "x-sluice-budget": "strict" });
+    expect(strict.choice.ladder[0].arm).toEqual(free.choice.ladder[0].arm);
+    expect(strict.thrift).toMatchObject({ lambda: 0, isStrict: true });
+    expect(free.choice.ladder.map(({ reason }) => reason.word)).toContain("cheaper");
+    expect(strict.choice.ladder.map(({ reason }) => reason.word)).not.toContain("cheaper");
+  });
+
+  it("makes a first turn one to remember, since nobody could derive it later", async () => {
+    expect((await planFor({})).remembered).toEqual([]);
+    expect((await planFor({ t: 100 })).remembered).toHaveLength(1);
+  });
+});
