@@ -12,7 +12,7 @@ import type {
 import { DIMENSIONS } from "../policies/ledger/amounts.ts";
 import { CALL_TOKENS_MAX } from "../policies/ledger/charge.ts";
 import { LIMIT_MAX, limitFaults, LIMITS_MAX, RATE_MAX, WINDOWS } from "../policies/ledger/limit.ts";
-import { isZone, ZONES_CACHED_MAX } from "../policies/ledger/window.ts";
+import { isZone } from "../policies/ledger/window.ts";
 
 /** The catalog's own bound: $9,000 a million tokens. */
 const PRICE_MAX = 9_000_000_000_000;
@@ -26,9 +26,6 @@ const ID_CHARS_MAX = 256;
 /** A scope is a kind and an id. */
 const SCOPE_CHARS_MAX = 16 + ID_CHARS_MAX;
 const STRATEGIES_MAX = 64;
-
-/** Names that were found to be zones: asking the platform takes 50 us, more than all the rest of a hold. */
-const zones = new Set<string>();
 
 // Each throws on what only a bug of the Worker can send: a fraction or a negative count would corrupt every later sum.
 
@@ -125,10 +122,7 @@ function demandCount(name: string, value: number, least: number, most: number): 
 }
 
 function demandZone(zone: string): void {
-  if (zones.has(zone)) return;
   if (!isZone(zone)) throw new RangeError(`zone must name an IANA zone, not ${String(zone)}.`);
-  if (zones.size >= ZONES_CACHED_MAX) zones.clear();
-  zones.add(zone);
 }
 
 /** Half a surrogate pair would come back from storage as another text. */

@@ -54,7 +54,11 @@ export class Leases {
   readonly #inFlight = new Set<string>();
   /** How each lent window stood when the alarm last saw it move. */
   readonly #moved = new Map<string, Moved>();
-  readonly #refusedAtMs = new Map<string, number>();
+  /** Windows of which lenders had nothing a moment ago, with what they said. */
+  readonly #refused = new Map<
+    string,
+    { readonly atMs: number; readonly answer: ReplenishAnswer }
+  >();
   #lookedAtMs: number | null = null;
 
   constructor(ctx: DurableObjectState, book: Book, reach: (name: string) => LeasePort, turn: Turn) {
@@ -89,7 +93,7 @@ export class Leases {
     const call = state.calls.get(callId);
     if (call === undefined) return;
     const wants = lowFor(state, path, call.hold.atMs, call.held).filter(
-      (want) => !this.#isRefused(want, state.atMs),
+      (want) => this.#refusedIn(want, state.atMs) === null,
     );
     if (wants.length > 0) this.#ctx.waitUntil(this.#borrowEarly(wants));
   }
@@ -128,22 +132,28 @@ export class Leases {
     pinnedAtMs: number | null,
     wishes: readonly Amounts[],
   ): Promise<ReplenishAnswer> {
+    let answer: ReplenishAnswer = { kind: "nothing" };
     for (const [index, needs] of wishes.entries()) {
       const asks = this.#turn((nowMs) => {
         const atMs = pinnedAtMs ?? nowMs;
         this.#book.bringIn(path, null, atMs);
         const { state } = this.#book;
         const wants = lacksFor(state, path, atMs, needs);
-        if (index === 0 && wants.some((want) => this.#isRefused(want, nowMs))) return null;
+        const refused = wants
+          .map((want) => this.#refusedIn(want, nowMs))
+          .find((one) => one !== null);
+        if (index === 0 && refused != null) return refused;
         return wants.flatMap((want) => this.#ask(want, purposeOf(state.leases, want), nowMs));
       });
-      if (asks === null) break;
+      if ("kind" in asks) return asks;
       const answers = await Promise.all(asks.map((ask) => this.#say(ask)));
-      if (answers.includes("unreachable")) return { kind: "unreachable" };
-      if (!answers.includes("nothing")) return { kind: "lent" };
+      const refusal = answers.find(({ kind }) => kind !== "lent");
+      if (refusal === undefined) return { kind: "lent" };
+      if (refusal.kind === "unreachable") return refusal;
+      answer = refusal;
       if (index === wishes.length - 1) this.#noteRefused(asks, answers);
     }
-    return { kind: "nothing" };
+    return answer;
   }
 
   async #borrowEarly(wants: readonly Want[]): Promise<void> {
@@ -161,37 +171,48 @@ export class Leases {
   }
 
   /** The platform holds the message back until the ask is stored. */
-  async #say({ entry, limits, purpose }: Ask): Promise<ReplenishAnswer["kind"]> {
+  async #say({ entry, limits, purpose }: Ask): Promise<ReplenishAnswer> {
     const { leaseId, lender } = entry;
     this.#inFlight.add(leaseId);
     try {
-      const amounts = await this.#reach(lender).lend(entry, this.#name, limits, purpose);
+      const { amounts, isBusy } = await this.#reach(lender).lend(
+        entry,
+        this.#name,
+        limits,
+        purpose,
+      );
       this.#turn((nowMs) => {
         const heard = decideBorrow(this.#book.state.leases, leaseId, amounts, nowMs);
         if (heard !== null) this.#book.record(heard);
       });
-      return isNothing(amounts) ? "nothing" : "lent";
+      if (!isNothing(amounts)) return { kind: "lent" };
+      return isBusy ? { kind: "nothing", isBusy } : { kind: "nothing" };
     } catch (error) {
       warn("ledger-lender-unreachable", lender, error);
-      return "unreachable";
+      return { kind: "unreachable" };
     } finally {
       this.#inFlight.delete(leaseId);
     }
   }
 
-  #noteRefused(asks: readonly Ask[], answers: readonly ReplenishAnswer["kind"][]): void {
+  #noteRefused(asks: readonly Ask[], answers: readonly ReplenishAnswer[]): void {
     const nowMs = this.#book.state.atMs;
     // Windows are few, and what is old says nothing.
-    for (const [name, refusedAtMs] of this.#refusedAtMs)
-      if (refusedAtMs + REFUSED_MS <= nowMs) this.#refusedAtMs.delete(name);
-    for (const [index, { entry }] of asks.entries())
-      if (answers[index] === "nothing")
-        this.#refusedAtMs.set(bucketName(entry.scope, entry.window, entry.key), nowMs);
+    for (const [name, { atMs }] of this.#refused)
+      if (atMs + REFUSED_MS <= nowMs) this.#refused.delete(name);
+    for (const [index, { entry }] of asks.entries()) {
+      const answer = answers[index];
+      if (answer?.kind === "nothing")
+        this.#refused.set(bucketName(entry.scope, entry.window, entry.key), {
+          atMs: nowMs,
+          answer,
+        });
+    }
   }
 
-  #isRefused({ scope, window, key }: LeasedWindow, nowMs: number): boolean {
-    const refusedAtMs = this.#refusedAtMs.get(bucketName(scope, window, key));
-    return refusedAtMs !== undefined && nowMs < refusedAtMs + REFUSED_MS;
+  #refusedIn({ scope, window, key }: LeasedWindow, nowMs: number): ReplenishAnswer | null {
+    const refused = this.#refused.get(bucketName(scope, window, key));
+    return refused !== undefined && nowMs < refused.atMs + REFUSED_MS ? refused.answer : null;
   }
 
   #giveBack(nowMs: number): void {

@@ -1,10 +1,17 @@
 // What a ledger lends of its own budgets to others: to tenants of an organisation, to shards of a tenant.
 import { NOTHING, type Amounts } from "../policies/ledger/amounts.ts";
 import type { AskEntry } from "../policies/ledger/entry.ts";
-import { decideLend, decideReturn, type Purpose } from "../policies/ledger/lease.ts";
+import {
+  decideLend,
+  decideReturn,
+  type LendDecision,
+  type Purpose,
+} from "../policies/ledger/lease.ts";
 import type { Limit } from "../policies/ledger/limit.ts";
 import type { Book } from "./ledger-book.ts";
 import { checkAsk, checkReport } from "./lease-request.ts";
+
+export type LendAnswer = Omit<LendDecision, "entry">;
 
 /** What one ledger says to another. */
 export interface LeasePort {
@@ -13,7 +20,7 @@ export interface LeasePort {
     borrower: string,
     limits: readonly Limit[],
     purpose: Purpose,
-  ): Promise<Amounts>;
+  ): Promise<LendAnswer>;
   takeBack(leaseId: string, spent: Amounts): Promise<void>;
   knownLeases(leaseIds: readonly string[]): Promise<string[]>;
 }
@@ -38,14 +45,14 @@ export class Lending {
     this.#turn = turn;
   }
 
-  lend(ask: AskEntry, borrower: string, limits: readonly Limit[], purpose: Purpose): Amounts {
+  lend(ask: AskEntry, borrower: string, limits: readonly Limit[], purpose: Purpose): LendAnswer {
     checkAsk(ask, borrower, limits);
     return this.#turn((nowMs) => {
       this.#book.buckets.bringInOne(ask.scope, ask.window, ask.key);
       const { state } = this.#book;
-      const { amounts, entry } = decideLend(state, ask, borrower, limits, purpose, nowMs);
+      const { entry, ...answer } = decideLend(state, ask, borrower, limits, purpose, nowMs);
       if (entry !== null) this.#book.record(entry);
-      return amounts;
+      return answer;
     });
   }
 

@@ -41,6 +41,7 @@ import { Book } from "./ledger-book.ts";
 import { exportPage, type JournalPage } from "./ledger-export.ts";
 import { dropFirstForm, hasFirstForm, readFirstForm } from "./ledger-first-form.ts";
 import { Leases } from "./ledger-leases.ts";
+import type { LendAnswer } from "./ledger-lending.ts";
 import { STEPS } from "./ledger-schema.ts";
 import { Upkeep } from "./ledger-upkeep.ts";
 import { migrate } from "./migrate.ts";
@@ -140,7 +141,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** Another ledger borrows of this one's budget; nothing in all dimensions when there is not enough. */
-  lend(ask: AskEntry, borrower: string, limits: readonly Limit[], purpose: Purpose): Amounts {
+  lend(ask: AskEntry, borrower: string, limits: readonly Limit[], purpose: Purpose): LendAnswer {
     return this.#leases.lending.lend(ask, borrower, limits, purpose);
   }
 

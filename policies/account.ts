@@ -169,6 +169,8 @@ export type ExtendAnswer =
  */
 export interface ReplenishAnswer {
   readonly kind: "lent" | "nothing" | "unreachable";
+  /** Of `nothing`: what is missing is not spent but held by calls or lent to others, and most of that comes back. */
+  readonly isBusy?: true;
 }
 
 export interface Checkpoint {

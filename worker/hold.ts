@@ -1,13 +1,6 @@
 // Asks a tenant's ledger for a hold, and says what its refusals mean for the caller. Where the ledger cannot be asked, a
 // hard limit is a no, and soft ones let a little through.
-import type {
-  Hold,
-  HoldAnswer,
-  HoldRefusal,
-  HoldRequest,
-  Meter,
-  Settlement,
-} from "../policies/account.ts";
+import type { Hold, HoldAnswer, HoldRequest, Meter, Settlement } from "../policies/account.ts";
 import { askLedger, type Asked } from "./ask-ledger.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";

@@ -1,12 +1,12 @@
 // Checks a journal that was written down: each line by itself, its place, the hash chain over all of them, and whether what
 // they tell can have happened.
-import { parseLine } from "../../policies/ledger/canonical.ts";
 import {
   CHAIN_START,
   verifyPage,
   type ChainVerdict,
   type Sha256,
 } from "../../policies/ledger/chain.ts";
+import { parseLine } from "../../policies/ledger/parse-line.ts";
 import { Replay, type Balance } from "./replay.ts";
 
 export interface Problem {

@@ -51,6 +51,13 @@ export function isNothing(amounts: Amounts): boolean {
   return DIMENSIONS.every((of) => amounts[of] === 0);
 }
 
+export interface LendDecision {
+  readonly amounts: Amounts;
+  /** Nothing was lent although there would be enough if what is held and lent came back unspent. */
+  readonly isBusy: boolean;
+  readonly entry: LendEntry | null;
+}
+
 /**
  * What a lender lends: at least what was asked for in every dimension, or nothing. The same lease again gets the same
  * answer; one that has ended, and one that was asked for long ago, gets nothing.
@@ -64,23 +71,27 @@ export function decideLend(
   limits: readonly Limit[],
   purpose: Purpose,
   atMs: number,
-): { readonly amounts: Amounts; readonly entry: LendEntry | null } {
+): LendDecision {
   const { lent, returned } = state.leases;
   const known = lent.get(leaseId);
-  if (known !== undefined) return { amounts: known.amounts, entry: null };
-  const refused = { amounts: NOTHING, entry: null };
+  if (known !== undefined) return { amounts: known.amounts, isBusy: false, entry: null };
+  const refused = { amounts: NOTHING, isBusy: false, entry: null };
   if (returned.has(leaseId) || isStale(leaseId, atMs)) return refused;
   const bucket = state.buckets.get(bucketName(scope, window, key));
-  const taken = bucket === undefined ? NOTHING : plus(bucket.spent, bucket.held);
+  const spent = bucket?.spent ?? NOTHING;
+  const taken = plus(spent, bucket?.held ?? NOTHING);
+  let isShort = false;
   const granted = { ...NOTHING } as Record<keyof Amounts, number>;
   for (const dimension of DIMENSIONS) {
     const needed = needs[dimension];
     if (needed === 0) continue;
     const limit = limits.find((one) => one.window === window && one.dimension === dimension)?.limit;
     // Whoever asks for it believes in a limit. To re-read what became of an ask a borrower names none.
-    if (limit === undefined || needed > limit - taken[dimension]) return refused;
+    if (limit === undefined || needed > limit - spent[dimension]) return refused;
+    if (needed > limit - taken[dimension]) isShort = true;
     granted[dimension] = portion(limit, limit - taken[dimension], needed, purpose);
   }
+  if (isShort) return { ...refused, isBusy: true };
   if (isNothing(granted) && !isNothing(needs)) return refused;
   const entry: LendEntry = {
     op: "lend",
@@ -92,7 +103,7 @@ export function decideLend(
     key,
     amounts: granted,
   };
-  return { amounts: granted, entry };
+  return { amounts: granted, isBusy: false, entry };
 }
 
 function portion(limit: number, left: number, needed: number, purpose: Purpose): number {

@@ -33,11 +33,9 @@ export function decideSettlement(
   const hold = call?.hold ?? past?.hold;
   if (expiry === undefined || hold === undefined || expiry.op !== "expire")
     return { answer: notOpen(state, ended, callId), entry: null };
-  const seen = {
-    heldOutputTokens: call?.heldOutputTokens ?? past?.heldOutputTokens ?? 0,
-    seenOutputTokens: expiry.usage.outputTokens,
-    unseenMs: 0,
-  };
+  // What may have been written unseen was charged then; nothing is guessed a second time.
+  const { outputTokens } = expiry.usage;
+  const seen = { heldOutputTokens: outputTokens, seenOutputTokens: outputTokens, unseenMs: 0 };
   const refunded = refundedOf(past);
   const reserved = call?.held ?? NOTHING;
   const entry = correction(hold, expiry, seen, reserved, refunded, settlement, nowMs);
@@ -47,7 +45,8 @@ export function decideSettlement(
 
 /**
  * A settlement that comes after expiry. Exact replaces the estimate, up or down; a broken stream's floor only raises
- * it; `unknown` says nothing that expiry did not. What it raises beyond the suspense is over: it was given back.
+ * it; `unknown` says nothing that expiry did not, nor does a floor that saw no output and no more input. What it raises
+ * beyond the suspense is over: it was given back.
  */
 function correction(
   hold: HoldEntry,
@@ -60,6 +59,8 @@ function correction(
 ): AdjustEntry | null {
   const charge = chargeFor(hold, seen, usage, certainty);
   if (charge.certainty === "unknown") return null;
+  const isBlank = charge.certainty === "at_least" && usage.outputTokens === 0;
+  if (isBlank && !isHigher(charge, expiry)) return null;
   const raised = raise(charge, expiry);
   // What was refunded stays charged: its window was credited with it, and would be a second time.
   const charged = combine(raised.charged, refunded, Math.max);
@@ -67,10 +68,14 @@ function correction(
   return { op: "adjust", callId, atMs: nowMs, ending, ...raised, charged, over };
 }
 
-function raise(charge: Charge, { charged, usage }: ExpireEntry): Charge {
-  if (charge.certainty === "exact") return charge;
-  const isHigher = charge.charged.tokens > charged.tokens;
-  return isHigher ? charge : { ...charge, charged, usage };
+function raise(charge: Charge, expiry: ExpireEntry): Charge {
+  if (charge.certainty === "exact" || isHigher(charge, expiry)) return charge;
+  const { charged, usage } = expiry;
+  return { ...charge, charged, usage };
+}
+
+function isHigher({ charged }: Charge, expiry: ExpireEntry): boolean {
+  return charged.tokens > expiry.charged.tokens;
 }
 
 export function decideRelease(

@@ -173,12 +173,21 @@ function reasonOf(
   if (binding.window === "minute")
     return needs[binding.dimension] > binding.atOnce ? "unfit" : "rate";
   // Told as used up, a client would give up until tomorrow on what is free again in seconds.
-  const isBusy = blocking.every((room) => needs[room.dimension] <= room.remaining + room.held);
+  const isBusy = blocking.every((room) => needs[room.dimension] <= soonIn(room));
   return isBusy ? "busy" : isUnfit ? "unfit" : "quota";
 }
 
-/** A limit that never turns is the one to tell: nobody has to wait for anything else. */
-function resetOf({ resetAtMs }: Room): number {
+/** What of it may be free without its window turning: calls in flight end, a rate refills, more is lent. */
+function soonIn({ window, isLent, atOnce, remaining, held }: Room): number {
+  return window === "minute" || isLent ? atOnce : remaining + held;
+}
+
+/**
+ * A limit that never turns is the one to tell: nobody has to wait for anything else. The last to tell is one whose window
+ * nobody waits for, because calls end or more is lent before it turns.
+ */
+function resetOf({ dimension, isLent, resetAtMs }: Room): number {
+  if (dimension === "concurrency" || isLent) return 0;
   return resetAtMs ?? Number.MAX_SAFE_INTEGER;
 }
 

@@ -47,14 +47,32 @@ const NO_SPAN: Span = { key: "", startMs: 0, endMs: 0 };
 /** By the zone's name, oldest first. What it holds is computed from its key alone, so it never changes an answer. */
 const calendars = new Map<string, Calendar>();
 
+/** Names that `isZone` took, oldest first: every hold asks. What it denied is not kept, for that could be of any length. */
+const zones = new Set<string>();
+
 /** Whether a name is a zone's, in its own spelling: another spelling would count in windows of its own. */
 export function isZone(zone: string): boolean {
+  if (zones.has(zone)) return true;
+  if (!isNamedByPlatform(zone)) return false;
+  if (zones.size >= ZONES_CACHED_MAX) dropOldest(zones);
+  zones.add(zone);
+  return true;
+}
+
+function isNamedByPlatform(zone: string): boolean {
   if (!ZONE_NAME.test(zone)) return false;
   try {
     const resolved = formatFor(zone).resolvedOptions().timeZone;
     return resolved === zone || resolved.toLowerCase() !== zone.toLowerCase();
   } catch {
     return false;
+  }
+}
+
+function dropOldest(cached: Map<string, unknown> | Set<string>): void {
+  for (const oldest of cached.keys()) {
+    cached.delete(oldest);
+    return;
   }
 }
 
@@ -91,11 +109,7 @@ function calendarOf(zone: string): Calendar {
     suffix: isUtc ? "" : `@${zone}`,
     spans: { hour: [NO_SPAN, NO_SPAN], day: [NO_SPAN, NO_SPAN], month: [NO_SPAN, NO_SPAN] },
   };
-  if (calendars.size >= ZONES_CACHED_MAX)
-    for (const oldest of calendars.keys()) {
-      calendars.delete(oldest);
-      break;
-    }
+  if (calendars.size >= ZONES_CACHED_MAX) dropOldest(calendars);
   calendars.set(zone, calendar);
   return calendar;
 }

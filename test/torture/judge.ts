@@ -157,17 +157,24 @@ function judgeSettlement(watch: Watch, settlement: Settlement, turn: Turn): void
     expectEnded(watch, call, turn);
     return;
   }
-  const { offer, request, heldOutputTokens, chargedOutputTokens } = call;
+  const { offer, request, chargedOutputTokens } = call;
+  // What nobody saw was guessed at expiry, and is not guessed again.
   const seen = isLate
-    ? { heldOutputTokens, seenOutputTokens: chargedOutputTokens, unseenMs: 0 }
+    ? {
+        heldOutputTokens: chargedOutputTokens,
+        seenOutputTokens: chargedOutputTokens,
+        unseenMs: 0,
+      }
     : knowledgeOf(call, nowMs);
   let owed = owedFor(offer, request.requests, seen, usage, certainty);
-  if (isLate && owed.certainty === "unknown") {
+  const isNoHigher = isLate && owed.amounts.tokens <= call.charged.tokens;
+  const isBlank = owed.certainty === "at_least" && usage.outputTokens === 0 && isNoHigher;
+  if (isLate && (owed.certainty === "unknown" || isBlank)) {
     promises.hold("owed", answer.kind === "already" && entry === null, () => JSON.stringify(turn));
     return;
   }
   // A floor only raises what expiry has charged.
-  if (isLate && owed.certainty === "at_least" && owed.amounts.tokens <= call.charged.tokens)
+  if (owed.certainty === "at_least" && isNoHigher)
     owed = { ...owed, amounts: call.charged, outputTokens: chargedOutputTokens };
   let { amounts } = owed;
   // What was given back was posted; a correction does not unpost it.

@@ -1,7 +1,7 @@
 // A ledger's journal as a journey reads it: each line with the words of its call, and with what it changed in the tenant's
 // own day.
 import { minus, NOTHING, plus, type Amounts } from "../../../policies/ledger/amounts.ts";
-import { parseLine } from "../../../policies/ledger/canonical.ts";
+import { parseLine } from "../../../policies/ledger/parse-line.ts";
 import type { CallEntry, HoldEntry } from "../../../policies/ledger/entry.ts";
 import {
   apply,

@@ -6,8 +6,9 @@ import { Book } from "../../../durable/ledger-book.ts";
 import { decodeEntry, encodeEntry } from "../../../durable/ledger-codec.ts";
 import type { Ledger } from "../../../durable/ledger.ts";
 import { Words } from "../../../durable/ledger-words.ts";
-import { lineOf, parseLine } from "../../../policies/ledger/canonical.ts";
+import { lineOf } from "../../../policies/ledger/canonical.ts";
 import { CHAIN_START, verifyPage } from "../../../policies/ledger/chain.ts";
+import { parseLine } from "../../../policies/ledger/parse-line.ts";
 import { entries, sha256 } from "../../unit/policies/ledger/entry-samples.ts";
 import {
   dump,

@@ -89,6 +89,11 @@ describe("an organisation of two tenants", () => {
       ),
     );
     expect(answers.filter(({ kind }) => kind === "held")).toHaveLength(20);
+    clock.advance(1_000);
+    expect(await tenants[0]!.replenish(request("two", "more"))).toEqual({
+      kind: "nothing",
+      isBusy: true,
+    });
     const org = await totalOf(root, "tokens", "day", "org:two");
     expect(org).toEqual({ spent: 0, held: 20 * CALL_TOKENS, over: 0 });
   });

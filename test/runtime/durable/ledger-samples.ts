@@ -6,9 +6,9 @@ import type { Ledger } from "../../../durable/ledger.ts";
 import { ledgerOf } from "../../../durable/reach.ts";
 import type { HoldRequest, Offer, Settlement, Usage } from "../../../policies/account.ts";
 import type { Dimension } from "../../../policies/ledger/amounts.ts";
-import { parseLine } from "../../../policies/ledger/canonical.ts";
 import type { Entry } from "../../../policies/ledger/entry.ts";
 import type { Limit, Window } from "../../../policies/ledger/limit.ts";
+import { parseLine } from "../../../policies/ledger/parse-line.ts";
 
 export const PRICES = {
   inputNanosPerMtok: 2_000_000,

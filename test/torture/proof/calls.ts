@@ -1,7 +1,7 @@
 // A journal as the proofs read it: its calls from their hold to their end, and what stood after every line.
-import { parseLine } from "../../../policies/ledger/canonical.ts";
 import type { Dimension } from "../../../policies/ledger/amounts.ts";
 import type { CallEntry, HoldEntry } from "../../../policies/ledger/entry.ts";
+import { parseLine } from "../../../policies/ledger/parse-line.ts";
 import { apply, newState, type EndedCall } from "../../../policies/ledger/state.ts";
 
 export type Posted = Extract<CallEntry, { readonly charged: unknown }>;

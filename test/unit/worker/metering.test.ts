@@ -185,7 +185,7 @@ describe("a budget that another ledger lends", () => {
   async function beginUnlent(lends: "lent" | "nothing") {
     const { ledger, metering } = await begin();
     ledger.lends = lends;
-    const { extend } = ledger;
+    const extend = ledger.extend.bind(ledger);
     let asked = 0;
     ledger.extend = async (extension) => {
       asked += 1;

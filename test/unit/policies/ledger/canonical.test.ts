@@ -1,8 +1,9 @@
 // Entries as canonical lines, and the chain over them.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lineOf, parseLine } from "../../../../policies/ledger/canonical.ts";
+import { lineOf } from "../../../../policies/ledger/canonical.ts";
 import { CHAIN_START, linkAll, verifyPage } from "../../../../policies/ledger/chain.ts";
+import { parseLine } from "../../../../policies/ledger/parse-line.ts";
 import { entries, sha256 } from "./entry-samples.ts";
 
 const LINE = '{"atMs":5,"callId":"a","op":"release","seq":1}';

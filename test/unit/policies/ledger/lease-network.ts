@@ -302,15 +302,15 @@ export class Network {
     const { state } = node;
     const { leases } = state;
     for (const entry of decideSweep(state, this.nowMs, 50)) node.record(entry);
-    for (const loan of [...leases.loans.values()]) {
+    for (const loan of leases.loans.values()) {
       const isOver = isIdle || hasClosed(loan, this.nowMs);
       for (const entry of decideReports(state, loan, isOver, this.nowMs)) node.record(entry);
     }
-    for (const loan of [...leases.loans.values()]) {
+    for (const loan of leases.loans.values()) {
       const tab = tabFor(state, loan);
       if (tab !== null) node.record(decideAsk(leases, tab, this.chance.uuid(), this.nowMs));
     }
-    for (const { leaseId, spent, lender } of [...leases.unheard.values()])
+    for (const { leaseId, spent, lender } of leases.unheard.values())
       this.#send({ to: lender, kind: "report", from: node.name, leaseId, spent });
     for (const ask of leases.asked.values())
       this.#send({

@@ -14,7 +14,7 @@ import {
 import type { Limit } from "../../../../policies/ledger/limit.ts";
 import { freeOf } from "../../../../policies/ledger/loan.ts";
 import { newState, type LedgerState } from "../../../../policies/ledger/state.ts";
-import { Chance, Network, Node, OFFER, ROOT, START_MS } from "./lease-network.ts";
+import { Chance, Network, OFFER, ROOT, START_MS, type Node } from "./lease-network.ts";
 
 const DAY_MS = 86_400_000;
 const chance = new Chance(1);
@@ -90,8 +90,20 @@ describe("how much is lent", () => {
     const asked = ask({ tokens: 100_001 });
     expect(decideLend(state, asked, "b", LIMITS, "ahead", START_MS)).toEqual({
       amounts: NOTHING,
+      isBusy: false,
       entry: null,
     });
+  });
+
+  it("says whether what is missing is spent, or only held and lent", () => {
+    const state = newState();
+    const asked = ask({ tokens: 60_000 });
+    lend(state, asked, "need");
+    const more = ask({ tokens: 50_000 });
+    expect(decideLend(state, more, "c", LIMITS, "need", START_MS).isBusy).toBe(true);
+    const spent = { ...NOTHING, tokens: 60_000 };
+    applyLease(state, state.leases, decideReturn(state.leases, asked.leaseId, spent, START_MS)!);
+    expect(decideLend(state, more, "c", LIMITS, "need", START_MS).isBusy).toBe(false);
   });
 
   it("is nothing in any dimension where one has not enough", () => {
@@ -190,7 +202,7 @@ describe("a borrower", () => {
     hold(network, node);
     network.deliverAll();
     const path = { zone: "UTC", scopes: [{ scope: ROOT, limits: network.limits, lender: ROOT }] };
-    expect(lowFor(node.state, path, network.nowMs, { ...NOTHING, tokens: 50 })).toEqual([]);
+    expect(lowFor(node.state, path, network.nowMs, { ...NOTHING, tokens: 1 })).toEqual([]);
     while (network.messages.length === 0) expect(network.hold(node)).toBe(true);
     expect(network.messages).toMatchObject([{ kind: "ask", purpose: "early" }]);
     expect(lowFor(node.state, path, network.nowMs, { ...NOTHING, tokens: 50 })).toEqual([]);
@@ -249,6 +261,7 @@ describe("a borrower", () => {
     const lent = () => network.root.state.buckets.get(`${ROOT}|lifetime|lifetime`)?.held;
     expect(lent()?.concurrency).toBeGreaterThanOrEqual(12);
     while (node.state.calls.size > 0) network.end(node);
+    network.deliverAll();
     network.alarm(node, true);
     network.deliverAll();
     expect(lent()).toEqual(NOTHING);
@@ -264,8 +277,8 @@ describe("a borrower", () => {
       if (draw.next() < (step % 600 < 300 ? 0.7 : 0.3)) hold(network, node);
       else network.end(node);
       if (step % 25 > 0) continue;
-      network.alarm(node, false);
       network.deliverAll();
+      network.alarm(node, false);
       for (const loan of node.state.leases.loans.values()) {
         const bucket = node.state.buckets.get(`${loan.scope}|${loan.window}|${loan.key}`);
         const free = freeOf(node.state.leases, loan, bucket);
@@ -276,6 +289,7 @@ describe("a borrower", () => {
       }
     }
     while (node.state.calls.size > 0) network.end(node);
+    network.deliverAll();
     network.alarm(node, true);
     expect(node.state.leases.loans.size).toBe(0);
   });

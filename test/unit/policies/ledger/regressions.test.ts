@@ -159,6 +159,37 @@ describe("a correction after a refund", () => {
   });
 });
 
+describe("a correction of a call that expired at 5", () => {
+  const settleAtLeast = (inputTokens: number, outputTokens: number): Answer => {
+    const usage = { ...NO_USAGE, inputTokens, outputTokens };
+    return perform({
+      op: "settle",
+      request: { callId: "one", usage, certainty: "at_least", ending: "upstream-broke" },
+    });
+  };
+  beforeEach(() => {
+    hold("one", [], { inputTokens: 4, outputTokens: 14, ttlMs: 1 });
+    nowMs += 1;
+    perform({ op: "sweep" });
+    expect(tenantDay()).toMatchObject({ spent: 5 });
+  });
+
+  it.each([0, 3, 4])("changes nothing when it saw no output and an input of %i", (inputTokens) => {
+    expect(settleAtLeast(inputTokens, 0)).toEqual({ kind: "already", state: "expired" });
+    expect(tenantDay()).toMatchObject({ spent: 5 });
+    expect(settle("one", 4, 6)).toMatchObject({ kind: "settled", chargedTokens: 10 });
+  });
+
+  it("raises it by more input than was held, and by no output that nobody saw", () => {
+    expect(settleAtLeast(9, 0)).toMatchObject({ kind: "settled", chargedTokens: 10 });
+    expect(tenantDay()).toMatchObject({ spent: 10 });
+  });
+
+  it("raises it by output that was seen", () => {
+    expect(settleAtLeast(0, 6)).toMatchObject({ kind: "settled", chargedTokens: 10 });
+  });
+});
+
 describe("an extension", () => {
   const cacheWrites: Limit[] = [
     { dimension: "cacheWriteTokens", window: "day", limit: 10, hard: true },

@@ -229,6 +229,18 @@ describe("isZone", () => {
   ])("denies %j", (name) => {
     expect(isZone(name)).toBe(false);
   });
+
+  it("says the same again, also past the zones that are remembered and once windows were asked for", () => {
+    const zones = Intl.supportedValuesOf("timeZone").slice(0, ZONES_CACHED_MAX + 40);
+    const names = [...zones, ...zones.map((name) => name.toUpperCase()), "Europe/Atlantis"];
+    const first = names.map(isZone);
+    expect(first.slice(0, zones.length)).not.toContain(false);
+    expect(first.at(-1)).toBe(false);
+    expect(isZone("EUROPE/BERLIN")).toBe(false);
+    windowKey("day", "EUROPE/BERLIN", 0);
+    expect(isZone("EUROPE/BERLIN")).toBe(false);
+    expect(names.map(isZone)).toEqual(first);
+  });
 });
 
 describe("a bug of the caller throws and is no window", () => {
