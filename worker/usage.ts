@@ -11,7 +11,7 @@ export async function readUsage(
   request: Request,
   deps: Dependencies,
 ): Promise<{ readonly kind: "read"; readonly body: object } | Failure> {
-  const caller = await authenticate(request, deps.configuration, deps.now());
+  const caller = await authenticate(request, deps.configuration, deps.now(), "usage");
   if (caller.kind === "refused") return caller.failure;
   try {
     const standing = await deps.ledgerOf(caller.tenant.id).usage();
