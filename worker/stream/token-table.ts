@@ -172,17 +172,13 @@ function stepInEscape(
   if (at === "start") return kind === "u" ? [{ in: "escape", at: "unit" }, 0] : [NOTHING, 0];
   if (at === "unit-zero")
     return [{ in: "digits", left: 2 }, isCommonBelow0x1000(kind) ? 0 : RARE - TOKEN];
-  switch (kind) {
-    case "zero":
-      return [{ in: "escape", at: "unit-zero" }, 0];
-    case "three":
-    case "four-six":
-    case "seven":
-    case "eight-nine":
-      return [{ in: "digits", left: 3 }, HAN - TOKEN];
-    default:
-      return [{ in: "digits", left: 3 }, RARE - TOKEN];
-  }
+  if (kind === "zero") return [{ in: "escape", at: "unit-zero" }, 0];
+  return [{ in: "digits", left: 3 }, (isHanBlock(kind) ? HAN : RARE) - TOKEN];
+}
+
+/** By the first digit: U+3000 to U+9FFF. */
+function isHanBlock(kind: ByteKind): boolean {
+  return ["three", "four-six", "seven", "eight-nine"].includes(kind);
 }
 
 /** By the second digit: U+0000 to U+02FF and U+0400 to U+06FF. */
