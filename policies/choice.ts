@@ -57,7 +57,10 @@ export type DifficultyClass = "easy" | "normal" | "hard";
 export interface Choice {
   readonly ladder: readonly [Rung, ...Rung[]];
   readonly difficultyClass: DifficultyClass;
-  /** Every arm that was weighed, best first, those that a prior, a floor or a ceiling ruled out included. */
+  /**
+   * Every arm that was weighed, best first: the models of each mode in their order, up to the first that nothing is held
+   * against.
+   */
   readonly weighed: readonly {
     readonly arm: Arm;
     readonly estimate: Estimate;

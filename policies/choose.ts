@@ -1,19 +1,22 @@
 // The choice: from a question to an ordered ladder of arms, each with its estimate and its reason. Pure.
 import { findModel } from "./catalog.ts";
-import type { Choice, Chosen, Question, Reason } from "./choice.ts";
+import type { Choice, ChoiceFailure, Chosen, Question, Reason } from "./choice.ts";
 import { classOf } from "./diffadapt.ts";
+import { explainBound, explainBounds } from "./explain-bounds.ts";
 import { buildLadder } from "./ladder.ts";
 import { armName, MODES, type Mode } from "./mode.ts";
 import { allowsArm } from "./policy.ts";
 import {
+  armsOf,
   bestOf,
+  byUtility,
+  isFitter,
+  lackOf,
   modelsFor,
   objectionTo,
-  weighArm,
-  weighArms,
-  type Passed,
-  type Weighed,
-} from "./weigh-arms.ts";
+  weighModes,
+} from "./rank-arms.ts";
+import { weighArm, type Weighed } from "./weigh-arms.ts";
 
 interface First {
   readonly weighed: Weighed;
@@ -22,6 +25,8 @@ interface First {
   readonly keepsMode: boolean;
 }
 
+type ModeUnbound = Extract<ChoiceFailure, { kind: "mode-unbound" }>;
+
 /**
  * Who decides, in this order: a model by name; a tool's result (nothing switches); a mode by name; an effort;
  * the conversation so far; doubt; utility, which is expected score less `lambda` times the expected cost in
@@ -29,20 +34,59 @@ interface First {
  */
 export function choose(question: Question): Chosen {
   if (question.asked.model !== null) return chooseNamed(question, question.asked.model);
-  const arms = weighArms(question);
-  if (arms.length === 0) return { kind: "no-arm", policy: question.policy.name };
+  const modes = weighModes(question);
+  if (modes.length === 0) return { kind: "no-arm", policy: question.policy.name };
 
+  const arms = armsOf(modes);
   const stay = weighPrevious(question);
-  if (question.conversation.isToolResult && stay !== null)
-    return decide(question, arms, stayForTool(stay));
-  if (question.asked.mode !== null) return chooseMode(question, arms, question.asked.mode);
-  return decide(
-    question,
-    arms,
+  const first = decide(question, arms, stay);
+  if ("kind" in first) return first;
+  const weighed = modes.flat().toSorted(byUtility);
+  const all = stay === null ? weighed : [stay, ...weighed];
+  const isBound = all.some(({ passed }) => passed !== null);
+  const reason = isBound ? reasonFor(question, modes, all, first) : first.reason;
+  const others = first.keepsMode ? [] : arms.filter((arm) => objectionTo(arm) === null);
+  return {
+    kind: "chosen",
+    choice: {
+      ladder: buildLadder(question, first.weighed, reason, others),
+      difficultyClass: classOf(question.features, question.policy),
+      weighed: weighed.map(show),
+    },
+  };
+}
+
+function decide(
+  question: Question,
+  arms: readonly Weighed[],
+  stay: Weighed | null,
+): First | ModeUnbound {
+  if (question.conversation.isToolResult && stay !== null) return stayForTool(stay);
+  if (question.asked.mode !== null) return followMode(arms, question.asked.mode);
+  return (
     followEffort(question, arms) ??
-      followConversation(arms, stay, question) ??
-      weighAlone(question, arms),
+    followConversation(arms, stay, question) ??
+    weighAlone(question, arms)
   );
+}
+
+/** Some arm of `all` passes a floor or a ceiling; what would have been decided without tells whether that is the reason. */
+function reasonFor(
+  question: Question,
+  modes: readonly (readonly Weighed[])[],
+  all: readonly Weighed[],
+  first: First,
+): Reason {
+  const lift = (arm: Weighed): Weighed => ({ ...arm, passed: null });
+  const arms = armsOf(modes.map((weighed) => weighed.map(lift)));
+  const stay = weighPrevious(question);
+  const free = decide(question, arms, stay === null ? null : lift(stay));
+  const wouldRun = "kind" in free ? first.weighed : free.weighed;
+  const sameMode = arms.find(({ arm }) => arm.mode === first.weighed.arm.mode);
+  const likely = [wouldRun, sameMode].map((one) =>
+    all.find(({ arm }) => one !== undefined && armName(arm) === armName(one.arm)),
+  );
+  return explainBounds(first, [...likely.filter((one) => one !== undefined), ...all]);
 }
 
 /** A model by name leaves nothing to choose: one rung, in the mode that was asked for or as the body was written. */
@@ -79,16 +123,14 @@ function forbidNamed({ asked, policy }: Question, model: string): Chosen {
     : { kind: "mode-unbound", mode: asked.mode, bound };
 }
 
-function chooseMode(question: Question, arms: readonly Weighed[], mode: Mode): Chosen {
+function followMode(arms: readonly Weighed[], mode: Mode): First | ModeUnbound {
   const weighed = arms.find(({ arm }) => arm.mode === mode);
-  if (weighed === undefined)
-    return {
-      kind: "mode-unbound",
-      mode,
-      bound: MODES.filter((bound) => arms.some(({ arm }) => arm.mode === bound)),
-    };
+  if (weighed === undefined) {
+    const bound = MODES.filter((other) => arms.some(({ arm }) => arm.mode === other));
+    return { kind: "mode-unbound", mode, bound };
+  }
   const reason: Reason = { word: "asked-mode", sentence: `The caller asked for the mode ${mode}.` };
-  return decide(question, arms, { weighed, reason, keepsMode: true });
+  return { weighed, reason, keepsMode: true };
 }
 
 function stayForTool(weighed: Weighed): First {
@@ -96,11 +138,13 @@ function stayForTool(weighed: Weighed): First {
   return { weighed, reason: { word: "tool-result", sentence }, keepsMode: true };
 }
 
-/** An effort is a wish, not a name: where its mode is not bound or passes a ceiling, the nearest one answers. */
+/** An effort is a wish, not a name: where its mode is not bound, cannot answer or passes a ceiling, the nearest does. */
 function followEffort({ asked }: Question, arms: readonly Weighed[]): First | null {
+  const leastLack = Math.min(...arms.map(lackOf));
   for (const mode of effortModes(asked.effort)) {
     const weighed = arms.find(({ arm }) => arm.mode === mode);
     if (weighed === undefined || weighed.passed?.word === "ceiling") continue;
+    if (lackOf(weighed) > leastLack) continue;
     const sentence = `The caller asked for the effort ${asked.effort}, which is the mode ${mode} here.`;
     return { weighed, reason: { word: "asked-effort", sentence }, keepsMode: false };
   }
@@ -151,7 +195,7 @@ function weighPrevious(question: Question): Weighed | null {
 function followConversation(
   arms: readonly Weighed[],
   stay: Weighed | null,
-  { policy, features, inputTokens }: Question,
+  { policy, features }: Question,
 ): First | null {
   if (stay === null) return null;
   const best = bestOf(arms);
@@ -160,10 +204,10 @@ function followConversation(
     best.estimate.score > stay.estimate.score && best.estimate.costNanos > stay.estimate.costNanos;
   const isSure = features.confidence >= policy.confidenceMin;
   const pays = isSure && isEscalation && gain > policy.switchMargin;
-  // An arm that cannot do the question is left whatever the margin: direct for mathematics in several steps, a context
-  // too small. One that is merely more than the question needs is not: a word of thanks leaves no cache behind.
-  const isTooSmall = inputTokens >= stay.model.contextTokens;
-  const cannot = stay.ruledOut !== null && best.ruledOut === null && (isEscalation || isTooSmall);
+  // An arm that cannot do the question is left whatever the margin: direct for mathematics in several steps, a model
+  // without tools, a context too small. One that is merely more than the question needs is not: a word of thanks leaves
+  // no cache behind.
+  const cannot = isFitter(best, stay) && (isEscalation || lackOf(stay) > 0);
   // Also downwards: what the operator does not want of an answer, a warm cache does not make them take.
   const { passed } = stay;
   if (
@@ -172,7 +216,7 @@ function followConversation(
   )
     return { weighed: best, reason: explainBound(stay, passed, best), keepsMode: false };
   if (pays || cannot) {
-    const sentence = `This turn needs more than ${armName(stay.arm)}: ${stay.ruledOut ?? `the switch gains ${gain.toFixed(3)}, more than the margin of ${policy.switchMargin}`}.`;
+    const sentence = `This turn needs more than ${armName(stay.arm)}: ${stay.ruledOut?.sentence ?? `the switch gains ${gain.toFixed(3)}, more than the margin of ${policy.switchMargin}`}.`;
     return { weighed: best, reason: { word: "escalated", sentence }, keepsMode: false };
   }
   const sentence = `The conversation stays on ${armName(stay.arm)}, whose cache holds it.`;
@@ -203,18 +247,8 @@ function weighAlone({ features, policy, lambda }: Question, arms: readonly Weigh
       keepsMode: false,
     };
   }
-  const unbound = bestOf(arms.map((arm) => ({ ...arm, passed: null })));
-  const passed = arms.find(({ arm }) => arm === unbound.arm)?.passed ?? null;
-  if (passed !== null && unbound.arm !== best.arm)
-    return { weighed: best, reason: explainBound(unbound, passed, best), keepsMode: false };
   const sentence = `${armName(best.arm)} has the best expected score (${best.estimate.score.toFixed(2)}) for its cost at lambda ${lambda}.`;
   return { weighed: best, reason: { word: "utility", sentence }, keepsMode: false };
-}
-
-/** What a floor or a ceiling kept from running, and what runs in its place. */
-function explainBound(kept: Weighed, { word, clause }: Passed, runs: Weighed): Reason {
-  const still = runs.passed === null ? "" : ", and no other arm does better";
-  return { word, sentence: `${armName(kept.arm)} ${clause}${still}; ${armName(runs.arm)} runs.` };
 }
 
 /** Talk of this length in UTF-16 units is no task, even when the probe is unsure. */
@@ -232,18 +266,6 @@ function isTrivialTalk({ kind, shape, confidence }: Question["features"]): boole
     !shape.latex &&
     !shape.codeBlock
   );
-}
-
-function decide(question: Question, arms: readonly Weighed[], first: First): Chosen {
-  const others = first.keepsMode ? [] : arms.filter((arm) => objectionTo(arm) === null);
-  return {
-    kind: "chosen",
-    choice: {
-      ladder: buildLadder(question, first.weighed, first.reason, others),
-      difficultyClass: classOf(question.features, question.policy),
-      weighed: arms.map(show),
-    },
-  };
 }
 
 function show(weighed: Weighed): Choice["weighed"][number] {

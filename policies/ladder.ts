@@ -3,7 +3,8 @@
 import type { Question, Reason, Rung } from "./choice.ts";
 import { settingsFor } from "./diffadapt.ts";
 import { armName, type Mode } from "./mode.ts";
-import { modelsFor, weighArm, type Weighed } from "./weigh-arms.ts";
+import { isFitter, lackOf, modelsFor } from "./rank-arms.ts";
+import { weighArm, type Weighed } from "./weigh-arms.ts";
 
 /**
  * `others` come best first and none of them ruled out. Each `cheaper` rung costs strictly less than the one
@@ -27,14 +28,28 @@ export function buildLadder(
   // An open tool call belongs to the arm that made it: neither a short budget nor a failure moves it.
   if (reason.word === "asked-model" || reason.word === "tool-result" || first.arm.mode === null)
     return rungs;
-  for (const model of modelsFor(question, first.arm.mode)) {
-    if (rungs.some(({ arm }) => arm.model === model.id && arm.mode === first.arm.mode)) continue;
-    const sentence = `${model.id} stands in when ${first.arm.model} cannot answer.`;
-    rungs.push(
-      toRung(question, weighArm(question, model, first.arm.mode), { word: "fallback", sentence }),
-    );
+  for (const standIn of standInsFor(question, first, first.arm.mode)) {
+    const name = armName(standIn.arm);
+    if (rungs.some(({ arm }) => armName(arm) === name)) continue;
+    const though = lackOf(standIn) === 0 ? "" : `, though ${standIn.ruledOut?.sentence}`;
+    const sentence = `${standIn.model.id} stands in when ${first.arm.model} cannot answer${though}.`;
+    rungs.push(toRung(question, standIn, { word: "fallback", sentence }));
   }
   return rungs;
+}
+
+/**
+ * In the policy's order, those that pass a bound behind those that keep them, and those that lack something behind both.
+ * One that does not read the prompt is left out where the first rung may: when that one's upstream fails, a 503 is true,
+ * and a refusal for length would make a client cut a conversation that fits.
+ */
+function standInsFor(question: Question, first: Weighed, mode: Mode): Weighed[] {
+  const standIns = modelsFor(question, mode)
+    .map((model) => weighArm(question, model, mode))
+    .filter((arm) => arm.ruledOut?.by !== "context" || !isFitter(first, arm));
+  const rank = (arm: Weighed): number =>
+    lackOf(arm) > 0 ? 1 + lackOf(arm) : arm.passed === null ? 0 : 1;
+  return standIns.toSorted((left, right) => rank(left) - rank(right));
 }
 
 /** What runs where the policy lists nothing for a mode: the format in words, and DiffAdapt's settings. */

@@ -20,14 +20,14 @@ export const policy = z.strictObject({
   expectedCostNanosMax: z.optional(z.int().check(z.gte(1), z.lte(1_000_000_000_000))),
   /** The same of output tokens. */
   expectedOutputTokensMax: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
-  /** Which model runs each mode; a mode without a model is not offered. */
+  /** Which model runs each mode, where it can; a mode without a model is not offered. */
   modes: z.strictObject({
     direct: z.optional(modelId),
     short: z.optional(modelId),
     code: z.optional(modelId),
     long: z.optional(modelId),
   }),
-  /** Models that stand in, in this order, when the bound one cannot answer. */
+  /** Models that stand in, in this order, when the bound one cannot answer or passes a bound that they keep. */
   fallback: z._default(z.array(modelId).check(z.maxLength(16)), []),
   /**
    * The only arms that may run, as `model/mode`, or `model/as-sent` for a model that a caller names without a mode.

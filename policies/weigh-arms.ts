@@ -1,19 +1,27 @@
-// What an arm is expected to score and to cost on a question, and whether a format prior rules it out.
+// What an arm is expected to score and to cost on a question, what rules it out, and which of the policy's bounds it passes.
 import type { Features } from "../classifiers/features.ts";
-import { findModel, type Model, type Prices } from "./catalog.ts";
+import type { Model, Prices } from "./catalog.ts";
 import type { Estimate, Question } from "./choice.ts";
-import { armName, MODES, type Arm, type Mode } from "./mode.ts";
-import { allowsArm } from "./policy.ts";
+import type { Arm, Mode } from "./mode.ts";
 import { expectScore, PROCEDURAL_CUES_MIN } from "./priors.ts";
 
 export interface Weighed {
   readonly arm: Arm;
   readonly model: Model;
   readonly estimate: Estimate;
-  /** Why a format prior keeps the arm from being chosen, unless the caller asks for it; null when none does. */
-  readonly ruledOut: string | null;
+  /** The gravest of what keeps the arm from being chosen where another can answer; null when nothing does. */
+  readonly ruledOut: RuledOut | null;
   /** Which bound of the policy's objective the arm passes, a ceiling before the floor; null when none. */
   readonly passed: Passed | null;
+}
+
+export interface RuledOut {
+  /**
+   * `format`: the mode answers such questions badly, on any model. `capability`: the catalog does not say that the model
+   * can do what the request needs. `context`: the prompt is longer than the model reads.
+   */
+  readonly by: "format" | "capability" | "context";
+  readonly sentence: string;
 }
 
 export interface Passed {
@@ -34,29 +42,6 @@ export const NOMINAL_PRICES: Readonly<Omit<Prices, "version">> = {
 
 /** lambda is score per thousandth of a dollar. */
 const NANOS_PER_LAMBDA_UNIT = 1_000_000;
-
-/** One arm a mode: the bound model, or the first stand-in when the tenant may not use that one. */
-export function weighArms(question: Question): Weighed[] {
-  const weighed: Weighed[] = [];
-  for (const mode of MODES) {
-    const model = modelsFor(question, mode)[0];
-    if (model !== undefined) weighed.push(weighArm(question, model, mode));
-  }
-  return weighed.toSorted(byUtility);
-}
-
-/** The models that may run a mode, in the order in which they stand in; none when the policy does not bind it. */
-export function modelsFor({ policy, catalog, modelsAllowed }: Question, mode: Mode): Model[] {
-  const bound = policy.modes[mode];
-  if (bound === undefined) return [];
-  const models: Model[] = [];
-  for (const id of new Set([bound, ...policy.fallback])) {
-    const model = findModel(catalog, id);
-    if (model === undefined || (modelsAllowed !== null && !modelsAllowed.includes(id))) continue;
-    if (allowsArm(policy, { model: id, mode })) models.push(model);
-  }
-  return models;
-}
 
 /** `mode` null: the body goes out as it was written; it is weighed as `weighedAs`. */
 export function weighArm(
@@ -129,16 +114,25 @@ function ruleOut(
   { features, inputTokens, needs }: Question,
   model: Model,
   mode: Mode | null,
-): string | null {
-  if (inputTokens >= model.contextTokens)
-    return `the prompt does not fit the ${model.contextTokens} tokens that ${model.id} reads`;
+): RuledOut | null {
+  if (inputTokens >= model.contextTokens) {
+    const sentence = `the prompt does not fit the ${model.contextTokens} tokens that ${model.id} reads`;
+    return { by: "context", sentence };
+  }
   const lacking = needs.find((capability) => !model.capabilities.includes(capability));
-  if (lacking !== undefined) return `the catalog does not declare "${lacking}" for ${model.id}`;
+  if (lacking !== undefined) {
+    const sentence = `the catalog does not declare "${lacking}" for ${model.id}`;
+    return { by: "capability", sentence };
+  }
   if (mode === "direct" && isMultiStep(features)) {
-    return "an answer alone is never enough for mathematics in several steps (ARM-7B: 22.9 % on GSM8K)";
+    const sentence =
+      "an answer alone is never enough for mathematics in several steps (ARM-7B: 22.9 % on GSM8K)";
+    return { by: "format", sentence };
   }
   if (mode === "code" && !mayTrace(features)) {
-    return "a program recalls no facts (ARM-7B: code scores as direct on CSQA and OBQA, at fourteen times its tokens)";
+    const sentence =
+      "a program recalls no facts (ARM-7B: code scores as direct on CSQA and OBQA, at fourteen times its tokens)";
+    return { by: "format", sentence };
   }
   return null;
 }
@@ -157,38 +151,5 @@ export function isMultiStep({ kind, shape }: Features): boolean {
     shape.latex ||
     shape.numbers >= MULTI_STEP_NUMBERS_MIN ||
     (shape.numbers >= 2 && shape.steps >= 1)
-  );
-}
-
-/** Best first; of equals the cheaper, which keeps the cost of the best from rising with lambda. */
-export function byUtility(left: Weighed, right: Weighed): number {
-  return (
-    right.estimate.utility - left.estimate.utility ||
-    left.estimate.costNanos - right.estimate.costNanos
-  );
-}
-
-/** What a prior or the objective holds against the arm; null when nothing does. */
-export function objectionTo({ arm, ruledOut, passed }: Weighed): string | null {
-  return ruledOut ?? (passed === null ? null : `${armName(arm)} ${passed.clause}`);
-}
-
-/**
- * The best that nothing is held against, of arms that come best first. Somebody must answer, so what is held gives way
- * one by one: the floor to the best score, a ceiling to the least cost, a prior to utility.
- */
-export function bestOf(arms: readonly Weighed[]): Weighed {
-  const fit = arms.filter(({ ruledOut }) => ruledOut === null);
-  const pool = fit.length > 0 ? fit : arms;
-  const affordable = pool.filter(({ passed }) => passed?.word !== "ceiling");
-  if (affordable.length === 0)
-    return pool.toSorted((left, right) => left.estimate.costNanos - right.estimate.costNanos)[0]!;
-  return (
-    affordable.find(({ passed }) => passed === null) ??
-    affordable.toSorted(
-      (left, right) =>
-        right.estimate.score - left.estimate.score ||
-        left.estimate.costNanos - right.estimate.costNanos,
-    )[0]!
   );
 }

@@ -3,6 +3,7 @@ import { EFFORTS, type Model } from "../policies/catalog.ts";
 import type { Mode } from "../policies/mode.ts";
 import type { Draft } from "./strategy/strategy.ts";
 import type { Engine, Intent, Traits } from "./upstream/engine.ts";
+import { passedOf } from "./upstream/wire/passed.ts";
 
 /** Share of an output cap that thinking may take, so that a visible answer always has room behind it. */
 const THINKING_SHARE = 0.75;
@@ -19,12 +20,15 @@ export function intentOf(
   engine: Engine,
   call: Pick<Intent, "outputTokens" | "isStream" | "cacheSalt" | "ceiling">,
 ): Intent {
-  const base = { ...call, temperature, setsTemperature: ask.setsTemperature };
+  const passed =
+    engine.passes === undefined ? {} : passedOf(engine.passes, ask.wire, ask.wireMembers);
+  const base = { ...call, temperature, setsTemperature: ask.setsTemperature, passed };
   const effort = EFFORTS.find((known) => known === ask.effort) ?? null;
   // Who sets an engine's thinking by its own fields knows what they want; two hands on one knob help nobody. An effort
   // is no engine's own: it has chosen the mode, and where it would not be read, the mode is told in words that are.
   const replacesEffort = effort !== null && !engine.readsEffort;
-  if (mode === null || ask.setsThinking || (ask.effort !== null && !replacesEffort)) {
+  const setsThinking = ask.setsThinking || Object.keys(passed).length > 0;
+  if (mode === null || setsThinking || (ask.effort !== null && !replacesEffort)) {
     const thinking = { thinking: "as-sent" as const, effort: null, thinkingTokensMax: null };
     return { ...base, ...thinking, replacesEffort: false };
   }

@@ -107,8 +107,12 @@ async function recall(
  * Most first turns are never followed by a second, so what a first turn ran on is not written down when it can be
  * found again: by choosing for it once more. What nobody could derive (an asked mode, an effort, tools) is kept.
  */
-function isDerivable({ session, ask }: Admission, { reason }: Rung): boolean {
-  const isOwnChoice = ["utility", "low-confidence", "floor", "ceiling"].includes(reason.word);
+function isDerivable({ session, ask, asked }: Admission, { reason }: Rung): boolean {
+  // A bound may also have changed the model of what was asked for.
+  const isAsked = asked.mode !== null || ask.effort !== null;
+  const isOwnChoice =
+    ["utility", "low-confidence"].includes(reason.word) ||
+    (["floor", "ceiling"].includes(reason.word) && !isAsked);
   return !ask.hasHistory && !session.isNamed && !ask.hasTools && isOwnChoice;
 }
 

@@ -8,8 +8,11 @@ import { TIMED_OUT } from "./stream/wait.ts";
  * and an isolate has 128 MB: three of the largest fit, and one that comes on top is told to come again.
  */
 const READING_BYTES_MAX = 32 * 1024 * 1024;
-/** Bodies up to this size never wait for larger ones: slow senders of large bodies must not close the door to all. */
-const ALWAYS_READ_BYTES = 64 * 1024;
+/**
+ * Bodies up to this size, as agents send them turn by turn, never wait for larger ones: slow senders of large bodies must
+ * not close the door to all. Those that say their length are read in one piece, which costs far less.
+ */
+const ALWAYS_READ_BYTES = 256 * 1024;
 /** Of a body that is too large, what is still read to be thrown away: several times what any request may hold. */
 const DISCARDED_BYTES_MAX = 64 * 1024 * 1024;
 /** Who sends the rest slower than this has time to read the refusal meanwhile. */
@@ -18,11 +21,14 @@ const DISCARDING_MS_MAX = 2_000;
 const READING_MS_MAX = 60_000;
 /** Bodies are read in a second or two. */
 const BUSY_RETRY_MS = 2000;
-/** What is read in one piece is there twice for a moment, as bytes and as text; larger bodies are decoded as they come. */
-const ONE_PIECE_BYTES_MAX = 1024 * 1024;
 
 const LATE: Failure = { kind: "body-late", waitedMs: READING_MS_MAX };
 const BUSY: Failure = { kind: "memory-busy", retryAfterMs: BUSY_RETRY_MS };
+const ENCODED = {
+  kind: "invalid-field",
+  field: "content-encoding",
+  problem: "send the body as it is, without the header",
+} as const;
 const NOT_UTF8: Failure = { kind: "invalid-field", field: "body", problem: "must be UTF-8" };
 
 /** Of all bodies that are being read in this isolate. The one state that requests share here, and no tenant's. */
@@ -37,9 +43,10 @@ export async function readBody(
   if (request.body === null) return { kind: "malformed-json", position: 0, detail: "it is empty" };
   const declared = request.headers.get("content-length");
   const declaredBytes = Number(declared ?? 0);
-  const isPlain = declared !== null && !request.headers.has("content-encoding");
-  if (isPlain && declaredBytes <= Math.min(bytesMax, ONE_PIECE_BYTES_MAX)) {
-    const read = await patience.wait(readWhole(request, declaredBytes), READING_MS_MAX);
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity") return { ...ENCODED, problem: `is ${encoding}; ${ENCODED.problem}` };
+  if (declared !== null && declaredBytes <= Math.min(bytesMax, ALWAYS_READ_BYTES)) {
+    const read = await patience.wait(readWhole(request), READING_MS_MAX);
     return read === TIMED_OUT ? LATE : read;
   }
   const reader = request.body.getReader();
@@ -55,17 +62,14 @@ export async function readBody(
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
-/** HTTP's framing holds a body to its length, so the runtime may read it in one piece, which costs far less. */
-async function readWhole(request: Request, bytes: number): Promise<string | Failure> {
-  if (readingBytes + bytes > READING_BYTES_MAX && bytes > ALWAYS_READ_BYTES) return BUSY;
-  readingBytes += bytes;
+/** HTTP's framing holds a body to its length, so nothing is set aside for it before it has come. */
+async function readWhole(request: Request): Promise<string | Failure> {
+  const read = await request.arrayBuffer().catch(() => null);
+  if (read === null) return { kind: "client-left" };
   try {
-    const read = await request.arrayBuffer().catch(() => null);
-    return read === null ? { kind: "client-left" } : decoder.decode(read);
+    return decoder.decode(read);
   } catch {
     return NOT_UTF8;
-  } finally {
-    readingBytes -= bytes;
   }
 }
 

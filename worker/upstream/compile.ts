@@ -5,6 +5,7 @@ import {
   off,
   undeclared,
   unmet,
+  type Ceiling,
   type Engine,
   type Intent,
   type Knob,
@@ -13,6 +14,7 @@ import {
   type Wish,
 } from "./engine.ts";
 import { capAsSent, limitsOf, setInside, type Limits, type Thinks } from "./wire/ceiling.ts";
+import { STRIPPED } from "./wire/fields.ts";
 import { lowerThinking } from "./wire/lower.ts";
 
 export interface Compiled {
@@ -40,7 +42,10 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
     const isTold = intent.replacesEffort || (limits?.stops === true && fieldCount(said) > 0);
     if (isTold && !("reasoning_effort" in fields)) drops.push("reasoning_effort");
   }
-  const held = limits === null ? null : holdCeiling(engine, intent, traits, limits, wish, said);
+  // Two hands on one knob: what the gateway tells about thinking stands alone.
+  const passed = said !== null && fieldCount(said) > 0 ? {} : intent.passed;
+  const held =
+    limits === null ? null : holdCeiling(engine, { ...intent, passed }, traits, limits, wish, said);
   Object.assign(fields, held?.fields);
   if (held !== null && held.knob !== null) knobs.push(held.knob);
   const hot = temperatureKnob(engine, intent, wish, traits, said);
@@ -58,13 +63,19 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
         : off("cache-salt", lack),
     );
   }
+  // A client's own part of a field stays beside the gateway's.
+  const clients = (name: string): string | undefined =>
+    held?.lowered[name] ?? passed[name] ?? intent.ceiling?.standing.get(name);
   return {
     fields: {
+      ...passed,
       ...held?.lowered,
       ...Object.fromEntries(
         Object.entries(fields).map(([name, value]) => [
           name,
-          textOf(name, value, held?.lowered[name] ?? intent.ceiling?.standing.get(name)),
+          name === "chat_template_kwargs" || name in passed
+            ? setInside(clients(name), value)
+            : JSON.stringify(value),
         ]),
       ),
     },
@@ -72,13 +83,6 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
     knobs,
     thinks: held?.thinks ?? "open",
   };
-}
-
-/** A client's arguments for its template stay beside the gateway's one. */
-function textOf(name: string, value: unknown, clients: string | undefined): string {
-  return name === "chat_template_kwargs" && typeof value === "object" && value !== null
-    ? setInside(clients, value)
-    : JSON.stringify(value);
 }
 
 function wishOf(intent: Intent, limits: Limits | null): Wish | null {
@@ -115,21 +119,28 @@ function holdCeiling(
 ): HeldCeiling {
   const { ceiling, outputTokens, isStream, thinkingTokensMax } = intent;
   if (ceiling === null) throw new Error("There is no ceiling to be held.");
-  const { fields: lowered, changes, asks } = lowerThinking(ceiling.standing, bound);
-  const canThink = mayThink(engine, wish, traits, said);
+  const standing = new Map([
+    ...[...ceiling.standing].filter(([key]) => !STRIPPED.has(key)),
+    ...Object.entries(intent.passed),
+  ]);
+  const { fields: lowered, changes } = lowerThinking(standing, bound);
   const told: string[] = changes.slice(0, CHANGES_TOLD_MAX);
   if (changes.length > told.length) told.push(`and ${changes.length - told.length} more`);
   let fields: HeldCeiling["fields"] = {};
   let thinks: Thinks;
   if (wish === null || said === null) {
-    const off = sayThinking(engine, { isOn: false, isStream }, traits).fields;
-    const asSent = capAsSent(engine, traits, ceiling, outputTokens, off, canThink || asks);
+    const off = sayThinking(engine, { isOn: false, isStream }, traits);
+    const offFields = off.thinking.fidelity === "exact" ? off.fields : {};
+    const known: Ceiling = { tokens: ceiling.tokens, standing };
+    const asSent = capAsSent(engine, traits, known, outputTokens, offFields);
     ({ fields, thinks } = asSent);
     if (asSent.change !== null) told.push(asSent.change);
   } else {
-    thinks = thinksAs(wish, said, traits, canThink);
-    if (stops && intent.thinking !== "off") told.push("thinking is asked to stop");
-    else if (wish.isOn && wish.tokensMax !== thinkingTokensMax)
+    thinks = thinksAs(wish, said, traits, outputTokens <= ceiling.tokens);
+    // Told is only what was sent: without a field, nothing was asked of the engine.
+    if (stops && intent.thinking !== "off" && fieldCount(said) > 0)
+      told.push("thinking is asked to stop");
+    else if (wish.isOn && hasCap(said) && wish.tokensMax !== thinkingTokensMax)
       told.push(`the mode asks for ${wish.tokensMax} instead of ${thinkingTokensMax}`);
   }
   if (thinks !== "open" && told.length === 0) return { fields, lowered, thinks, knob: null };
@@ -139,10 +150,15 @@ function holdCeiling(
   return { fields, lowered, thinks, knob: { knob: "reasoning-ceiling", fidelity, reason } };
 }
 
-function thinksAs(wish: Wish, said: Said, traits: Traits, canThink: boolean): Thinks {
-  if (traits.thinking === "never" || !canThink) return "not";
-  if (!wish.isOn) return said.thinking.fidelity === "exact" ? "not" : "open";
-  return said.cap !== undefined && said.cap.fidelity !== "off" ? "bounded" : "open";
+/** Of a model that was told nothing, it is open: unless the catalog says that it never thinks, it may. */
+function thinksAs(wish: Wish, said: Said, traits: Traits, isAnswerWithin: boolean): Thinks {
+  if (traits.thinking === "never") return "not";
+  if (!wish.isOn && said.thinking.fidelity === "exact") return "not";
+  return (wish.isOn && hasCap(said)) || isAnswerWithin ? "bounded" : "open";
+}
+
+function hasCap({ cap }: Said): boolean {
+  return cap !== undefined && cap.fidelity !== "off";
 }
 
 function sayThinking({ thinking, lacks }: Engine, wish: Wish, traits: Traits): Said {
@@ -206,6 +222,7 @@ function temperatureKnob(
   };
 }
 
+/** For a temperature alone, which an engine would refuse or ignore; a ceiling supposes the other way. */
 function mayThink(engine: Engine, wish: Wish | null, traits: Traits, said: Said | null): boolean {
   if (traits.thinking !== null) return traits.thinking === "always";
   if (engine.thinking === null) return false;

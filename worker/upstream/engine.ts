@@ -1,6 +1,7 @@
 // What an engine's file must offer: which of an intent's knobs it has, and how each is spelled there, as a table.
 // `compile.ts` reads the table. A knob that is not spelled is `off` with its reason; nothing is ever sent in hope.
 import { EFFORTS, type Capability, type Effort } from "../../policies/catalog.ts";
+import type { BagPath } from "./wire/passed.ts";
 
 /** What a mode wants of an engine, free of any engine's words. */
 export interface Intent {
@@ -17,6 +18,8 @@ export interface Intent {
   readonly setsTemperature: boolean;
   /** The client wrote an effort, and the wish above says it in words that this engine reads. */
   readonly replacesEffort: boolean;
+  /** What passes of the client's bags (see `Engine.passes`), as JSON text by field; it drives thinking itself then. */
+  readonly passed: Readonly<Record<string, string>>;
   /** The policy's bound on thinking, over the client's own fields as well; null where it has none. */
   readonly ceiling: Ceiling | null;
   /** Keeps one tenant's cached prefixes from another's; null where nothing is shared. */
@@ -98,6 +101,8 @@ export interface Engine {
   readonly efforts?: readonly Effort[];
   /** How it takes a bound on thinking, of a model with `thinking-cap`; null when it takes none. */
   readonly budget: Budget | null;
+  /** Where it reads a client's thinking from a bag that clients may not send otherwise. */
+  readonly passes?: BagPath;
   /** Why it has no words for a wish; null where it has some, and only the catalog may forbid them. */
   readonly lacks: {
     readonly thinking: string | null;
@@ -114,20 +119,17 @@ export interface Budget {
   readonly tokensMin: number;
   /** It may be sent without a switch, and leaves open whether to think. */
   readonly standsAlone: boolean;
-  /** It may not stand beside an effort. */
-  readonly excludesEffort: boolean;
+  /** It may not stand beside these. */
+  readonly excludes: readonly (readonly string[])[];
   /** Without one, nothing is thought. */
   readonly isOptIn: boolean;
-  /** It stands in a field that clients may not send. */
-  readonly isHidden: boolean;
 }
 
 const PLAIN_BUDGET = {
   tokensMin: 1,
   standsAlone: true,
-  excludesEffort: false,
+  excludes: [],
   isOptIn: false,
-  isHidden: false,
 };
 
 /** A bound on thinking by itself, in a field of its own, unless `ways` says otherwise. */

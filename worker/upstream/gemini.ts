@@ -17,16 +17,19 @@ import {
   type Wish,
 } from "./engine.ts";
 
+/** A client's own one passes; beside it `extra_body.google` may name a cache of the project's, which all tenants share. */
+const CONFIG = ["extra_body", "google", "thinking_config"] as const;
+
 export const gemini: Engine = {
   id: "gemini",
   capField: "max_tokens",
   readsOnlyCapField: true,
   readsEffort: true,
   thinking: { switches: ["thinking-cap", "effort"], lessens: true, say },
-  budget: budgetAt(["extra_body", "google", "thinking_config", "thinking_budget"], {
-    excludesEffort: true,
-    isHidden: true,
+  budget: budgetAt([...CONFIG, "thinking_budget"], {
+    excludes: [["reasoning_effort"], [...CONFIG, "thinking_level"]],
   }),
+  passes: CONFIG,
   lacks: {
     thinking: null,
     effort: "a budget and an effort exclude each other, and the budget was told",

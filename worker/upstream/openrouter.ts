@@ -24,7 +24,10 @@ export const openrouter: Engine = {
   readsOnlyCapField: true,
   readsEffort: true,
   thinking: { switches: ["effort", "thinking-switch", "thinking-cap"], lessens: true, say },
-  budget: budgetAt(["reasoning", "max_tokens"], { standsAlone: false, excludesEffort: true }),
+  budget: budgetAt(["reasoning", "max_tokens"], {
+    standsAlone: false,
+    excludes: [["reasoning_effort"]],
+  }),
   lacks: {
     thinking: null,
     effort: "a budget and an effort exclude each other, and the budget was told",

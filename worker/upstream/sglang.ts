@@ -19,7 +19,7 @@ export const sglang: Engine = {
   readsOnlyCapField: false,
   readsEffort: true,
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
-  budget: budgetAt(["custom_params", "thinking_budget"], { isHidden: true }),
+  budget: budgetAt(["custom_params", "thinking_budget"]),
   lacks: { thinking: null, effort: null, cap: null, salt: null },
   temperature: "taken",
 };

@@ -20,7 +20,15 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
   openrouter: { engine: "openrouter", capabilities: ["effort", "thinking-cap"] },
   openai: { engine: "openai", capabilities: ["effort"] },
   deepseek: { engine: "deepseek", capabilities: ["thinking-switch", "effort"] },
+  gemini: { engine: "gemini", capabilities: ["effort", "thinking-cap"] },
+  // These think by themselves, and nothing says so.
+  generic: { engine: "generic", name: "sim-large", capabilities: [] },
+  undeclared: { engine: "vllm", name: "sim-large", capabilities: [] },
 };
+
+const configOf = (thinking_budget: number): object => ({
+  extra_body: { google: { thinking_config: { thinking_budget } } },
+});
 
 /** Engine, what its client asks for, and whether that engine is then held to a bound of its own. */
 const TOO_MUCH: readonly (readonly [string, object, boolean])[] = [
@@ -37,6 +45,12 @@ const TOO_MUCH: readonly (readonly [string, object, boolean])[] = [
   ["openai", { reasoning_effort: "high" }, false],
   ["openai", { reasoning_effort: "high", max_completion_tokens: 20_000 }, false],
   ["deepseek", { thinking: { type: "enabled" }, reasoning_effort: "max" }, false],
+  ["gemini", configOf(9000), true],
+  ["gemini", { reasoning_effort: "high" }, false],
+  ["generic", { max_tokens: 20_000 }, false],
+  ["generic", { parameters: { thinking_budget: 20_000 } }, false],
+  ["undeclared", { max_tokens: 20_000 }, false],
+  ["undeclared", { chat_template_kwargs: { enable_thinking: true } }, false],
 ];
 
 let gateway: EngineGateway;
@@ -75,6 +89,30 @@ test("a mode of the gateway's own keeps it as well", async () => {
     expect(thought, engine).toBeLessThanOrEqual(CEILING_TOKENS);
   }
 });
+
+test.each(["generic", "undeclared"])(
+  "a model of which nothing is known keeps it: %s",
+  async (model) => {
+    const seen = await gateway.see(model, "long", { text: HARD, isStream: true });
+    const { usage } = seen.truth;
+    expect(usage.completion_tokens_details.reasoning_tokens).toBeGreaterThan(0);
+    expect(usage.completion_tokens).toBeLessThanOrEqual(CEILING_TOKENS + DIRECT_TOKENS);
+    expect(seen.headers.get("x-sluice-reasoning-max")).toBe(String(CEILING_TOKENS));
+    expect(seen.knobs["reasoning-ceiling"]).toMatch(/^approx: /);
+  },
+);
+
+test.each(["as-sent", "auto", "long"])(
+  "Gemini keeps a client's lower budget (%s)",
+  async (mode) => {
+    const fields = { ...configOf(512) };
+    const seen = await gateway.see("gemini", mode, { text: HARD, isStream: false, fields });
+    expect(seen.sent["extra_body"]).toEqual(fields["extra_body" as never]);
+    expect(seen.truth.usage.completion_tokens_details.reasoning_tokens).toBeLessThanOrEqual(512);
+    expect(seen.truth.usage.completion_tokens_details.reasoning_tokens).toBeGreaterThan(0);
+    expect(seen.knobs["reasoning-ceiling"]).toBeUndefined();
+  },
+);
 
 test("who asks for less is not lowered, and nothing is said", async () => {
   const fields = { chat_template_kwargs: { enable_thinking: true }, thinking_token_budget: 200 };

@@ -4,12 +4,18 @@ import { ask, readError, readEvents, readJson, turn, type UsageFields } from "..
 import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
 
 const OTHER = "sk-sluice-journey-other";
+const READER = "sk-sluice-journey-reader";
+const RUNNER = "sk-sluice-journey-runner";
 
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
   gateway = await startGatewayUnderTest({
     tenants: [{ id: "other", name: "Other", policy: "economy" }],
-    keys: [{ secret: OTHER, document: { id: "other", tenant: "other" } }],
+    keys: [
+      { secret: OTHER, document: { id: "other", tenant: "other" } },
+      { secret: READER, document: { id: "reader", tenant: "other", scopes: ["usage"] } },
+      { secret: RUNNER, document: { id: "runner", tenant: "other", scopes: ["inference"] } },
+    ],
   });
 });
 afterAll(() => gateway.dispose());
@@ -197,4 +203,23 @@ test("each request leaves one line in the log, with its figures and without its 
   ]);
   expect(gateway.logged.join("\n")).not.toContain(secretWord);
   expect(gateway.logged.join("\n")).not.toContain(gateway.secret);
+});
+
+test("a key opens what its scopes say and nothing else: one that reads usage runs nothing, and the other way round", async () => {
+  expect((await send("/v1/usage", undefined, READER)).status).toBe(200);
+  for (const [path, body] of [
+    ["/v1/chat/completions", turn("Hi")],
+    ["/v1/choose", turn("Hi")],
+    ["/v1/models", undefined],
+  ] as const) {
+    const refused = await send(path, body, READER);
+    expect(refused.status).toBe(403);
+    expect((await readError(refused)).message).toContain("inference");
+  }
+  expect((await send("/v1/models", undefined, RUNNER)).status).toBe(200);
+  const refused = await send("/v1/usage", undefined, RUNNER);
+  expect(refused.status).toBe(403);
+  expect((await readError(refused)).message).toContain("usage");
+  // Without a list of scopes a key opens both.
+  expect((await send("/v1/usage", undefined, OTHER)).status).toBe(200);
 });

@@ -1,78 +1,15 @@
 // What any choice keeps, for any policy, tenant, conversation and lambda. A failing property prints its seed.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { KINDS, type Features } from "../../../classifiers/features.ts";
 import type { Question } from "../../../policies/choice.ts";
 import { choose } from "../../../policies/choose.ts";
-import { armName, MODES } from "../../../policies/mode.ts";
+import { armName, MODES, type Mode } from "../../../policies/mode.ts";
+import { modelsFor } from "../../../policies/rank-arms.ts";
 import { chooseThriftily } from "../../../policies/thrift.ts";
-import { CATALOG, policy } from "./choose-questions.ts";
+import { weighArm, type Weighed } from "../../../policies/weigh-arms.ts";
+import { anyQuestion, mode } from "./any-question.ts";
 
 describe("for any question", () => {
-  const share = fc.double({ min: 0, max: 1, noNaN: true });
-  const count = fc.nat({ max: 50 });
-  const features: fc.Arbitrary<Features> = fc.record({
-    difficulty: share,
-    hard: share,
-    confidence: share,
-    kind: fc.constantFrom(...KINDS),
-    expectedTokens: fc.record({
-      direct: fc.integer({ min: 1, max: 500 }),
-      short: fc.integer({ min: 1, max: 2000 }),
-      code: fc.integer({ min: 1, max: 4000 }),
-      long: fc.integer({ min: 1, max: 16_000 }),
-    }),
-    shape: fc.record({
-      chars: count,
-      stemChars: count,
-      choices: count,
-      digits: count,
-      numbers: count,
-      operators: count,
-      latex: fc.boolean(),
-      codeBlock: fc.boolean(),
-      steps: count,
-      procedural: count,
-    }),
-  });
-  const id = fc.constantFrom("small", "mid", "coder", "deep");
-  const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
-    fc.option(value, { nil: null });
-  const anyPolicy = fc
-    .record({
-      modes: fc
-        .record({ direct: id, short: id, code: id, long: id }, { requiredKeys: [] })
-        .filter((modes) => Object.keys(modes).length > 0),
-      fallback: fc.uniqueArray(id),
-      safeMode: fc.constantFrom(...MODES),
-      switchMargin: share,
-      confidenceMin: share,
-      expectedScoreMin: fc.oneof(fc.constant(0), share),
-      expectedCostNanosMax: fc.option(fc.integer({ min: 1, max: 20_000_000 }), { nil: undefined }),
-      expectedOutputTokensMax: fc.option(fc.integer({ min: 1, max: 4000 }), { nil: undefined }),
-    })
-    .map((changes) => policy(changes));
-  const mode = fc.constantFrom(...MODES);
-  const anyQuestion: fc.Arbitrary<Question> = fc.record({
-    features,
-    policy: anyPolicy,
-    catalog: fc.constant(CATALOG),
-    modelsAllowed: maybe(fc.uniqueArray(id)),
-    asked: fc.record({
-      mode: maybe(mode),
-      model: maybe(fc.oneof(id, fc.constant("nobody"))),
-      effort: maybe(fc.constantFrom("none", "low", "medium", "high", "odd")),
-    }),
-    conversation: fc.record({
-      previous: maybe(fc.record({ model: fc.oneof(id, fc.constant("gone")), mode: maybe(mode) })),
-      isToolResult: fc.boolean(),
-      prefixTokens: fc.nat({ max: 50_000 }),
-    }),
-    inputTokens: fc.nat({ max: 100_000 }),
-    needs: fc.subarray(["tools", "json-schema"] as const),
-    lambda: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1000, noNaN: true })),
-  });
-
   test("every rung obeys the policy and the tenant, and no arm stands twice", () => {
     fc.assert(
       fc.property(anyQuestion, (asked) => {
@@ -202,11 +139,13 @@ describe("for any question", () => {
       fc.property(anyQuestion, (asked) => {
         // Nothing but the objective is held against any arm.
         const features = { ...asked.features, kind: "logic" as const };
-        const chosen = choose({ ...asked, ...alone, features, needs: [], inputTokens: 100 });
+        const own = { ...asked, ...alone, features, needs: [], inputTokens: 100 };
+        const chosen = choose(own);
         if (chosen.kind !== "chosen") return;
-        const { estimate } = chosen.choice.ladder[0];
+        const { estimate, reason } = chosen.choice.ladder[0];
         const { expectedScoreMin, expectedCostNanosMax, expectedOutputTokensMax } = asked.policy;
-        const all = chosen.choice.weighed.map((arm) => arm.estimate);
+        // Stand-ins included, whether the choice has looked at them or not.
+        const all = everyArm(own).map((arm) => arm.estimate);
         const affordable = all.filter(
           ({ costNanos, outputTokens }) =>
             costNanos <= (expectedCostNanosMax ?? Infinity) &&
@@ -214,17 +153,80 @@ describe("for any question", () => {
         );
         if (affordable.length === 0) {
           expect(estimate.costNanos).toBe(Math.min(...all.map(({ costNanos }) => costNanos)));
+          expect(reason.word).toBe("ceiling");
           return;
         }
         expect(affordable).toContainEqual(estimate);
         const best = Math.max(...affordable.map(({ score }) => score));
         expect(estimate.score).toBeGreaterThanOrEqual(Math.min(expectedScoreMin, best));
+        if (estimate.score < expectedScoreMin) expect(["floor", "ceiling"]).toContain(reason.word);
       }),
       { numRuns: 500 },
     );
   });
 
-  test("a mode by name keeps every rung in it", () => {
+  test("the reason is a floor or a ceiling exactly where one is passed, or nothing would run so without", () => {
+    fc.assert(
+      fc.property(anyQuestion, (asked) => {
+        const own = { ...asked, ...alone };
+        const free = {
+          expectedScoreMin: 0,
+          expectedCostNanosMax: undefined,
+          expectedOutputTokensMax: undefined,
+        };
+        const [bound, without] = [
+          choose(own),
+          choose({ ...own, policy: { ...own.policy, ...free } }),
+        ];
+        if (bound.kind !== "chosen" || without.kind !== "chosen") return;
+        const { arm, reason } = bound.choice.ladder[0];
+        const isPassed = everyArm(own).some(
+          (one) => armName(one.arm) === armName(arm) && one.passed !== null,
+        );
+        const isChanged = armName(arm) !== armName(without.choice.ladder[0].arm);
+        expect(["floor", "ceiling"].includes(reason.word)).toBe(isPassed || isChanged);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  /** Each mode on each of its models. */
+  function everyArm(asked: Question, modes: readonly Mode[] = MODES): Weighed[] {
+    return modes.flatMap((one) =>
+      modelsFor(asked, one).map((model) => weighArm(asked, model, one)),
+    );
+  }
+
+  test("no model answers that lacks what the request needs while another could answer", () => {
+    fc.assert(
+      fc.property(anyQuestion, (asked) => {
+        const own = {
+          ...asked,
+          asked: { ...asked.asked, model: null },
+          conversation: { ...asked.conversation, isToolResult: false },
+        };
+        const chosen = choose(own);
+        if (chosen.kind !== "chosen") return;
+        const lacks = (id: string): boolean => {
+          const { contextTokens, capabilities } = own.catalog.models.find((one) => one.id === id)!;
+          return (
+            own.inputTokens >= contextTokens ||
+            own.needs.some((need) => !capabilities.includes(need))
+          );
+        };
+        const [head, ...rest] = chosen.choice.ladder;
+        const open = own.asked.mode === null ? MODES : [own.asked.mode];
+        if (everyArm(own, open).some(({ arm }) => !lacks(arm.model)))
+          expect(lacks(head.arm.model)).toBe(false);
+        const standIns = rest.filter(({ reason }) => reason.word === "fallback");
+        const lacking = standIns.map(({ arm }) => lacks(arm.model));
+        expect(lacking).toEqual(lacking.toSorted((left, right) => Number(left) - Number(right)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("a mode by name keeps every rung in it, and none is missing but who reads less than the first and the prompt", () => {
     fc.assert(
       fc.property(anyQuestion, mode, (asked, wanted) => {
         const chosen = choose({
@@ -234,11 +236,16 @@ describe("for any question", () => {
         });
         if (chosen.kind !== "chosen") return;
         expect(chosen.choice.ladder.every(({ arm }) => arm.mode === wanted)).toBe(true);
-        for (const model of asked.policy.fallback) {
-          if (asked.modelsAllowed === null || asked.modelsAllowed.includes(model))
-            expect(chosen.choice.ladder.map(({ arm }) => arm.model)).toContain(model);
+        const rungs = chosen.choice.ladder.map(({ arm }) => arm.model);
+        const contextOf = (id: string) =>
+          asked.catalog.models.find((one) => one.id === id)!.contextTokens;
+        for (const model of [asked.policy.modes[wanted]!, ...asked.policy.fallback]) {
+          if (asked.modelsAllowed !== null && !asked.modelsAllowed.includes(model)) continue;
+          const reads = contextOf(model) > asked.inputTokens;
+          expect(rungs.includes(model)).toBe(reads || contextOf(model) >= contextOf(rungs[0]!));
         }
       }),
+      { numRuns: 500 },
     );
   });
 });

@@ -118,9 +118,9 @@ it("reads 32 mebibytes of bodies at once, and lets small ones pass beside them",
     retryAfterMs: 2000,
   });
   const small = slowRequest();
-  small.send(64 * 1024);
+  small.send(256 * 1024);
   small.end();
-  expect(await reading(small.request, 12 * MEBIBYTE)).toHaveLength(64 * 1024);
+  expect(await reading(small.request, 12 * MEBIBYTE)).toHaveLength(256 * 1024);
 
   for (const { end } of large) end();
   for (const text of await Promise.all(reads)) expect(text).toHaveLength(10.5 * MEBIBYTE);
@@ -161,4 +161,40 @@ it("gives up on a body of a declared length after a minute as well", async () =>
   const late = reading(request, 100);
   await vi.advanceTimersByTimeAsync(60_001);
   expect(await late).toEqual({ kind: "body-late", waitedMs: 60_000 });
+});
+
+it("sets nothing aside for bodies that are only announced, nor after they were given up", async () => {
+  const announced = Array.from({ length: 200 }, () => slowRequest({ "content-length": "262144" }));
+  const reads = announced.map(({ request }) => reading(request, 12 * MEBIBYTE));
+  for (const { send } of announced) send(1);
+  await soon();
+  const large = slowRequest({ "content-length": String(2 * MEBIBYTE) });
+  large.send(2 * MEBIBYTE);
+  large.end();
+  expect(await reading(large.request, 12 * MEBIBYTE)).toHaveLength(2 * MEBIBYTE);
+  await vi.advanceTimersByTimeAsync(60_001);
+  for (const late of await Promise.all(reads)) expect(late).toMatchObject({ kind: "body-late" });
+
+  const slow = Array.from({ length: 40 }, () => slowRequest());
+  const gaveUp = slow.map(({ request }) => reading(request, 12 * MEBIBYTE));
+  for (const { send } of slow) send(0.7 * MEBIBYTE);
+  await vi.advanceTimersByTimeAsync(60_001);
+  await Promise.all(gaveUp);
+  const next = slowRequest();
+  next.send(10 * MEBIBYTE);
+  next.end();
+  expect(await reading(next.request, 12 * MEBIBYTE)).toHaveLength(10 * MEBIBYTE);
+});
+
+it("says that a body must not be compressed, and takes one that says it is not", async () => {
+  const packed = slowRequest({ "content-encoding": "gzip", "content-length": "3" });
+  expect(await reading(packed.request, 100)).toEqual({
+    kind: "invalid-field",
+    field: "content-encoding",
+    problem: "is gzip; send the body as it is, without the header",
+  });
+  const plain = slowRequest({ "content-encoding": "identity", "content-length": "3" });
+  plain.send(3);
+  plain.end();
+  expect(await reading(plain.request, 100)).toBe("aaa");
 });

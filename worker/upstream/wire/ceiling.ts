@@ -2,9 +2,9 @@
 // beside a client's fields where there is one, and whether thinking is then bounded or only the whole answer can be.
 import type { Effort } from "../../../policies/catalog.ts";
 import { EFFORT_TOKENS, effortsWithin } from "../../../policies/effort.ts";
-import { applyEdits, editMembers } from "../../stream/json-text.ts";
+import { applyEdits, editMembers, members, type FieldTexts } from "../../stream/json-text.ts";
 import { USUAL_EFFORTS, type Ceiling, type Engine, type Traits } from "../engine.ts";
-import type { Bound } from "./lower.ts";
+import { standingOf, type Bound } from "./lower.ts";
 
 /** Of a call: it does not think, it thinks within the ceiling, or nothing but the whole answer's bound holds it. */
 export type Thinks = "not" | "bounded" | "open";
@@ -52,31 +52,30 @@ export interface AsSent {
   readonly change: string | null;
 }
 
-/** For a call whose thinking is the client's. `off`: what would tell this engine not to think. */
+/** For a call whose thinking is the client's. `off`: what surely tells this engine not to think; empty if nothing does. */
 export function capAsSent(
   engine: Engine,
   traits: Traits,
   { tokens, standing }: Ceiling,
   outputTokens: number,
   off: Readonly<Record<string, unknown>>,
-  mayThink: boolean,
 ): AsSent {
   const leave = (thinks: Thinks): AsSent => ({ fields: {}, thinks, change: null });
   const valueOf = (key: string): unknown => JSON.parse(standing.get(key) ?? "null");
-  const effort = valueOf("reasoning_effort");
+  const valueAt = ([head = "", ...rest]: readonly string[]): unknown =>
+    rest.reduce<unknown>(stepInto, valueOf(head)) ?? null;
   const saysOff =
-    (engine.readsEffort && effort === "none") ||
+    (valueOf("reasoning_effort") === "none" && heedsNone(engine, traits)) ||
     (Object.keys(off).length > 0 &&
       Object.entries(off).every(([key, value]) => holds(valueOf(key), value)));
   if (traits.thinking === "never" || saysOff) return leave("not");
   const { budget } = engine;
   if (budget !== null && traits.has("thinking-cap")) {
     const [head, ...rest] = budget.path;
-    const own = rest.reduce<unknown>(stepInto, valueOf(head));
     if (budget.isOptIn && valueOf(head) === null) return leave("not");
     // One that is above the ceiling, or no bound at all, is lowered where it stands.
-    if (!budget.isHidden && typeof own === "number") return leave("bounded");
-    if (budget.standsAlone && !(budget.excludesEffort && effort !== null)) {
+    if (typeof valueAt(budget.path) === "number") return leave("bounded");
+    if (budget.standsAlone && budget.excludes.every((path) => valueAt(path) === null)) {
       // The bound on the whole answer is the narrower one, and a budget beside it would be refused by some.
       if (tokens >= outputTokens) return leave("bounded");
       const cap = Math.min(tokens, traits.thinkingTokensMax ?? Infinity);
@@ -84,18 +83,26 @@ export function capAsSent(
       return { fields, thinks: "bounded", change: `${budget.path.join(".")} ${cap} added` };
     }
   }
-  if (tokens >= outputTokens) return leave("bounded");
-  return leave(mayThink ? "open" : "not");
+  // Of a model whose thinking nothing is known of, it is open: it may think by itself.
+  return leave(tokens >= outputTokens ? "bounded" : "open");
 }
 
-/** What is set in one of the client's objects; the rest of it stays as it was written. */
-export function setInside(text: string | undefined, value: object): string {
-  const fields = Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, JSON.stringify(inner)]),
-  );
-  return text?.startsWith("{") === true
-    ? applyEdits(text, editMembers(text, fields))
-    : JSON.stringify(value);
+/** The word none is heeded where the catalog says that efforts are, and that this is one of them. */
+function heedsNone({ readsEffort, efforts }: Engine, traits: Traits): boolean {
+  if (!readsEffort || !traits.has("effort") || traits.thinking === "always") return false;
+  return (traits.efforts ?? efforts ?? USUAL_EFFORTS).includes("none");
+}
+
+/** What is set in one of the client's objects, at any depth; the rest of it stays as it was written. */
+export function setInside(text: string | undefined, value: unknown): string {
+  if (text?.startsWith("{") !== true || typeof value !== "object" || value === null)
+    return JSON.stringify(value);
+  const standing = standingOf(text, members(text));
+  const fields = Object.entries(value).map(([key, inner]) => [
+    key,
+    setInside(standing.get(key), inner),
+  ]);
+  return applyEdits(text, editMembers(text, Object.fromEntries(fields) as FieldTexts));
 }
 
 /** `value` says all that `part` does. */

@@ -48,6 +48,27 @@ export const OTHER_CAP_FIELDS: ReadonlySet<string> = new Set([
   "max_tokens_to_sample",
 ]);
 
+/**
+ * The client's own data, in small letters without underscores: a name in a schema or a document may be any word, and is
+ * no field of an engine's. At any depth, because templates and native bodies in a bag hold the same.
+ */
+const DATA: ReadonlySet<string> = new Set(
+  [
+    // OpenAI's.
+    ["messages", "tools", "functions", "toolchoice", "functioncall", "responseformat"],
+    ["metadata", "prediction", "logitbias", "websearchoptions"],
+    // Forms of an answer as vLLM, SGLang, llama.cpp, Ollama and Gemini take them.
+    ["guidedjson", "guidedchoice", "structuredoutputs", "structuraltag", "format"],
+    ["jsonschema", "responseschema", "responsejsonschema"],
+    // What a template puts into the prompt.
+    ["documents"],
+  ].flat(),
+);
+
+export function isData(key: string): boolean {
+  return DATA.has(key.replaceAll("_", "").toLowerCase());
+}
+
 /** By which a client drives an engine's thinking itself. An effort is none of them: it is every API's own word. */
 export const THINKING_FIELDS = [
   ["chat_template_kwargs", "enable_thinking", "thinking", "think", "reasoning", "thinking_config"],

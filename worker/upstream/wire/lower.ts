@@ -1,7 +1,9 @@
 // Lowers what a client's body asks for in thinking, wherever and under whatever name it stands. Names are met by what
-// they say instead of by a list: engines, templates and proxies keep inventing them, and one that was missed is a way round.
-import { applyEdits, elements, members, type Edit, type Member } from "../../stream/json-text.ts";
-import { STRIPPED } from "./fields.ts";
+// they say instead of by a list, and so are the bags that hold them: engines, templates and proxies keep inventing both,
+// and one that was missed is a way round. Listed is only what is the client's own data.
+import { applyEdits, type Edit, type Member } from "../../stream/json-text.ts";
+import { isData } from "./fields.ts";
+import { walkLeaves } from "./leaves.ts";
 
 /** Fields by their JSON text, as the client wrote them. */
 type Standing = ReadonlyMap<string, string>;
@@ -27,25 +29,12 @@ export interface Lowered {
   readonly fields: Readonly<Record<string, string>>;
   /** What was changed to what, by path: `thinking.budget_tokens 9000 to 2048`. */
   readonly changes: readonly string[];
-  /** Some field asks for thinking, be it within the bound. */
-  readonly asks: boolean;
-}
-
-/** What is found on the way through a body. */
-interface Found {
-  readonly changes: string[];
-  asks: boolean;
 }
 
 /** Says of itself that it is about thinking. */
 const NAMED = /think|reason|effort|budget/i;
-/** Bags of other things, in which only what is named so is about thinking. */
-const BAGS: ReadonlySet<string> = new Set(
-  [
-    ["chat_template_kwargs", "template_kwargs", "output_config", "nvext"],
-    ["google", "generation_config", "generationconfig", "provider_options", "provideroptions"],
-  ].flat(),
-);
+/** May stand for any letter of a name. */
+const ESCAPE = "\\u";
 /** A word under such a name is an effort; elsewhere it is one only when it reads like one. */
 const LEVELS = /effort|level/i;
 const EFFORT_WORDS: ReadonlySet<string> = new Set([
@@ -64,14 +53,23 @@ const PATH_CHARS_MAX = 80;
 
 export function lowerThinking(standing: Standing, bound: Bound): Lowered {
   const fields: Record<string, string> = {};
-  const seen: Found = { changes: [], asks: false };
+  const changes: string[] = [];
   for (const [key, text] of standing) {
-    const isNamed = NAMED.test(key);
-    if (STRIPPED.has(key) || !(isNamed || BAGS.has(key.toLowerCase()))) continue;
-    const edits = editsOf(text, 0, text.length, { key, path: key, isNamed }, bound, seen);
+    const top = enter(NOWHERE, key);
+    if (top.isData || !(top.isNamed || NAMED.test(text) || text.includes(ESCAPE))) continue;
+    const edits: Edit[] = [];
+    walkLeaves(text, top, enter, ({ start, end }, place) => {
+      if (!place.isNamed) return;
+      const value: unknown = JSON.parse(text.slice(start, end));
+      const lower = lowered(value, place.key, bound);
+      if (lower === value) return;
+      const was = String(value).slice(0, PATH_CHARS_MAX);
+      changes.push(`${place.path} ${was} to ${String(lower)}`);
+      edits.push({ start, end, text: JSON.stringify(lower) });
+    });
     if (edits.length > 0) fields[key] = applyEdits(text, edits);
   }
-  return { fields, ...seen };
+  return { fields, changes };
 }
 
 interface Place {
@@ -80,38 +78,20 @@ interface Place {
   readonly path: string;
   /** It, or what holds it, is about thinking. */
   readonly isNamed: boolean;
+  /** It, or what holds it, is the client's own data. */
+  readonly isData: boolean;
 }
 
-function editsOf(
-  text: string,
-  start: number,
-  end: number,
-  place: Place,
-  bound: Bound,
-  seen: Found,
-): Edit[] {
-  if (text[start] === "{") {
-    // Each of two members of one name: which of them an engine takes is not known.
-    return members(text, start).flatMap(({ key, valueStart, valueEnd }) => {
-      const inside = {
-        key,
-        path: `${place.path}.${key}`.slice(0, PATH_CHARS_MAX),
-        isNamed: place.isNamed || NAMED.test(key),
-      };
-      return editsOf(text, valueStart, valueEnd, inside, bound, seen);
-    });
-  }
-  if (text[start] === "[")
-    return elements(text, start).flatMap((span) =>
-      editsOf(text, span.start, span.end, place, bound, seen),
-    );
-  if (!place.isNamed) return [];
-  const value: unknown = JSON.parse(text.slice(start, end));
-  seen.asks ||= asksToThink(value, place.key);
-  const lower = lowered(value, place.key, bound);
-  if (lower === value) return [];
-  seen.changes.push(`${place.path} ${String(value).slice(0, PATH_CHARS_MAX)} to ${String(lower)}`);
-  return [{ start, end, text: JSON.stringify(lower) }];
+const NOWHERE: Place = { key: "", path: "", isNamed: false, isData: false };
+
+/** Each of two members of one name is entered: which of them an engine takes is not known. */
+function enter(outer: Place, key: string): Place {
+  return {
+    key,
+    path: (outer.path === "" ? key : `${outer.path}.${key}`).slice(0, PATH_CHARS_MAX),
+    isNamed: outer.isNamed || (!outer.isData && NAMED.test(key)),
+    isData: outer.isData || (!outer.isNamed && isData(key)),
+  };
 }
 
 /** The value itself where it asks for no more than the bound. */
@@ -126,14 +106,6 @@ function lowered(value: unknown, key: string, bound: Bound): unknown {
   if (bound.stops && key.toLowerCase() === "type" && TYPES_ON.has(word)) return "disabled";
   if (!LEVELS.test(key) && !EFFORT_WORDS.has(word)) return value;
   return bound.efforts.includes(word) ? value : bound.effort;
-}
-
-function asksToThink(value: unknown, key: string): boolean {
-  if (typeof value === "number") return value !== 0;
-  if (typeof value === "boolean") return value && SWITCHES.test(key);
-  if (typeof value !== "string") return false;
-  const word = value.trim().toLowerCase();
-  return EFFORT_WORDS.has(word) || TYPES_ON.has(word) || Number(word) > 0;
 }
 
 /** Below zero most engines mean no bound at all. */

@@ -57,6 +57,22 @@ describe("the bound of a text", () => {
     }
   });
 
+  it("of a long text, wherever the walks over it are cut, is that of its short parts to a few tokens, and its bytes are exact", () => {
+    const unit =
+      'The quick BROWN fox, aged 12,    jumps\tover \u4e2d\u6587 caf\u00e9s \u{1f600} \\u4e2d\\u00e9\\n"{}".';
+    for (let turn = 0; turn < unit.length; turn += 1) {
+      const text = (unit.slice(turn) + unit.slice(0, turn)).toWellFormed().repeat(700);
+      const { tokens, bytes } = sizeOf(text, 0, text.length);
+      let parts = 0;
+      let cuts = 0;
+      for (let at = 0; at < text.length; at += 500, cuts += 1)
+        parts += sizeOf(text, at, Math.min(text.length, at + 500)).tokens;
+      expect(tokens).toBeLessThanOrEqual(parts);
+      expect(tokens).toBeGreaterThan(parts - 5 * cuts);
+      expect(bytes).toBe(new TextEncoder().encode(text).length);
+    }
+  });
+
   it("of pieces is never less than that of the whole", () => {
     const text = "The quick BROWN fox, aged 12,   jumps\tover \u4e2d\u6587 caf\u00e9s.".repeat(5);
     for (let at = 0; at <= text.length; at += 1) {

@@ -13,6 +13,7 @@ export const AS_SENT: Intent = {
   temperature: null,
   setsTemperature: false,
   replacesEffort: false,
+  passed: {},
   ceiling: null,
   cacheSalt: null,
 };

@@ -1,77 +1,11 @@
 // A policy's ceiling on thinking holds over every field that a client could use, on every engine, and over what the
 // gateway itself asks for; what asks for less goes out as it was written.
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Capability } from "../../../../policies/catalog.ts";
 import { effortsWithin } from "../../../../policies/effort.ts";
-import type { Mode } from "../../../../policies/mode.ts";
-import { finish, offerOf, prepare, type Preparation } from "../../../../worker/prepare.ts";
-import { strategyOf } from "../../../../worker/strategy/table.ts";
-import { lowerThinking, type Bound } from "../../../../worker/upstream/wire/lower.ts";
+import { offerOf } from "../../../../worker/prepare.ts";
 import { ENGINE_DIALECTS } from "../../../simulator/dialects/table.ts";
-import { askFor, catalogOf, holdOf, policyOf, rungOf } from "../a-request.ts";
+import { CAP_TOKENS, DIRECT_TOKENS, leaves, send, type Sent } from "./a-ceiling.ts";
 import { CEILING_TOKENS, ENGINES, TOO_MUCH } from "./ceiling-aliases.ts";
-
-const ORDER = { purpose: "answer" };
-const DIRECT_TOKENS = 1000;
-const CAP_TOKENS = { direct: DIRECT_TOKENS, short: 1000, code: 1000, long: 30_000 };
-
-interface Given {
-  readonly fields?: object;
-  readonly mode?: Mode | null;
-  readonly tokens?: number;
-  readonly model?: object;
-  readonly has?: readonly Capability[];
-  readonly policy?: object;
-}
-
-interface Sent {
-  readonly preparation: Preparation;
-  readonly text: string;
-  readonly body: Readonly<Record<string, unknown>>;
-  readonly knobs: Readonly<Record<string, string>>;
-}
-
-function send(engine: string, given: Given = {}): Sent {
-  const { fields = {}, mode = null, tokens = CEILING_TOKENS, model = {} } = given;
-  const preparation = prepare(rungOf("small", mode), {
-    ask: askFor(fields),
-    catalog: catalogOf([...(given.has ?? ENGINES[engine] ?? []), "stream-usage"], engine, {
-      name: "sim-mid",
-      contextTokens: 200_000,
-      outputTokensMax: 60_000,
-      ...model,
-    }),
-    // Without the mode long, so that a ceiling of 0 is no contradiction; a rung may still have it.
-    policy: policyOf({
-      modes: { short: "small" },
-      capTokens: CAP_TOKENS,
-      reasoningTokensMax: tokens,
-      ...given.policy,
-    }),
-    order: ORDER,
-    previous: null,
-    strategyOf,
-  });
-  if (preparation === null) throw new Error("The catalog does not hold the model.");
-  const outgoing = finish(preparation, holdOf(preparation.draft.outputTokens), ORDER, "salt");
-  return {
-    preparation,
-    text: outgoing.body,
-    body: JSON.parse(outgoing.body) as Sent["body"],
-    knobs: Object.fromEntries(
-      outgoing.knobs.map(({ knob, fidelity, reason }) => [knob, `${fidelity}: ${reason}`]),
-    ),
-  };
-}
-
-/** Every leaf under a name that is about thinking, by path. */
-function leaves(value: unknown, path = "", isNamed = false): [string, unknown][] {
-  if (typeof value !== "object" || value === null) return isNamed ? [[path, value]] : [];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    leaves(inner, `${path}.${key}`, isNamed || /think|reason|effort|budget/i.test(key)),
-  );
-}
 
 function expectWithin({ body }: Sent, tokens = CEILING_TOKENS): void {
   const words = effortsWithin(tokens) as readonly string[];
@@ -127,8 +61,7 @@ describe.each(Object.keys(ENGINES))("%s", (engine) => {
     if (isTold) expect(sent.knobs["thinking-cap"]).toMatch(/^(?:exact|approx): .*2048/);
     // The hold is offered the same bound.
     const { outputTokens } = offerOf(sent.preparation, 0, true);
-    const isOpen = has.length > 0 && !isTold;
-    expect(outputTokens).toBe(isOpen ? CEILING_TOKENS + DIRECT_TOKENS : 30_000);
+    expect(outputTokens).toBe(isTold ? 30_000 : CEILING_TOKENS + DIRECT_TOKENS);
   });
 
   it("is told to stop where the ceiling is 0, whatever the client wrote", () => {
@@ -235,66 +168,94 @@ describe("the bound on output", () => {
   });
 });
 
-describe("lowering any fields", () => {
-  const BOUND: Bound = { tokens: 100, efforts: ["none", "low"], effort: "low", stops: false };
-  const key = fc.constantFrom(
-    "thinking",
-    "Reasoning",
-    "budget_tokens",
-    "effort",
-    "a",
-    "max_tokens",
-    "reasoning_effort",
-    "chat_template_kwargs",
-    "thinkingLevel",
-    "seed",
-    "google",
-  );
-  const leaf = fc.oneof(
-    fc.integer(),
-    fc.double({ noNaN: true, noDefaultInfinity: true }),
-    fc.boolean(),
-    fc.constant(null),
-    fc.constantFrom("high", "LOW", "none", "auto", "99", "1e9", "-5", "words", "enabled"),
-  );
-  const tree = fc.letrec((tie) => ({
-    value: fc.oneof(
-      { depthSize: "small" },
-      leaf,
-      tie("object"),
-      fc.array(tie("value"), { maxLength: 3 }),
-    ),
-    object: fc.dictionary(key, tie("value"), { maxKeys: 4 }),
-  })).object;
-  const standing = (fields: object) =>
-    new Map(Object.entries(fields).map(([name, value]) => [name, JSON.stringify(value)]));
+describe("a model of which nothing is known", () => {
+  const UNKNOWN = [
+    ["generic", []],
+    ["vllm", []],
+    ["openai", []],
+    ["anthropic", []],
+    ["vllm", ["temperature"]],
+  ] as const;
 
-  it("leaves nothing above the bound, touches nothing else, and has nothing left to do", () => {
-    fc.assert(
-      fc.property(tree, (fields) => {
-        const before = standing(fields as object);
-        const { fields: lowered, changes } = lowerThinking(before, BOUND);
-        const after = new Map([...before, ...Object.entries(lowered)]);
-        expect(Object.keys(lowered).length > 0).toBe(changes.length > 0);
-        expect(lowerThinking(after, BOUND).changes).toEqual([]);
-        const shape = (text: string) =>
-          JSON.stringify(JSON.parse(text), (_, value: unknown) =>
-            typeof value === "object" && value !== null ? value : 0,
-          );
-        for (const [name, text] of after) {
-          expect(shape(text)).toBe(shape(before.get(name) ?? ""));
-          // Other objects may hold the client's own data: a schema, a document.
-          if (!/think|reason|effort|budget|kwargs|google/i.test(name)) {
-            expect(text).toBe(before.get(name));
-            continue;
-          }
-          for (const [path, value] of leaves({ [name]: JSON.parse(text) as unknown })) {
-            if (typeof value === "number") expect(value >= 0 && value <= 100, path).toBe(true);
-            else expect(["high", "1e9", "-5"], path).not.toContain(value);
-          }
-        }
-      }),
-      { numRuns: 500 },
-    );
+  it.each(UNKNOWN)(
+    "of %s (%j) has its whole answer bounded in long, and is told so",
+    (engine, has) => {
+      const { body, knobs, preparation } = send(engine, { mode: "long", has });
+      expect(body).not.toHaveProperty("reasoning_effort");
+      expect(offerOf(preparation, 0).outputTokens).toBe(CEILING_TOKENS + DIRECT_TOKENS);
+      expect(body["max_tokens"] ?? body["max_completion_tokens"]).toBe(
+        CEILING_TOKENS + DIRECT_TOKENS,
+      );
+      expect(knobs["thinking-cap"]).toMatch(/^off: /);
+      expect(knobs["reasoning-ceiling"]).toMatch(/^approx: .*so the whole answer is bounded$/);
+      // Nothing was asked of the engine, so nothing is said to have been.
+      expect(knobs["reasoning-ceiling"]).not.toContain("instead of");
+    },
+  );
+
+  it.each(UNKNOWN)("of %s (%j) has it bounded in the mode short", (engine, has) => {
+    const policy = { capTokens: { ...CAP_TOKENS, short: 9000 } };
+    const { knobs, preparation } = send(engine, { mode: "short", has, policy });
+    expect(preparation.draft.outputTokens).toBe(CEILING_TOKENS + DIRECT_TOKENS);
+    expect(knobs["reasoning-ceiling"]).toMatch(/^approx: /);
+  });
+
+  it.each([
+    ["generic", [], {}],
+    ["generic", [], { reasoning_effort: "none" }],
+    ["vllm", [], {}],
+    ["vllm", [], { reasoning_effort: "none" }],
+    ["openai", [], { reasoning_effort: "none" }],
+  ] as const)("of %s (%j) has it bounded as the client sends it: %j", (engine, has, fields) => {
+    const sent = send(engine, { has, fields: { ...fields, max_tokens: 20_000 } });
+    expect(sent.preparation.draft.outputTokens).toBe(CEILING_TOKENS + DIRECT_TOKENS);
+    expect(sent.knobs["reasoning-ceiling"]).toMatch(/^approx: /);
+  });
+
+  it("is told of no stop under a ceiling of 0 where nothing stops it", () => {
+    const { knobs, preparation } = send("generic", { mode: "long", tokens: 0 });
+    expect(preparation.draft.outputTokens).toBe(DIRECT_TOKENS);
+    expect(knobs["reasoning-ceiling"]).toMatch(/^approx: /);
+    expect(knobs["reasoning-ceiling"]).not.toContain("asked to stop");
+  });
+
+  it.each(["long", "short", null] as const)(
+    "may answer at length (%s) when the catalog says it never thinks",
+    (mode) => {
+      const model = { thinking: "never" };
+      const policy = { capTokens: { ...CAP_TOKENS, short: 9000, long: 9000 } };
+      for (const [engine, has] of UNKNOWN) {
+        const { knobs, preparation } = send(engine, { mode, has, model, policy });
+        expect(preparation.draft.outputTokens, engine).toBe(9000);
+        expect(knobs["reasoning-ceiling"], engine).toBeUndefined();
+      }
+    },
+  );
+
+  it("needs no word where its whole answer is within the ceiling", () => {
+    for (const mode of ["long", "short", null] as const) {
+      const { knobs, body } = send("generic", { mode, fields: { max_tokens: CEILING_TOKENS } });
+      expect(body["max_tokens"]).toBe(CEILING_TOKENS);
+      expect(knobs["reasoning-ceiling"]).toBeUndefined();
+    }
+  });
+});
+
+describe("the least that an engine takes", () => {
+  it("is no stop: a client that asks for it is bounded all the same", () => {
+    const model = { efforts: ["minimal", "low", "medium", "high"] };
+    const fields = { reasoning_effort: "minimal", max_completion_tokens: 20_000 };
+    const { knobs, preparation } = send("openai", { fields, model });
+    expect(preparation.draft.outputTokens).toBe(CEILING_TOKENS + DIRECT_TOKENS);
+    expect(knobs["reasoning-ceiling"]).toMatch(/^approx: /);
+  });
+
+  it.each([
+    ["a model that always thinks", { thinking: "always" }],
+    ["efforts without it", { efforts: ["low", "high"] }],
+  ])("is no stop: the word none means nothing to %s", (_, model) => {
+    const fields = { reasoning_effort: "none", max_tokens: 20_000 };
+    const { preparation } = send("workers-ai", { fields, model });
+    expect(preparation.draft.outputTokens).toBe(CEILING_TOKENS + DIRECT_TOKENS);
   });
 });

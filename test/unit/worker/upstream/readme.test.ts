@@ -1,10 +1,12 @@
-// The engines' README names every engine with the field that bounds its answers, and its example is a catalog.
+// The engines' README names every engine with the field that bounds its answers, and its example is a catalog. What it
+// says is not spoken is sent by nobody but the client.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { parseCatalog } from "../../../../policies/catalog.ts";
 import { ENGINES } from "../../../../worker/cli/one-upstream.ts";
 import { engineOf } from "../../../../worker/upstream/table.ts";
+import { send } from "./a-ceiling.ts";
 
 const readme = readFileSync(
   join(import.meta.dirname, "..", "..", "..", "..", "worker", "upstream", "README.md"),
@@ -23,3 +25,21 @@ it("shows an example that is a catalog", () => {
   const parsed = parseCatalog(JSON.parse(example));
   expect(parsed).toMatchObject({ kind: "parsed" });
 });
+
+const UNSPOKEN = {
+  continue_final_message: true,
+  add_generation_prompt: false,
+  logprob_token_ids: [9000, 20_000],
+  service_tier: "flex",
+  output_config: { effort: "low" },
+};
+
+it.each([...ENGINES])(
+  "lists what is not spoken to %s: a client's own passes, the place in a queue does not",
+  (id) => {
+    for (const field of [...Object.keys(UNSPOKEN), "priority"]) expect(readme).toContain(field);
+    const { text } = send(id, { fields: { ...UNSPOKEN, priority: -1 } });
+    expect(text).toContain(JSON.stringify(UNSPOKEN).slice(1, -1));
+    expect(text).not.toContain("priority");
+  },
+);

@@ -1,0 +1,99 @@
+// Any question that can be chosen for: policies, tenants, conversations, and catalogs whose models read, can do and cost
+// different things.
+import fc from "fast-check";
+import { KINDS, type Features } from "../../../classifiers/features.ts";
+import type { Catalog } from "../../../policies/catalog.ts";
+import type { Question } from "../../../policies/choice.ts";
+import { MODES } from "../../../policies/mode.ts";
+import { CATALOG, policy } from "./choose-questions.ts";
+
+const share = fc.double({ min: 0, max: 1, noNaN: true });
+const count = fc.nat({ max: 50 });
+const features: fc.Arbitrary<Features> = fc.record({
+  difficulty: share,
+  hard: share,
+  confidence: share,
+  kind: fc.constantFrom(...KINDS),
+  expectedTokens: fc.record({
+    direct: fc.integer({ min: 1, max: 500 }),
+    short: fc.integer({ min: 1, max: 2000 }),
+    code: fc.integer({ min: 1, max: 4000 }),
+    long: fc.integer({ min: 1, max: 16_000 }),
+  }),
+  shape: fc.record({
+    chars: count,
+    stemChars: count,
+    choices: count,
+    digits: count,
+    numbers: count,
+    operators: count,
+    latex: fc.boolean(),
+    codeBlock: fc.boolean(),
+    steps: count,
+    procedural: count,
+  }),
+});
+const id = fc.constantFrom("small", "mid", "coder", "deep");
+const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
+  fc.option(value, { nil: null });
+const anyPolicy = fc
+  .record({
+    modes: fc
+      .record({ direct: id, short: id, code: id, long: id }, { requiredKeys: [] })
+      .filter((modes) => Object.keys(modes).length > 0),
+    fallback: fc.uniqueArray(id),
+    safeMode: fc.constantFrom(...MODES),
+    switchMargin: share,
+    confidenceMin: share,
+    expectedScoreMin: fc.oneof(fc.constant(0), share),
+    expectedCostNanosMax: fc.option(fc.integer({ min: 1, max: 20_000_000 }), { nil: undefined }),
+    expectedOutputTokensMax: fc.option(fc.integer({ min: 1, max: 4000 }), { nil: undefined }),
+  })
+  .map((changes) => policy(changes));
+export const mode = fc.constantFrom(...MODES);
+const priceNanos = fc.integer({ min: 0, max: 3_000_000_000 });
+/** The seeded ids, each with a context, capabilities, prices and a strength of its own. */
+const anyCatalog: fc.Arbitrary<Catalog> = fc
+  .tuple(
+    ...CATALOG.models.map((model) =>
+      fc.record({
+        id: fc.constant(model.id),
+        contextTokens: fc.integer({ min: 256, max: 130_000 }),
+        capabilities: fc.subarray(["tools", "json-schema", "temperature"] as const),
+        strength: fc.double({ min: -2, max: 2, noNaN: true }),
+        outputTokensMax: fc.integer({ min: 1, max: 16_000 }),
+        prices: fc.option(
+          fc.record({
+            version: fc.constant("drawn"),
+            inputNanosPerMtok: priceNanos,
+            cachedInputNanosPerMtok: priceNanos,
+            outputNanosPerMtok: priceNanos,
+          }),
+          { nil: undefined },
+        ),
+      }),
+    ),
+  )
+  .map((drawn) => ({
+    ...CATALOG,
+    models: CATALOG.models.map((model, index) => ({ ...model, ...drawn[index]! })),
+  }));
+export const anyQuestion: fc.Arbitrary<Question> = fc.record({
+  features,
+  policy: anyPolicy,
+  catalog: fc.oneof(fc.constant(CATALOG), anyCatalog),
+  modelsAllowed: maybe(fc.uniqueArray(id)),
+  asked: fc.record({
+    mode: maybe(mode),
+    model: maybe(fc.oneof(id, fc.constant("nobody"))),
+    effort: maybe(fc.constantFrom("none", "low", "medium", "high", "odd")),
+  }),
+  conversation: fc.record({
+    previous: maybe(fc.record({ model: fc.oneof(id, fc.constant("gone")), mode: maybe(mode) })),
+    isToolResult: fc.boolean(),
+    prefixTokens: fc.nat({ max: 50_000 }),
+  }),
+  inputTokens: fc.nat({ max: 100_000 }),
+  needs: fc.subarray(["tools", "json-schema"] as const),
+  lambda: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1000, noNaN: true })),
+});
