@@ -177,6 +177,112 @@ describe("an organisation of two tenants", () => {
   });
 });
 
+describe("a stream", () => {
+  const limits = [tokenLimit(50_000, "day", true)];
+
+  it("writes on with what more is lent, until the organisation has no more", async () => {
+    const tenant = openLedger("stream-a");
+    const long = [offer({ outputTokens: 60_000, outputTokensMin: 64, sliceTokens: 1_000 })];
+    const call = holdRequest("a:1", { scopes: [orgScope("stream", limits)], offers: long });
+    // What is lent is no cap: more may be lent while the answer is written.
+    expect(await holdWithLoans(tenant, call)).toMatchObject({ kind: "held", outputTokens: 60_000 });
+    let heldOutputTokens = 1_000;
+    for (let round = 0; round < 200; round++) {
+      const extension = {
+        callId: "a:1",
+        outputTokens: heldOutputTokens + 1_000,
+        seenOutputTokens: heldOutputTokens,
+        ttlMs: 60_000,
+      };
+      const answer = await tenant.extend(extension);
+      if (answer.kind === "extended") {
+        expect(answer.isFinal).toBe(false);
+        heldOutputTokens = answer.heldOutputTokens;
+        continue;
+      }
+      expect(answer).toMatchObject({ kind: "refused", isUnlent: true });
+      clock.advance(1_000);
+      if ((await tenant.replenishCall(extension)).kind !== "lent") break;
+    }
+    // Of the 50,000 that there are, less than the smallest piece is left over.
+    expect(heldOutputTokens).toBeGreaterThan(49_900 - 64);
+    const org = await totalOf(openLedger("org:stream"), "tokens", "day", "org:stream");
+    expect(org.held).toBeGreaterThanOrEqual(100 + heldOutputTokens);
+    expect(org.held).toBeLessThanOrEqual(50_000);
+  });
+});
+
+describe("an organisation of three tenants in a random history", () => {
+  const SEEDS = [1, 2, 3, 4];
+  const MOST = 20_000;
+  const limits = [
+    tokenLimit(MOST, "day", true),
+    { dimension: "concurrency", window: "lifetime", limit: 12, hard: true },
+  ] as const satisfies readonly Limit[];
+
+  it.each(SEEDS)(
+    "keeps its limit through sleeps, and in the end knows all, seed %i",
+    async (seed) => {
+      const id = `random-${seed}`;
+      const root = openLedger(`org:${id}`);
+      const tenants = [0, 1, 2].map((index) => openLedger(`${id}-${index}`));
+      const chance = chanceOf(seed);
+      const open: { tenant: Stub; callId: string }[] = [];
+      let spent = 0;
+      let refused = 0;
+      for (let step = 0; step < 250; step++) {
+        const tenant = tenants[Math.floor(chance() * 3)]!;
+        const kind = chance();
+        if (kind < 0.5) {
+          const callId = `c:${step}`;
+          const offers = [
+            offer({ inputTokens: 50, outputTokens: 100 + Math.floor(chance() * 600) }),
+          ];
+          const scopes = [orgScope(id, limits)];
+          const call = holdRequest(callId, { scopes, offers, ttlMs: 3_600_000 });
+          if ((await holdWithLoans(tenant, call)).kind === "held") open.push({ tenant, callId });
+          else refused += 1;
+        } else if (kind < 0.85 && open.length > 0) {
+          const [{ tenant: own, callId }] = open.splice(Math.floor(chance() * open.length), 1) as [
+            { tenant: Stub; callId: string },
+          ];
+          const usage = usageOf(50, Math.floor(chance() * 100));
+          await own.settle(settlement(callId, { usage }));
+          spent += usage.inputTokens + usage.outputTokens;
+        } else if (kind < 0.93) {
+          clock.advance(5_000);
+          await alarms([tenant, root]);
+        } else await evictDurableObject(chance() < 0.3 ? root : tenant);
+        const org = await totalOf(root, "tokens", "day", `org:${id}`);
+        expect(org.spent + org.held).toBeLessThanOrEqual(MOST);
+        const parts = await Promise.all(
+          tenants.map((one) => totalOf(one, "concurrency", "lifetime", `org:${id}`)),
+        );
+        expect(parts.reduce((sum, { held }) => sum + held, 0)).toBeLessThanOrEqual(12);
+      }
+      expect(refused).toBeGreaterThan(0);
+      for (const { tenant, callId } of open) await tenant.release(callId);
+      await rest([...tenants, root]);
+      await rest([...tenants, root]);
+      expect(await totalOf(root, "tokens", "day", `org:${id}`)).toEqual({
+        spent,
+        held: 0,
+        over: 0,
+      });
+      expect(await lentOf(root, `org:${id}`)).toEqual(NOTHING);
+    },
+  );
+});
+
+/** Numbers in [0, 1) that are the same for a seed. */
+function chanceOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 0x1_0000_0000;
+  };
+}
+
 describe("a lender that cannot be reached", () => {
   const limits = [tokenLimit(20 * CALL_TOKENS, "day", true)];
 

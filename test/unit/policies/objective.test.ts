@@ -198,7 +198,13 @@ describe("a policy's document", () => {
       parsePolicy({ ...base, arms: ["mid/short", "deep/long", "gone/long"], fallback: ["small"] }),
     );
     const tenant = parsed(parseTenant({ id: "t", name: "T", policy: "p", models: ["small"] }));
-    const documents = { catalog: CATALOG, policies: [listed], tenants: [tenant], keys: [] };
+    const documents = {
+      catalog: CATALOG,
+      policies: [listed],
+      organisations: [],
+      tenants: [tenant],
+      keys: [],
+    };
     expect(findLooseEnds(documents)).toEqual([
       { path: "policy:p.arms.2", problem: 'no model is called "gone"' },
       { path: "tenant:t.policy", problem: expect.stringContaining("lock it out") as string },

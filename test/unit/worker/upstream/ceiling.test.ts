@@ -182,7 +182,7 @@ describe("a model of which nothing is known", () => {
     (engine, has) => {
       const { body, knobs, preparation } = send(engine, { mode: "long", has });
       expect(body).not.toHaveProperty("reasoning_effort");
-      expect(offerOf(preparation, 0).outputTokens).toBe(CEILING_TOKENS + DIRECT_TOKENS);
+      expect(offerOf(preparation, 0, true).outputTokens).toBe(CEILING_TOKENS + DIRECT_TOKENS);
       expect(body["max_tokens"] ?? body["max_completion_tokens"]).toBe(
         CEILING_TOKENS + DIRECT_TOKENS,
       );
