@@ -26,6 +26,11 @@ const LAST_SHARE = 0.05;
 const ASK_MINUTES_MAX = 24 * 60;
 const MINUTE_MS = 60_000;
 
+/** Loans that each ask looks at, one that it makes itself and some older: more than come, so that none stay for good. */
+const LOANS_SEEN_PER_ASK = 3;
+/** How long a window has to be over: its last calls have ended, and so have what corrects them. */
+const CLOSED_KEPT_MS = 2 * 24 * 60 * MINUTE_MS;
+
 /**
  * Why a borrower asks. `need`: a call waits for it, and others are asking too. `ahead`: a call waits, and it is the only
  * ask, which may bring more. `early`: nobody waits yet, so that in the end it brings nothing.
@@ -207,11 +212,6 @@ function dropSettled(state: LedgerState, leases: LeaseState, loan: Loan): void {
   const spent = state.buckets.get(name)?.spent ?? NOTHING;
   if (isNothing(combine(spent, loan.reported, (a, b) => a - b))) leases.loans.delete(name);
 }
-
-/** Loans that each ask looks at, one that it makes itself and some older: more than come, so that none stay for good. */
-const LOANS_SEEN_PER_ASK = 3;
-/** How long a window has to be over: its last calls have ended, and so have what corrects them. */
-const CLOSED_KEPT_MS = 2 * 24 * 60 * MINUTE_MS;
 
 /** Drops loans of windows that are long over, and looks at the rest again when all others were seen. */
 function dropClosed(leases: LeaseState, made: Loan, atMs: number): void {

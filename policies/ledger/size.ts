@@ -183,11 +183,12 @@ function soonIn({ window, isLent, atOnce, remaining, held }: Room): number {
 }
 
 /**
- * A limit that never turns is the one to tell: nobody has to wait for anything else. The last to tell is one whose window
- * nobody waits for, because calls end or more is lent before it turns.
+ * A limit that never turns is the one to tell: nobody has to wait for anything else. The last to tell are those whose
+ * windows nobody waits for: calls end, and more may be lent, before they turn.
  */
 function resetOf({ dimension, isLent, resetAtMs }: Room): number {
-  if (dimension === "concurrency" || isLent) return 0;
+  if (isLent) return -1;
+  if (dimension === "concurrency") return 0;
   return resetAtMs ?? Number.MAX_SAFE_INTEGER;
 }
 

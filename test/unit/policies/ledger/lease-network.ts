@@ -2,14 +2,12 @@
 // start again from their journals. What happens is a pure function of the seed.
 import type { HoldRequest, Offer, ScopeLimits } from "../../../../policies/account.ts";
 import {
-  DIMENSIONS,
   minus,
   NOTHING,
   plus,
   type Amounts,
   type Dimension,
 } from "../../../../policies/ledger/amounts.ts";
-import { bucketName } from "../../../../policies/ledger/bucket.ts";
 import {
   decideAsk,
   decideBorrow,
@@ -21,181 +19,17 @@ import {
   stillKnown,
   tabFor,
 } from "../../../../policies/ledger/borrow.ts";
-import type { AskEntry, Entry, LendEntry } from "../../../../policies/ledger/entry.ts";
 import { decideExtension } from "../../../../policies/ledger/extend.ts";
 import { decideHold } from "../../../../policies/ledger/hold.ts";
-import {
-  applyLease,
-  decideLend,
-  decideReturn,
-  type Purpose,
-} from "../../../../policies/ledger/lease.ts";
+import { decideLend, decideReturn, type Purpose } from "../../../../policies/ledger/lease.ts";
 import type { Limit, Window } from "../../../../policies/ledger/limit.ts";
 import { hasClosed } from "../../../../policies/ledger/loan.ts";
 import { decideRelease, decideSettlement } from "../../../../policies/ledger/settle.ts";
 import { wishesOf } from "../../../../policies/ledger/size.ts";
 import { decideSweep } from "../../../../policies/ledger/sweep.ts";
-import {
-  apply,
-  newState,
-  pinnedKey,
-  type EndedCall,
-  type EndedCalls,
-  type LedgerState,
-} from "../../../../policies/ledger/state.ts";
-
-export const ROOT = "org:o";
-export const START_MS = Date.UTC(2026, 10, 25, 22);
-
-export const OFFER: Offer = {
-  rung: 0,
-  arm: "m/long",
-  strategies: [],
-  inputTokens: 10,
-  outputTokens: 40,
-  outputTokensMin: 4,
-  sliceTokens: 20,
-  priceVersion: null,
-  inputNanosPerMtok: 1_000_000,
-  cachedInputNanosPerMtok: 1_000_000,
-  cacheWriteNanosPerMtok: 1_000_000,
-  outputNanosPerMtok: 2_000_000,
-};
-
-export class Chance {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** Uniform in [0, 1): mulberry32. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  }
-
-  below(count: number): number {
-    return Math.floor(this.next() * count);
-  }
-
-  one<T>(list: readonly T[]): T | undefined {
-    return list[this.below(list.length)];
-  }
-
-  uuid(): string {
-    const hex = () => this.below(0x10000).toString(16).padStart(4, "0");
-    return `${hex()}${hex()}-${hex()}-4${hex().slice(1)}-8${hex().slice(1)}-${hex()}${hex()}${hex()}`;
-  }
-}
-
-/** A ledger: a state and the journal that it follows from. */
-export class Node {
-  readonly name: string;
-  state: LedgerState = newState();
-  readonly journal: Entry[] = [];
-  /** What borrowers have reported, by the window's name. */
-  readonly told = new Map<string, Amounts>();
-  #ended = new Map<string, EndedCall>();
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  get ended(): EndedCalls {
-    return { find: (callId) => this.#ended.get(callId) ?? null };
-  }
-
-  record(entry: Entry | null): void {
-    if (entry === null) return;
-    this.journal.push(entry);
-    const lend = entry.op === "return" ? this.state.leases.lent.get(entry.leaseId) : undefined;
-    if (lend !== undefined && entry.op === "return") {
-      const name = bucketName(lend.scope, lend.window, lend.key);
-      this.told.set(name, plus(this.told.get(name) ?? NOTHING, entry.spent));
-    }
-    this.#follow(entry);
-  }
-
-  /** Forgets everything and starts from the journal. Says whether that came to the same. */
-  crash(): boolean {
-    const before = imageOf(this.state);
-    this.state = newState();
-    this.#ended = new Map();
-    for (const entry of this.journal) this.#follow(entry);
-    return imageOf(this.state) === before;
-  }
-
-  #follow(entry: Entry): void {
-    if (!("callId" in entry)) {
-      applyLease(this.state, this.state.leases, entry);
-      return;
-    }
-    const call = this.state.calls.get(entry.callId);
-    const heldOutputTokens = call?.heldOutputTokens ?? 0;
-    apply(this.state, entry, this.ended);
-    if (call === undefined || this.state.calls.has(entry.callId)) return;
-    const end = entry.op === "lapse" ? call.expired : entry;
-    if (end !== null && ["settle", "release", "expire", "adjust"].includes(end.op))
-      this.#ended.set(entry.callId, {
-        hold: call.hold,
-        heldOutputTokens,
-        end: end as EndedCall["end"],
-        refunds: [],
-      });
-  }
-}
-
-function imageOf({ buckets, leases, calls }: LedgerState): string {
-  return JSON.stringify([
-    [...buckets],
-    [...calls.keys()],
-    [...leases.loans].map(([name, loan]) => [name, { ...loan, leases: [...loan.leases] }]),
-    [...leases.asked],
-    [...leases.unheard],
-    [...leases.lent],
-    [...leases.returned],
-  ]);
-}
-
-type Message =
-  | {
-      readonly to: string;
-      readonly kind: "ask";
-      readonly from: string;
-      readonly ask: AskEntry;
-      readonly limits: readonly Limit[];
-      readonly purpose: Purpose;
-    }
-  | {
-      readonly to: string;
-      readonly kind: "lent";
-      readonly leaseId: string;
-      readonly amounts: Amounts;
-    }
-  | {
-      readonly to: string;
-      readonly kind: "report";
-      readonly from: string;
-      readonly leaseId: string;
-      readonly spent: Amounts;
-    }
-  | { readonly to: string; readonly kind: "heard"; readonly leaseId: string }
-  | { readonly to: string; readonly kind: "which"; readonly leaseIds: readonly string[] }
-  | {
-      readonly to: string;
-      readonly kind: "known";
-      readonly leaseIds: readonly string[];
-      readonly known: readonly string[];
-    };
-
-export interface Faults {
-  readonly loss: number;
-  readonly doubling: number;
-}
+import { newState, pinnedKey } from "../../../../policies/ledger/state.ts";
+import { limitsIn, OFFER, ROOT, START_MS, type Faults, type Message } from "./lease-messages.ts";
+import { Chance, Node } from "./lease-node.ts";
 
 export class Network {
   readonly root = new Node(ROOT);
@@ -334,7 +168,7 @@ export class Network {
 
   /** The wrong cure for messages that are lost: a lender that frees what it has not heard of for so long. */
   freeByClock(node: Node, afterMs: number): void {
-    for (const { leaseId, atMs } of [...node.state.leases.lent.values()] as LendEntry[])
+    for (const { leaseId, atMs } of node.state.leases.lent.values())
       if (atMs + afterMs <= this.nowMs)
         node.record(decideReturn(node.state.leases, leaseId, NOTHING, this.nowMs));
   }
@@ -460,12 +294,4 @@ export class Network {
       ttlMs: 60_000,
     };
   }
-}
-
-/** The limited dimensions of a window, with their limits. */
-export function limitsIn(limits: readonly Limit[], window: string): [keyof Amounts, number][] {
-  return DIMENSIONS.flatMap((dimension) => {
-    const one = limits.find((limit) => limit.window === window && limit.dimension === dimension);
-    return one === undefined ? [] : [[dimension, one.limit]];
-  });
 }

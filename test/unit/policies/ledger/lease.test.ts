@@ -5,7 +5,9 @@ import { above, NOTHING, plus, type Amounts } from "../../../../policies/ledger/
 import { bucketName } from "../../../../policies/ledger/bucket.ts";
 import type { Limit } from "../../../../policies/ledger/limit.ts";
 import { freeOf, unreportedOf } from "../../../../policies/ledger/loan.ts";
-import { Chance, limitsIn, Network, ROOT } from "./lease-network.ts";
+import { limitsIn, ROOT } from "./lease-messages.ts";
+import { Network } from "./lease-network.ts";
+import { Chance } from "./lease-node.ts";
 
 const SEED = 4_000_000;
 /** Two cores are shared; nothing here waits. */
@@ -61,13 +63,14 @@ function overspend(network: Network): string | null {
       const taken = (own?.spent[dimension] ?? 0) + (own?.held[dimension] ?? 0);
       if (taken - over > most) return `${name}: the owner has ${taken} of ${most} ${dimension}`;
       if (network.overrun > 0) continue;
+      if (over > 0) return `${name}: ${over} ${dimension} went over although no bill did`;
       // What a borrower has spent, holds, and may still take.
       let allowed = network.ownSpent(name)[dimension];
       for (const { state } of network.borrowers) {
         const bucket = state.buckets.get(name);
         if (bucket === undefined) continue;
         const taken = bucket.spent[dimension] + bucket.held[dimension];
-        allowed += taken + freeOf(state.leases, bucket, bucket)[dimension];
+        allowed += taken + Math.max(0, freeOf(state.leases, bucket, bucket)[dimension]);
       }
       if (allowed > most) return `${name}: borrowers may spend ${allowed} of ${most} ${dimension}`;
       if (spent[dimension] > most)

@@ -1,14 +1,11 @@
 // Which rung of a ladder a budget affords, with which cap, and how much of it at first. A failing property prints its seed.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Offer } from "../../../../policies/account.ts";
+import type { Amounts } from "../../../../policies/ledger/amounts.ts";
 import { heldAmounts } from "../../../../policies/ledger/charge.ts";
-import {
-  affordableOutput,
-  fit,
-  pricesOf,
-  wishesOf,
-  type Fit,
-} from "../../../../policies/ledger/size.ts";
+import type { Room } from "../../../../policies/ledger/room.ts";
+import { affordableOutput, fit, pricesOf, wishesOf } from "../../../../policies/ledger/size.ts";
 import { ladders, needsOf, offer, offers, requests, room, rooms } from "./size-samples.ts";
 
 const FREE = {
@@ -160,19 +157,14 @@ describe("what a call would borrow", () => {
 });
 
 describe("for all ladders and limits", () => {
-  const isPassed = (needs: ReturnType<typeof needsOf>, limits: readonly ReturnType<typeof room>[]) =>
+  const isPassed = (needs: Amounts, limits: readonly Room[]): boolean =>
     limits.some(({ dimension, remaining }) => needs[dimension] > 0 && needs[dimension] > remaining);
-  const least = (one: ReturnType<typeof offer>): number =>
-    Math.min(one.outputTokensMin, one.outputTokens);
-  const slice = (one: ReturnType<typeof offer>): number =>
+  const least = (one: Offer): number => Math.min(one.outputTokensMin, one.outputTokens);
+  const slice = (one: Offer): number =>
     Math.max(least(one), Math.min(one.sliceTokens, one.outputTokens));
 
   /** Reckoned from what each limit affords by itself. */
-  const capOf = (
-    one: ReturnType<typeof offer>,
-    limits: readonly ReturnType<typeof room>[],
-    count: 0 | 1,
-  ): number => {
+  const capOf = (one: Offer, limits: readonly Room[], count: 0 | 1): number => {
     const call = { inputTokens: one.inputTokens, requests: count, prices: pricesOf(one) };
     const caps = limits.map((limit) => {
       const within = affordableOutput(call, one.outputTokens, [limit]);
@@ -185,7 +177,7 @@ describe("for all ladders and limits", () => {
   it("a hold passes no limit, and has at least the minimum and at most the cap", () => {
     fc.assert(
       fc.property(ladders, rooms, requests, (ladder, limits, count) => {
-        const outcome: Fit = fit(ladder, limits, count);
+        const outcome = fit(ladder, limits, count);
         if (outcome.kind === "refused") return;
         const { offer: chosen, outputTokens, heldOutputTokens, needs } = outcome;
         expect(needs).toEqual(needsOf(chosen, heldOutputTokens, count));
