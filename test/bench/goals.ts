@@ -1,6 +1,7 @@
 // What the bench is measured against: the bounds that the gateway must keep, and those that it reaches for.
 import { SHAPES } from "./bodies.ts";
 import type { Table } from "./compare.ts";
+import type { LedgerCost } from "./ledger.ts";
 import type { StartUp } from "./start-up.ts";
 
 export interface Goal {
@@ -12,22 +13,25 @@ export interface Goal {
   readonly isReached: boolean;
 }
 
-/** Times the bare Worker, times less than Portkey on the same runtime, and milliseconds. */
+/** Times the bare Worker, times less than Portkey on the same runtime, milliseconds, times a plain call, and bytes. */
 const BOUNDS = {
   bare: { must: 2, reach: 1.5 },
   portkey: { must: 3, reach: 5 },
   firstByteMs: { must: 2, reach: 1 },
   startUpMs: { must: 50, reach: 30 },
+  hold: { must: 3, reach: 2.5 },
+  bytes: { must: 200, reach: 150 },
 };
 
 export interface Measured {
   readonly cpu?: Table;
   readonly firstByte?: Table;
   readonly startUp?: StartUp;
+  readonly ledger?: LedgerCost;
 }
 
 /** Only those goals of which something was measured. `isolate` names the gateway that the bounds are on. */
-export function judge(isolate: string, { cpu, firstByte, startUp }: Measured): Goal[] {
+export function judge(isolate: string, { cpu, firstByte, startUp, ledger }: Measured): Goal[] {
   const goals: Goal[] = [];
   const atMost = (
     goal: string,
@@ -66,5 +70,7 @@ export function judge(isolate: string, { cpu, firstByte, startUp }: Measured): G
     atMost(`${shape}: first byte over direct, ms`, over, BOUNDS.firstByteMs);
   }
   atMost("start over an empty Worker, ms", startUp?.overMs.median, BOUNDS.startUpMs);
+  atMost("hold and settle: times a plain call", ledger?.holdAgainstPlain.median, BOUNDS.hold);
+  atMost("storage of a settled request, bytes", ledger?.bytesPerRequest, BOUNDS.bytes);
   return goals;
 }

@@ -1,21 +1,21 @@
 // What the ledger's object costs: CPU of a request with a hold and its settlement against one with a plain call to an object,
 // how long admission takes, and what a settled request leaves on the disk and in memory.
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { load, measureCpu, spreadOf, type Spread, type Target } from "./load.ts";
+import { makeMemoryFolder } from "./memory-folder.ts";
 import { attach } from "./profile.ts";
-import { say } from "./print.ts";
 import { startLedger, type LedgerWorker } from "./start-ledger.ts";
 
-/** Memory that is a folder, so that no disk is measured. */
-const MEMORY_FOLDER = "/dev/shm";
 /** As the specification of admission has it. */
 const ADMISSION_CONNECTIONS = 16;
 /** One call of the object fills so many, so that its alarms come in between. */
 const FILLED_AT_ONCE = 1000;
 /** Storage and heap that a ledger has anyway are there by then. */
 const FILLED_BEFORE = 10_000;
+
+const ASKED = ["nothing", "plain", "hold"] as const;
+type Asked = (typeof ASKED)[number];
 
 export interface LedgerCost {
   /** CPU microseconds a request. */
@@ -24,10 +24,11 @@ export interface LedgerCost {
   readonly holdMicros: Spread;
   /** Of each round. */
   readonly holdAgainstPlain: Spread;
-  /** Milliseconds to the answer at 16 connections; p99 of each round. */
-  readonly plainP99Ms: Spread;
-  readonly admissionP50Ms: Spread;
-  readonly admissionP99Ms: Spread;
+  /**
+   * Milliseconds to the answer at 16 connections, which for a hold is until it is given; of each round. What the others
+   * take at the same time is the machine's own.
+   */
+  readonly latencyMs: Readonly<Record<Asked, { readonly p50: Spread; readonly p99: Spread }>>;
   readonly settled: number;
   readonly bytesPerRequest: number;
   /** Of the isolate, after a collection, beyond what it was with `FILLED_BEFORE` settled requests. */
@@ -47,23 +48,33 @@ export interface LedgerLoad {
 }
 
 export async function measureLedger(bundle: string, asked: LedgerLoad): Promise<LedgerCost> {
-  const inMemory = await stat(MEMORY_FOLDER).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!inMemory) say("There is no folder in memory here; the disk is measured too.");
-  const folder = await mkdtemp(join(inMemory ? MEMORY_FOLDER : tmpdir(), "sluice-ledger-"));
+  const folder = await makeMemoryFolder("sluice-ledger-");
   try {
-    const first = await startLedger(bundle, folder);
-    const costs = await measureRequests(first, asked).finally(first.close);
-    const filled = await startLedger(bundle, join(folder, "filled"));
-    const left = await measureLeft(filled, asked.settled).finally(filled.close);
+    const filled = join(folder, "filled");
+    const costs = await use(await startLedger(bundle, folder), (worker) =>
+      measureRequests(worker, asked),
+    );
+    const left = await use(await startLedger(bundle, filled), (worker) =>
+      measureLeft(worker, asked.settled),
+    );
     const startedAt = performance.now();
-    const again = await startLedger(bundle, join(folder, "filled"));
-    const woken = await measureWake(again, startedAt).finally(again.close);
+    const woken = await use(await startLedger(bundle, filled), (worker) =>
+      measureWake(worker, startedAt),
+    );
     return { ...costs, ...left, ...woken };
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function use<Found>(
+  worker: LedgerWorker,
+  measure: (worker: LedgerWorker) => Promise<Found>,
+): Promise<Found> {
+  try {
+    return await measure(worker);
+  } finally {
+    await worker.close();
   }
 }
 
@@ -71,34 +82,36 @@ async function measureRequests(
   worker: LedgerWorker,
   { rounds, requests, concurrency }: LedgerLoad,
 ) {
-  const target = (name: string): Target => ({
+  const target = (name: Asked): Target => ({
     name,
     url: `${worker.url}/${name}`,
     headers: {},
     model: "",
     pid: worker.pid,
   });
-  const targets = [target("nothing"), target("plain"), target("hold")] as const;
-  const micros = targets.map((): number[] => []);
-  const p99 = targets.map((): number[] => []);
-  const p50: number[] = [];
-  for (const one of targets) await load(one, "{}", requests, concurrency);
+  const found = {
+    nothing: { micros: [] as number[], p50: [] as number[], p99: [] as number[] },
+    plain: { micros: [] as number[], p50: [] as number[], p99: [] as number[] },
+    hold: { micros: [] as number[], p50: [] as number[], p99: [] as number[] },
+  };
+  for (const name of ASKED) await load(target(name), "{}", requests, concurrency);
   for (let round = 0; round < rounds; round += 1)
-    for (const [at, one] of targets.entries()) {
-      micros[at]?.push(await measureCpu(one, "{}", requests, concurrency));
-      const times = await load(one, "{}", requests, ADMISSION_CONNECTIONS);
-      p99[at]?.push(quantileOf(times, 0.99));
-      if (one.name === "hold") p50.push(quantileOf(times, 0.5));
+    for (const name of ASKED) {
+      found[name].micros.push(await measureCpu(target(name), "{}", requests, concurrency));
+      const times = await load(target(name), "{}", requests, ADMISSION_CONNECTIONS);
+      found[name].p50.push(quantileOf(times, 0.5));
+      found[name].p99.push(quantileOf(times, 0.99));
     }
-  const [nothing = [], plain = [], hold = []] = micros;
+  const { nothing, plain, hold } = found;
+  const latency = ({ p50, p99 }: typeof hold) => ({ p50: spreadOf(p50), p99: spreadOf(p99) });
   return {
-    nothingMicros: spreadOf(nothing),
-    plainMicros: spreadOf(plain),
-    holdMicros: spreadOf(hold),
-    holdAgainstPlain: spreadOf(hold.map((figure, at) => figure / (plain[at] ?? Number.NaN))),
-    plainP99Ms: spreadOf(p99[1] ?? []),
-    admissionP50Ms: spreadOf(p50),
-    admissionP99Ms: spreadOf(p99[2] ?? []),
+    nothingMicros: spreadOf(nothing.micros),
+    plainMicros: spreadOf(plain.micros),
+    holdMicros: spreadOf(hold.micros),
+    holdAgainstPlain: spreadOf(
+      hold.micros.map((figure, at) => figure / (plain.micros[at] ?? Number.NaN)),
+    ),
+    latencyMs: { nothing: latency(nothing), plain: latency(plain), hold: latency(hold) },
   };
 }
 
@@ -129,12 +142,11 @@ async function fill(worker: LedgerWorker, count: number): Promise<void> {
 
 async function weigh(worker: LedgerWorker) {
   const stored = Number(await ask(worker, "/bytes"));
+  // Twice, as what is only weakly held goes with the second.
+  for (let times = 0; times < 2; times += 1)
+    if ((await ask(worker, "/collect")) !== "collected") throw new Error("Garbage stays.");
   const session = await attach(worker.inspectorUrl);
   try {
-    // Twice, as what is only weakly held goes with the second.
-    await session.send("HeapProfiler.enable");
-    await session.send("HeapProfiler.collectGarbage");
-    await session.send("HeapProfiler.collectGarbage");
     const { usedSize } = (await session.send("Runtime.getHeapUsage")) as {
       readonly usedSize: number;
     };

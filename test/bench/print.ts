@@ -3,6 +3,7 @@ import { SHAPES } from "./bodies.ts";
 import type { Table } from "./compare.ts";
 import type { Goal } from "./goals.ts";
 import type { Growth } from "./growth.ts";
+import type { LedgerCost } from "./ledger.ts";
 import type { Spread } from "./load.ts";
 import type { StartUp } from "./start-up.ts";
 
@@ -57,6 +58,21 @@ export function printSteps(
     const cells = Object.entries(row).map(([step, micros]) => `${step} ${micros.toFixed(1)}`);
     say(`  ${shape}: ${cells.join(", ")}`);
   }
+}
+
+export function printLedger(cost: LedgerCost): void {
+  const { nothingMicros, plainMicros, holdMicros, holdAgainstPlain, latencyMs } = cost;
+  const { settled, bytesPerRequest, heapBytes, heapGrowthBytes, residentGrowthBytes } = cost;
+  say("\nThe ledger's object, CPU microseconds a request, median [low-high]:");
+  say(
+    `  nothing ${write(nothingMicros, 0)}, a plain call ${write(plainMicros, 0)}, hold and settle ${write(holdMicros, 0)} x${write(holdAgainstPlain, 2)} of the plain call`,
+  );
+  for (const [name, { p50, p99 }] of Object.entries(latencyMs))
+    say(`  answer at 16 connections, ${name}: p50 ${write(p50, 1)} ms, p99 ${write(p99, 1)} ms`);
+  const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+  say(
+    `  ${settled} settled: ${bytesPerRequest.toFixed(1)} bytes each, heap ${mb(heapBytes)} (+${mb(heapGrowthBytes)}), process +${mb(residentGrowthBytes)}; anew: first answer after ${cost.wakeMs.toFixed(0)} ms, heap ${mb(cost.wakeHeapBytes)}`,
+  );
 }
 
 export function printGoals(goals: readonly Goal[]): void {

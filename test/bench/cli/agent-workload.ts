@@ -1,21 +1,19 @@
 // What four ledgers make of the same agents and budget: `node test/bench/cli/agent-workload.ts [--seeds N] [--spread S]
-// [--pause-ms N]`. One line a ledger; a share is of the budget.
+// [--pause-ms N] [--object]`. One line a ledger; a share is of the budget. Those that hold are the pure core, or with
+// `--object` the object itself inside the runtime, one for each seed.
 import { parseArgs } from "node:util";
 import { loadCore } from "../../torture/core.ts";
-import {
-  runAgentWorkload,
-  WORKLOAD,
-  type WorkloadLedger,
-  type WorkloadResult,
-} from "../agent-workload.ts";
+import { runAgentWorkload, WORKLOAD, type WorkloadResult } from "../agent-workload.ts";
 import { wholeNumber } from "../options.ts";
 import { coreLedger, countingAfter } from "../workload-ledgers.ts";
+import { startWorkloadObjects } from "../workload-object.ts";
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "200" },
     spread: { type: "string", default: String(WORKLOAD.outputSpread) },
     "pause-ms": { type: "string", default: String(WORKLOAD.pauseMs) },
+    object: { type: "boolean", default: false },
   },
 });
 const seeds = wholeNumber("seeds", values.seeds, 1);
@@ -23,24 +21,40 @@ const pauseMs = wholeNumber("pause-ms", values["pause-ms"]);
 const workload = { ...WORKLOAD, outputSpread: Number(values.spread), pauseMs };
 const core = await loadCore();
 
+const objects = values.object ? await startWorkloadObjects() : null;
+
+type Run = (seed: number, sliceTokens: number | null) => Promise<WorkloadResult>;
+const after: Run = (seed, slice) => runAgentWorkload(countingAfter(), seed, slice, workload);
+const holding: Run = (seed, slice) =>
+  objects === null
+    ? runAgentWorkload(coreLedger(core), seed, slice, workload)
+    : objects.run(seed, slice, workload);
+
 interface Candidate {
   readonly ledger: string;
-  readonly make: () => WorkloadLedger;
+  readonly run: Run;
   readonly sliceTokens: number | null;
 }
 
 const candidates: readonly Candidate[] = [
-  { ledger: "counts after the answer", make: countingAfter, sliceTokens: WORKLOAD.capTokens },
-  { ledger: "holds the worst case", make: () => coreLedger(core), sliceTokens: WORKLOAD.capTokens },
-  { ledger: "holds slices of 2,048 at first", make: () => coreLedger(core), sliceTokens: 2048 },
-  { ledger: "holds slices as predicted", make: () => coreLedger(core), sliceTokens: null },
+  { ledger: "counts after the answer", run: after, sliceTokens: WORKLOAD.capTokens },
+  { ledger: "holds the worst case", run: holding, sliceTokens: WORKLOAD.capTokens },
+  { ledger: "holds slices of 2,048 at first", run: holding, sliceTokens: 2048 },
+  { ledger: "holds slices as predicted", run: holding, sliceTokens: null },
 ];
 
 console.error(JSON.stringify(workload));
-for (const { ledger, make, sliceTokens } of candidates) {
-  const results: WorkloadResult[] = [];
-  for (let seed = 1; seed <= seeds; seed += 1)
-    results.push(await runAgentWorkload(make(), seed, sliceTokens, workload));
+try {
+  for (const { ledger, run, sliceTokens } of candidates) {
+    const results: WorkloadResult[] = [];
+    for (let seed = 1; seed <= seeds; seed += 1) results.push(await run(seed, sliceTokens));
+    report(ledger, results);
+  }
+} finally {
+  await objects?.close();
+}
+
+function report(ledger: string, results: readonly WorkloadResult[]): void {
   const mean = (of: (result: WorkloadResult) => number): number =>
     results.reduce((sum, result) => sum + of(result), 0) / results.length;
   const used = results.map(({ usedShare }) => usedShare);

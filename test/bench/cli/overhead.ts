@@ -1,6 +1,7 @@
 // `npm run -s bench`: what the gateway costs, as ratios in one run; README.md says what is compared and how. Standard
 // output is one JSON object. `--rounds N`, `--requests N`, `--portkey FOLDER` where npm installed it, `--part NAME` (again
-// for each) of cpu, first-byte, growth, start-up, steps; `--tenants N` and `--keys N` for the growth of the one that ships.
+// for each) of cpu, first-byte, growth, start-up, steps, ledger; `--tenants N` and `--keys N` for the growth of the one that
+// ships; `--settled N` requests for what a ledger keeps.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { compare, difference, ratio } from "../compare.ts";
 import { benchDocuments, type BenchDocuments } from "../documents.ts";
 import { judge } from "../goals.ts";
 import { growKeys, growTenants, type Growth, type GrowthLoad } from "../growth.ts";
+import { measureLedger } from "../ledger.ts";
 import { measureCpu, measureFirstByteMs, spreadOf, type Target } from "../load.ts";
 import { chosen, wholeNumber } from "../options.ts";
 import {
@@ -18,6 +20,7 @@ import {
   printFirstByte,
   printGoals,
   printGrowth,
+  printLedger,
   printStartUp,
   printSteps,
   say,
@@ -39,9 +42,12 @@ const FIRST_BYTE_REQUESTS = 150;
 const START_ROUNDS = 5;
 const TENANTS_MANY = 10_000;
 const KEYS_MANY = 1_000_000;
+const SETTLED_MANY = 1_000_000;
+/** The ledger's requests are so short that a stop of the machine would weigh too much in fewer. */
+const LEDGER_REQUESTS_PER_REQUEST = 5;
 /** Few enough that each is asked again before its object is put to sleep, after ten seconds without a request. */
 const TENANTS_AWAKE = 300;
-const PARTS = ["cpu", "first-byte", "growth", "start-up", "steps"] as const;
+const PARTS = ["cpu", "first-byte", "growth", "start-up", "steps", "ledger"] as const;
 const ISOLATE = "sluice, ledger in the isolate";
 
 const { values } = parseArgs({
@@ -51,6 +57,7 @@ const { values } = parseArgs({
     requests: { type: "string", default: "600" },
     tenants: { type: "string", default: String(TENANTS_MANY) },
     keys: { type: "string", default: String(KEYS_MANY) },
+    settled: { type: "string", default: String(SETTLED_MANY) },
     part: { type: "string", multiple: true, default: [...PARTS] },
   },
 });
@@ -58,6 +65,7 @@ const rounds = wholeNumber("rounds", values.rounds, 1);
 const requests = wholeNumber("requests", values.requests, 1);
 const tenantsMany = wholeNumber("tenants", values.tenants, 1);
 const keysMany = wholeNumber("keys", values.keys, 1);
+const settled = wholeNumber("settled", values.settled, 20_000);
 const parts = new Set(chosen("part", values.part, PARTS));
 
 const folder = await mkdtemp(join(tmpdir(), "sluice-bench-"));
@@ -89,7 +97,9 @@ async function bench(): Promise<object> {
     ...(parts.has("start-up")
       ? { startUp: await compareStartUp(bundles.empty, bundles.isolate, text, START_ROUNDS) }
       : {}),
+    ...(parts.has("ledger") ? { ledger: await costOfLedger() } : {}),
   };
+  if (measured.ledger !== undefined) printLedger(measured.ledger);
   if (measured.startUp !== undefined) printStartUp(measured.startUp);
   if (parts.has("growth")) report["growth"] = await measureGrowth(bundles, documents);
   if (parts.has("steps")) {
@@ -102,6 +112,16 @@ async function bench(): Promise<object> {
   const goals = judge(ISOLATE, measured);
   printGoals(goals);
   return { ...report, ...measured, goals };
+}
+
+async function costOfLedger() {
+  say("Measuring the ledger.");
+  return measureLedger(await buildTarget("ledger", folder), {
+    rounds,
+    requests: requests * LEDGER_REQUESTS_PER_REQUEST,
+    concurrency: CONCURRENCY,
+    settled,
+  });
 }
 
 interface Bundles {

@@ -64,7 +64,13 @@ function holdRequest(callId: string): HoldRequest {
 
 function settlement(callId: string, outputTokens: number): Settlement {
   const [cachedTokens, cacheWriteTokens, reasoningTokens] = [600, 0, 0];
-  const usage = { inputTokens: 1400, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens };
+  const usage = {
+    inputTokens: 1400,
+    cachedTokens,
+    cacheWriteTokens,
+    outputTokens,
+    reasoningTokens,
+  };
   return { callId, usage, certainty: "exact", ending: "complete" };
 }
 
@@ -110,6 +116,10 @@ export default {
         return new Response("ok");
       case "/bytes":
         return new Response(String(await env.LEDGER.getByName(NAME).bytes()));
+      case "/collect":
+        // There where the runtime was told to expose it.
+        (globalThis as { readonly gc?: () => void }).gc?.();
+        return new Response("gc" in globalThis ? "collected" : "left");
       default:
         return new Response(null, { status: 404 });
     }

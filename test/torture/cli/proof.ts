@@ -1,19 +1,17 @@
 // Proves on the real runtime what the ledger promises: `npm run -s proof:ledger`. One JSON object with the figures; exit 1 on
 // any violation. `--part NAME` (again for each) of crowd, kill, faults; `--rounds N` of kills; `--repeats N` of each fault;
 // `--streams N` and `--fits N` for the crowd; `--seed N`.
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildWorker } from "../../../worker/cli/build.ts";
+import { makeMemoryFolder } from "../../bench/memory-folder.ts";
 import { chosen, wholeNumber } from "../../bench/options.ts";
 import { proveCrowd } from "../proof/crowd.ts";
 import { proveFaults } from "../proof/faults.ts";
 import type { Proved } from "../proof/findings.ts";
 import { proveKills } from "../proof/kills.ts";
 
-/** Memory that is a folder: what is tried is the process's death, not the disk's speed. */
-const MEMORY_FOLDER = "/dev/shm";
 const PARTS = ["crowd", "kill", "faults"] as const;
 
 const { values } = parseArgs({
@@ -33,11 +31,7 @@ const streams = wholeNumber("streams", values.streams, 1);
 const fits = wholeNumber("fits", values.fits, 1);
 const seed = wholeNumber("seed", values.seed);
 
-const hasMemoryFolder = await stat(MEMORY_FOLDER).then(
-  (found) => found.isDirectory(),
-  () => false,
-);
-const folder = await mkdtemp(join(hasMemoryFolder ? MEMORY_FOLDER : tmpdir(), "sluice-proof-"));
+const folder = await makeMemoryFolder("sluice-proof-");
 try {
   const bundleFolder = join(folder, "bundle");
   const built = await buildWorker(bundleFolder);
@@ -63,7 +57,7 @@ function prove(
     case "crowd":
       return proveCrowd({ ...where, streams, fits });
     case "kill":
-      return proveKills({ ...where, rounds, seed });
+      return proveKills({ ...where, rounds, seed, awaitsExpiry: true });
     case "faults":
       return proveFaults({ ...where, repeats });
   }

@@ -60,7 +60,10 @@ async function run(gateway: ProofGateway, streams: number, limit: number): Promi
   const told = readCalls(journal, "tokens", limit);
   const audit = auditOf(journal);
 
-  findings.demand(served.length + refused.length === answers.length, () => "others than 200 and 429");
+  findings.demand(
+    served.length + refused.length === answers.length,
+    () => "others than 200 and 429",
+  );
   findings.demand(stands.openHolds === 0, () => `${stands.openHolds} holds stay open`);
   findings.demand(audit.problemCount === 0, () => JSON.stringify(audit.problems[0]));
   findings.demand(audit.chain === "whole", () => `the chain is ${audit.chain}`);
@@ -121,7 +124,10 @@ function checkServed(
 ): void {
   const call = calls.get(`${requestId}:1`);
   const [end] = call?.ends ?? [];
-  findings.demand(call !== undefined && call.ends.length === 1, () => `${requestId} ended not once`);
+  findings.demand(
+    call !== undefined && call.ends.length === 1,
+    () => `${requestId} ended not once`,
+  );
   if (call === undefined || end === undefined) return;
   findings.demand(
     call.hold.inputTokens === INPUT_TOKENS,

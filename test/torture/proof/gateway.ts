@@ -77,8 +77,7 @@ export async function startProofGateway(settings: ProofSettings): Promise<ProofG
       secrets: { ADMIN_SECRET },
     }),
   );
-  const usage = (tenantId: string): Promise<Usage> =>
-    readUsage(gateway.url, tenantId);
+  const usage = (tenantId: string): Promise<Usage> => readUsage(gateway.url, tenantId);
   return {
     url: gateway.url,
     secretOf,
