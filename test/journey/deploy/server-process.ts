@@ -37,8 +37,12 @@ export function startProcess(environment: NodeJS.ProcessEnv): ServerProcess {
     child,
     output,
     end: async (signal) => {
+      const children = await childrenOf(child);
       child.kill(signal);
-      return untilExit(child);
+      const code = await untilExit(child);
+      // A killed server leaves its runtime behind; systemd ends the whole group, and so does this.
+      if (signal === "SIGKILL") for (const pid of children) endIfThere(pid);
+      return code;
     },
   };
 }
@@ -59,6 +63,23 @@ export async function untilSaid(server: ServerProcess, event: string): Promise<v
 
 /** Its runtime: the one child that it has. */
 export async function runtimeOf({ child }: ServerProcess): Promise<number> {
-  const text = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
-  return Number(text.trim().split(" ")[0]);
+  const [pid] = await childrenOf(child);
+  if (pid === undefined) throw new Error("The server has no runtime.");
+  return pid;
+}
+
+async function childrenOf({ pid }: ChildProcess): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text
+    .split(" ")
+    .filter((word) => word.trim() !== "")
+    .map(Number);
+}
+
+function endIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
 }
