@@ -1,12 +1,10 @@
 // Ledgers that spend from one budget: an organisation's tenants, and the shards of a busy tenant. What all of them spend
 // and hold together never passes the limit, and what rests goes back to its owner.
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Ledger } from "../../../durable/ledger.ts";
-import type { HoldAnswer, HoldRequest, ScopeLimits } from "../../../policies/account.ts";
-import { DIMENSIONS, NOTHING, type Amounts } from "../../../policies/ledger/amounts.ts";
-import type { Limit } from "../../../policies/ledger/limit.ts";
+import { DIMENSIONS, NOTHING } from "../../../policies/ledger/amounts.ts";
 import { ledgerName, ledgerNames, shardScopes } from "../../../policies/ledger/shard.ts";
+import { CALL_TOKENS, holdWithLoans, lentOf, orgScope, rest, WHOLE } from "./lease-samples.ts";
 import {
   holdRequest,
   offer,
@@ -19,8 +17,6 @@ import {
   type Clock,
 } from "./ledger-samples.ts";
 
-type Stub = DurableObjectStub<Ledger>;
-
 let clock: Clock;
 
 beforeEach(() => {
@@ -30,44 +26,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** A request waits for a loan this often before it is refused. */
-const ROUNDS_MAX = 2;
-
-/** As the worker holds: where more may be lent, it asks, and then again. */
-async function holdWithLoans(ledger: Stub, request: HoldRequest): Promise<HoldAnswer> {
-  for (let round = 0; ; round++) {
-    const answer = await ledger.hold(request);
-    if (answer.kind !== "refused" || answer.reason !== "unlent" || round === ROUNDS_MAX)
-      return answer;
-    if ((await ledger.replenish(request)).kind !== "lent") return answer;
-  }
-}
-
-/** Each call takes 500 tokens, no more and no less. */
-const WHOLE = [offer({ outputTokensMin: 400 })];
-const CALL_TOKENS = 500;
-
-function orgScope(id: string, limits: readonly Limit[]): ScopeLimits {
-  return { scope: `org:${id}`, limits, lender: `org:${id}` };
-}
-
-async function alarms(ledgers: readonly Stub[]): Promise<void> {
-  for (const ledger of ledgers) await runDurableObjectAlarm(ledger);
-}
-
-/** Time goes by until what rests has gone back. */
-async function rest(ledgers: readonly Stub[]): Promise<void> {
-  for (let look = 0; look < 4; look++) {
-    clock.advance(10_000);
-    await alarms(ledgers);
-  }
-}
-
-async function lentOf(ledger: Stub, scope: string): Promise<Amounts> {
-  const { buckets } = await ledger.usage("UTC", [scope]);
-  return buckets.find(({ window }) => window === "day")?.lent ?? NOTHING;
-}
 
 describe("an organisation of two tenants", () => {
   const limits = [tokenLimit(20 * CALL_TOKENS, "day", true)];
@@ -109,7 +67,7 @@ describe("an organisation of two tenants", () => {
 
     await a!.settle(settlement("a:1"));
     await b!.release("b:1");
-    await rest([...tenants, root]);
+    await rest([...tenants, root], clock);
     expect(await totalOf(root, "tokens", "day", "org:told")).toEqual({
       spent: 290,
       held: 0,
@@ -124,7 +82,7 @@ describe("an organisation of two tenants", () => {
     const [a] = tenants;
     await holdWithLoans(a!, request("over", "a:1"));
     await a!.settle(settlement("a:1", { usage: usageOf(100, 20 * CALL_TOKENS) }));
-    await rest([...tenants, root]);
+    await rest([...tenants, root], clock);
     const org = await totalOf(root, "tokens", "day", "org:over");
     expect(org.spent).toBe(100 + 20 * CALL_TOKENS);
     expect(org.spent + org.held - org.over).toBeLessThanOrEqual(20 * CALL_TOKENS);
@@ -154,7 +112,7 @@ describe("an organisation of two tenants", () => {
     for (const ledger of [root, ...tenants]) await evictDurableObject(ledger);
     const after = await Promise.all([root, ...tenants].map((one) => one.usage("UTC", null)));
     expect(after).toEqual(before);
-    await rest([...tenants, root]);
+    await rest([...tenants, root], clock);
     const spent = 290;
     const held = (await lentOf(root, "org:again")).tokens;
     expect(held).toBeLessThan(before[0]!.buckets[0]!.held.tokens + 1);
@@ -212,162 +170,6 @@ describe("a stream", () => {
   });
 });
 
-describe("an organisation of three tenants in a random history", () => {
-  const SEEDS = [1, 2, 3, 4];
-  const MOST = 20_000;
-  const limits = [
-    tokenLimit(MOST, "day", true),
-    { dimension: "concurrency", window: "lifetime", limit: 12, hard: true },
-  ] as const satisfies readonly Limit[];
-
-  it.each(SEEDS)(
-    "keeps its limit through sleeps, and in the end knows all, seed %i",
-    async (seed) => {
-      const id = `random-${seed}`;
-      const root = openLedger(`org:${id}`);
-      const tenants = [0, 1, 2].map((index) => openLedger(`${id}-${index}`));
-      const chance = chanceOf(seed);
-      const open: { tenant: Stub; callId: string }[] = [];
-      let spent = 0;
-      let refused = 0;
-      for (let step = 0; step < 250; step++) {
-        const tenant = tenants[Math.floor(chance() * 3)]!;
-        const kind = chance();
-        if (kind < 0.5) {
-          const callId = `c:${step}`;
-          const offers = [
-            offer({ inputTokens: 50, outputTokens: 100 + Math.floor(chance() * 600) }),
-          ];
-          const scopes = [orgScope(id, limits)];
-          const call = holdRequest(callId, { scopes, offers, ttlMs: 3_600_000 });
-          if ((await holdWithLoans(tenant, call)).kind === "held") open.push({ tenant, callId });
-          else refused += 1;
-        } else if (kind < 0.85 && open.length > 0) {
-          const [{ tenant: own, callId }] = open.splice(Math.floor(chance() * open.length), 1) as [
-            { tenant: Stub; callId: string },
-          ];
-          const usage = usageOf(50, Math.floor(chance() * 100));
-          await own.settle(settlement(callId, { usage }));
-          spent += usage.inputTokens + usage.outputTokens;
-        } else if (kind < 0.93) {
-          clock.advance(5_000);
-          await alarms([tenant, root]);
-        } else await evictDurableObject(chance() < 0.3 ? root : tenant);
-        const org = await totalOf(root, "tokens", "day", `org:${id}`);
-        expect(org.spent + org.held).toBeLessThanOrEqual(MOST);
-        const parts = await Promise.all(
-          tenants.map((one) => totalOf(one, "concurrency", "lifetime", `org:${id}`)),
-        );
-        expect(parts.reduce((sum, { held }) => sum + held, 0)).toBeLessThanOrEqual(12);
-      }
-      expect(refused).toBeGreaterThan(0);
-      for (const { tenant, callId } of open) await tenant.release(callId);
-      await rest([...tenants, root]);
-      await rest([...tenants, root]);
-      expect(await totalOf(root, "tokens", "day", `org:${id}`)).toEqual({
-        spent,
-        held: 0,
-        over: 0,
-      });
-      expect(await lentOf(root, `org:${id}`)).toEqual(NOTHING);
-    },
-  );
-});
-
-/** Numbers in [0, 1) that are the same for a seed. */
-function chanceOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 0x1_0000_0000;
-  };
-}
-
-describe("a lender that cannot be reached", () => {
-  const limits = [tokenLimit(20 * CALL_TOKENS, "day", true)];
-
-  async function namespaceOf(ledger: Stub): Promise<DurableObjectNamespace<Ledger>> {
-    return runInDurableObject(
-      ledger,
-      (instance) => (instance as unknown as { env: Env }).env.LEDGER,
-    );
-  }
-
-  it("lends nothing, and once it is back everything goes on, without a trace", async () => {
-    const tenant = openLedger("cut-a");
-    const root = openLedger("org:cut");
-    const call = holdRequest("a:1", { scopes: [orgScope("cut", limits)], offers: WHOLE });
-    const away = { lend: () => Promise.reject(new Error("The lender is away")) };
-    const broken = vi
-      .spyOn(await namespaceOf(tenant), "getByName")
-      .mockReturnValue(away as unknown as Stub);
-    expect(await tenant.hold(call)).toMatchObject({ kind: "refused", reason: "unlent" });
-    expect(await tenant.replenish(call)).toEqual({ kind: "unreachable" });
-    broken.mockRestore();
-
-    expect(await holdWithLoans(tenant, call)).toMatchObject({ kind: "held" });
-    await tenant.release("a:1");
-    await rest([tenant, root]);
-    expect(await totalOf(root, "tokens", "day", "org:cut")).toEqual({
-      spent: 0,
-      held: 0,
-      over: 0,
-    });
-  });
-
-  it("may have lent although its answer was lost: the alarm asks again and finds the lease", async () => {
-    const tenant = openLedger("lost-a");
-    const root = openLedger("org:lost");
-    const call = holdRequest("a:1", { scopes: [orgScope("lost", limits)], offers: WHOLE });
-    const namespace = await namespaceOf(tenant);
-    const reach = namespace.getByName.bind(namespace);
-    const broken = vi.spyOn(namespace, "getByName").mockImplementation((name) => {
-      const lender = reach(name);
-      const lend = async (...of: Parameters<Ledger["lend"]>) => {
-        await lender.lend(...of);
-        throw new Error("The answer was lost");
-      };
-      return { lend } as unknown as Stub;
-    });
-    expect(await tenant.replenish(call)).toEqual({ kind: "unreachable" });
-    broken.mockRestore();
-    expect((await lentOf(root, "org:lost")).tokens).toBeGreaterThan(0);
-
-    await evictDurableObject(tenant);
-    clock.advance(10_000);
-    await alarms([tenant]);
-    expect(await tenant.hold(call)).toMatchObject({ kind: "held" });
-  });
-
-  it("takes back a lease that its borrower knows nothing of, and no other", async () => {
-    const tenant = openLedger("orphan-a");
-    const root = openLedger("org:orphan");
-    const call = holdRequest("a:1", { scopes: [orgScope("orphan", limits)], offers: WHOLE });
-    await holdWithLoans(tenant, call);
-    const { tokens: known } = await lentOf(root, "org:orphan");
-    const amounts = { ...NOTHING, tokens: 700 };
-    await root.lend(
-      {
-        op: "ask",
-        leaseId: `00000000-0000-4000-8000-000000000000:${Math.floor(clock.nowMs / 60_000)}`,
-        atMs: clock.nowMs,
-        lender: "org:orphan",
-        scope: "org:orphan",
-        window: "day",
-        key: new Date(clock.nowMs).toISOString().slice(0, 10),
-        amounts,
-      },
-      "orphan-a",
-      limits,
-      "need",
-    );
-    expect((await lentOf(root, "org:orphan")).tokens).toBe(known + 700);
-    clock.advance(1_300_000);
-    await alarms([root]);
-    expect((await lentOf(root, "org:orphan")).tokens).toBe(known);
-  });
-});
-
 describe("a tenant of four shards", () => {
   const SHARDS = 4;
   const budget = [tokenLimit(20 * CALL_TOKENS, "day", true)];
@@ -411,7 +213,7 @@ describe("a tenant of four shards", () => {
       expect(answer.kind).toBe("held");
       await ledger.settle(settlement(`c:${index}`));
     }
-    await rest([...ledgers, openLedger("sum")]);
+    await rest([...ledgers, openLedger("sum")], clock);
     expect(await totalOf(openLedger("sum"))).toEqual({ spent: 12 * 290, held: 0, over: 0 });
     const { buckets } = await openLedger("sum").usage("UTC", null);
     for (const of of DIMENSIONS) expect(buckets[0]!.held[of]).toBe(0);
