@@ -23,13 +23,13 @@ import type {
   WriteOptions,
 } from "../policies/administration.ts";
 import { migrate } from "./migrate.ts";
-import { ledgerOf } from "./reach.ts";
 import { openRegistryBook, type RegistryBook } from "./registry-book.ts";
 import { put, remove, standingVersion, type Turn } from "./registry-documents.ts";
 import { exportAll, importAll } from "./registry-transfer.ts";
 import { createKey, revokeKey, rotateKey } from "./registry-keys.ts";
 import { confirmRevocation, filedAs, publish } from "./registry-publication.ts";
 import { openRegistryQueue, type RegistryQueue } from "./registry-queue.ts";
+import { ledgersOf, revokeIn } from "./registry-ledgers.ts";
 import { readKey } from "./registry-references.ts";
 import {
   readAudit,
@@ -242,7 +242,8 @@ export class Registry extends DurableObject<Env> {
     const running = this.#confirming.get(keyId);
     const row = this.#queue.findRevocation(keyId);
     if (running !== undefined || row === null) return running ?? Promise.resolve();
-    const revoke = (id: string) => ledgerOf(this.env.LEDGER, row.tenant).revoke(id);
+    const names = ledgersOf(this.#book, row.tenant);
+    const revoke = (id: string) => revokeIn(this.env.LEDGER, names, id);
     const confirming = confirmRevocation(row, this.#queue, revoke, () => this.#now()).finally(() =>
       this.#confirming.delete(keyId),
     );

@@ -93,8 +93,11 @@ async function holdOrBorrow(
     case "lent":
       return hold();
     case "nothing":
-      // Its owner has no more of it: to this caller it is used up.
-      return { kind: "answered", answer: { ...answer, reason: "quota" } };
+      // Its owner has no more of it: to this caller it is used up, unless others only hold it.
+      return {
+        kind: "answered",
+        answer: { ...answer, reason: lent.answer.isBusy === true ? "busy" : "quota" },
+      };
     case "unreachable":
       return { kind: "unreachable", problem: "the budget's owner was not reached", late: null };
   }

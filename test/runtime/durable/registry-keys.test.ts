@@ -105,6 +105,21 @@ describe("a new key", () => {
 });
 
 describe("a revoked key", () => {
+  it("is refused by every shard of its tenant, and by the tenant's own ledger", async () => {
+    const registry = openRegistry("keys-sharded");
+    const sharded = { ...tenant("sharded"), shards: 3 };
+    await fill(registry, configuration({ tenants: [sharded] }));
+    const order = { id: "sharded-1", hash: hash(1), tenant: "sharded" };
+    expect(await registry.createKey(order, ADMIN)).toMatchObject({ kind: "created" });
+    const names = ["sharded", "sharded#0", "sharded#1", "sharded#2"];
+    for (const name of names) expect(await holdKind(name, "before", "sharded-1")).toBe("held");
+    expect(await registry.revokeKey("sharded-1", ADMIN)).toMatchObject({ kind: "revoked" });
+    for (const name of names) {
+      expect(await holdKind(name, "after", "sharded-1")).toBe("revoked");
+      expect(await holdKind(name, "another", "sharded-2")).toBe("held");
+    }
+  });
+
   it("holds nothing from the moment that its revocation is answered", async () => {
     const registry = await openWith("revoke");
     expect(await holdKind("revoke", "before")).toBe("held");
