@@ -1,11 +1,10 @@
-// The interim probe: a query's text to features, from its surface alone. A few dozen counts and a table of
-// coefficients; README.md says how good it is. Trained weights come behind the same function later.
+// The probe: a query's text to features, by its surface, its words and the trained weights; README.md says how good it is.
 import { expectTokens } from "./expected-tokens.ts";
 import { KINDS, type Features, type Kind } from "./features.ts";
-import { readSignals } from "./signals.ts";
 import { looksLikeCode, shapeOf } from "./shape.ts";
 import { cueHits, readSurface, type Surface } from "./surface.ts";
 import { weigh, type Weighed } from "./weigh.ts";
+import type { Weights } from "./weights.ts";
 
 /** The fit saw no text beyond this, in UTF-16 units. */
 const FITTED_CHARS_MAX = 4000;
@@ -23,13 +22,13 @@ const FOREIGN_SHARE_MAX = 0.2;
  * `difficulty` and `hard` are fitted on the recorded probability that a mid-sized model (gpt-4o-mini,
  * Llama-3-70B, claude-3-haiku, gemini-1.5-flash, jointly fitted) fails.
  */
-export function classify(text: string): Features {
+export function classify(text: string, weights: Weights): Features {
   const surface = readSurface(text);
   const foreign = isForeign(surface);
-  const weighed = weigh(readSignals(surface), shiftKinds(surface, foreign));
+  const weighed = weigh(surface, shiftKinds(surface, foreign), weights);
   return {
-    difficulty: round(logistic(weighed.demands)),
-    hard: round(logistic(weighed.fails)),
+    difficulty: round(weighed.difficulty),
+    hard: round(weighed.hard),
     kind: weighed.kind,
     expectedTokens: expectTokens(
       weighed.kind,
@@ -37,7 +36,9 @@ export function classify(text: string): Features {
       answersWithText(weighed.kind, surface),
     ),
     confidence: round(trust(surface, weighed, foreign)),
+    novelty: round(weighed.novelty),
     shape: { ...shapeOf(surface), chars: text.length },
+    representation: weighed.representation,
   };
 }
 
@@ -109,19 +110,15 @@ function answersWithText(kind: Kind, surface: Surface): boolean {
 }
 
 /**
- * The probability of the likeliest kind, lowered where the fit never was: another language, hardly a word,
- * a text longer than any that was fitted. It is not a probability that `hard` is right.
+ * The probability of the likeliest kind, lowered where the fit never was: words that it never saw, another language,
+ * hardly a word, a text longer than any that was fitted. It is not a probability that `hard` is right.
  */
 function trust(surface: Surface, weighed: Weighed, foreign: boolean): number {
-  let confidence = Math.max(...weighed.kinds);
+  let confidence = Math.max(...weighed.kinds) * weighed.familiarity;
   if (foreign) confidence *= 0.15;
   if (surface.words < 2 && !foreign) confidence *= 0.3;
   if (surface.chars > FITTED_CHARS_MAX) confidence *= 0.6;
   return confidence;
-}
-
-function logistic(value: number): number {
-  return 1 / (1 + Math.exp(-value));
 }
 
 /** Four places are finer than anything measured, and they keep records and test outputs readable. */

@@ -18,8 +18,12 @@ export interface Features {
   };
   /** 0..1, how far the numbers above can be trusted; low sends the choice to the policy's safe mode. */
   readonly confidence: number;
+  /** 0..1, the share of the query's words and pairs of words that the training never kept; already in `confidence`. */
+  readonly novelty: number;
   /** Facts of the text's surface that the choice may read: they are what format priors hang on. */
   readonly shape: Shape;
+  /** 64 small numbers by which like queries are alike (represent.ts), for the online head; never shown. */
+  readonly representation: Int8Array;
 }
 
 export interface Shape {

@@ -3,8 +3,12 @@ import { CUES, CUE_GROUPS, cueIndex, type CueGroup } from "./cues.ts";
 import { excerpt } from "./excerpt.ts";
 import { findOptions } from "./options.ts";
 import { withoutClaims } from "./claims.ts";
+import { plainText } from "./plain-text.ts";
 
 export interface Surface {
+  /** What was read, without claims of difficulty, and how much of it is the stem. */
+  readonly read: string;
+  readonly stemEnd: number;
   /** UTF-16 units of the whole text, and of its stem, without claims of difficulty. */
   readonly chars: number;
   readonly stemChars: number;
@@ -78,7 +82,7 @@ function mark(classes: Uint8Array, signs: string, bit: number): void {
 
 export function readSurface(whole: string): Surface {
   const part = excerpt(whole);
-  const text = withoutClaims(part.text);
+  const text = withoutClaims(plainText(part.text));
   const options = findOptions(text);
   const cues = new Array<number>(CUE_GROUPS.length).fill(0);
   let words = 0,
@@ -193,6 +197,8 @@ export function readSurface(whole: string): Surface {
   }
 
   return {
+    read: text,
+    stemEnd: options.stemChars,
     chars: text.length + part.skippedChars,
     stemChars: options.stemChars + part.skippedChars,
     readChars: text.length,

@@ -1,70 +1,90 @@
-// The interim probe's arithmetic: a table of coefficients times a query's signals.
+// From a surface to the probe's numbers: the networks' mean, the anchor of length, and the lines that calibrate them.
 import { KINDS, type Kind } from "./features.ts";
-import { INTERIM_TABLE } from "./interim-table.ts";
-import { SIGNAL_NAMES } from "./signals.ts";
-
-/** The table's heads, each with one column per kind, in the order of `KINDS`. */
-export const HEADS = ["kind", "fails", "demands", "tokens"] as const;
-const COLUMNS = HEADS.length * KINDS.length;
+import { readGrams } from "./grams.ts";
+import {
+  DEMANDS,
+  FAILS,
+  findRows,
+  FIRST_KIND,
+  LOG_TOKENS,
+  OUTPUTS,
+  runNetwork,
+  standardise,
+} from "./network.ts";
+import { representUnits } from "./represent.ts";
+import { readSignals } from "./signals.ts";
+import type { Surface } from "./surface.ts";
+import type { Header, Weights } from "./weights.ts";
 
 export interface Weighed {
   /** Probability of each kind, in the order of `KINDS`. */
   readonly kinds: readonly number[];
   readonly kind: Kind;
-  /** Log-odds that a mid-sized model fails. */
-  readonly fails: number;
-  /** The same with more weight on differences inside sources, so that it orders like among like. */
-  readonly demands: number;
+  readonly hard: number;
+  readonly difficulty: number;
   /** Natural logarithm of a short chain of thought's tokens. */
   readonly logTokens: number;
+  readonly novelty: number;
+  /** 1 for words that the training knows, towards 0 for those it never saw. */
+  readonly familiarity: number;
+  readonly representation: Int8Array;
 }
 
-const COEFFICIENTS = readTable(INTERIM_TABLE);
-
-/** Signal by signal, `COLUMNS` numbers each. A table that does not fit the signals is a bug of the build. */
-function readTable(table: string): Float64Array {
-  const coefficients = new Float64Array(SIGNAL_NAMES.length * COLUMNS);
-  const lines = table.trim().split("\n");
-  if (lines.length !== SIGNAL_NAMES.length)
-    throw new Error(`interim table has ${lines.length} signals, not ${SIGNAL_NAMES.length}`);
-  for (const [row, line] of lines.entries()) {
-    const [name, ...numbers] = line.trim().split(/\s+/);
-    if (name !== SIGNAL_NAMES[row] || numbers.length !== COLUMNS)
-      throw new Error(`interim table is wrong at "${name}"`);
-    for (const [column, number] of numbers.entries())
-      coefficients[row * COLUMNS + column] = Number(number);
-  }
-  return coefficients;
+export interface Raw {
+  /** The mean of the networks' outputs. */
+  readonly outputs: Float64Array;
+  readonly anchor: number;
+  readonly novelty: number;
+  readonly units: Float32Array;
 }
 
-export function weigh(signals: Float64Array, shiftKinds: readonly number[]): Weighed {
-  const sums = new Float64Array(COLUMNS);
-  for (let row = 0; row < signals.length; row += 1) {
-    const signal = signals[row]!;
-    if (signal === 0) continue;
-    for (let column = 0, at = row * COLUMNS; column < COLUMNS; column += 1, at += 1) {
-      sums[column]! += signal * COEFFICIENTS[at]!;
-    }
+/** What the training calibrates: everything before the lines. */
+export function weighRaw(surface: Surface, weights: Weights): Raw {
+  const grams = readGrams(surface.read, surface.stemEnd);
+  const { rows, novelty } = findRows(grams, weights.vocabulary);
+  const signals = standardise(readSignals(surface), weights.standard);
+  const outputs = new Float64Array(OUTPUTS);
+  const units = new Float32Array(weights.units.mean.length);
+  let from = 0;
+  for (const network of weights.networks) {
+    runNetwork(network, rows, signals, outputs, units.subarray(from, from + network.hidden));
+    from += network.hidden;
   }
-  const kinds = softmax(Array.from(shiftKinds, (shift, index) => sums[index]! + shift));
+  for (let at = 0; at < OUTPUTS; at += 1) outputs[at]! /= weights.networks.length;
+  let anchor = 0;
+  for (let at = 0; at < signals.length; at += 1) anchor += weights.anchor[at]! * signals[at]!;
+  return { outputs, anchor, novelty, units };
+}
+
+export function weigh(surface: Surface, shiftKinds: readonly number[], weights: Weights): Weighed {
+  const raw = weighRaw(surface, weights);
+  const { outputs, novelty } = raw;
+  const kinds = softmax(shiftKinds.map((shift, index) => outputs[FIRST_KIND + index]! + shift));
   let likeliest = 0;
   for (let index = 1; index < kinds.length; index += 1)
     if (kinds[index]! > kinds[likeliest]!) likeliest = index;
+  const { header } = weights;
+  const { middle, steepness } = header.novelty;
   return {
     kinds,
     kind: KINDS[likeliest]!,
-    fails: mix(sums, 1, kinds),
-    demands: mix(sums, 2, kinds),
-    logTokens: mix(sums, 3, kinds),
+    hard: logistic(along(raw, header.hard)),
+    difficulty: logistic(along(raw, header.difficulty)),
+    logTokens: outputs[LOG_TOKENS]!,
+    novelty,
+    familiarity: logistic(steepness * (middle - novelty)),
+    representation: representUnits(raw.units, weights),
   };
 }
 
-/** A head's value is the mean over kinds, each kind's own line weighed by its probability. */
-function mix(sums: Float64Array, head: number, kinds: readonly number[]): number {
-  let value = 0;
-  for (let index = 0; index < kinds.length; index += 1)
-    value += kinds[index]! * sums[head * kinds.length + index]!;
-  return value;
+/** Log-odds: a blend of both heads and the anchor, less steep the less the words are known. */
+function along({ outputs, anchor, novelty }: Raw, line: Header["hard"]): number {
+  const blend = line.fails * outputs[FAILS]! + (1 - line.fails) * outputs[DEMANDS]!;
+  return line.level + (line.slope - line.perNovelty * novelty) * (blend + line.anchor * anchor);
+}
+
+function logistic(value: number): number {
+  return 1 / (1 + Math.exp(-value));
 }
 
 function softmax(values: readonly number[]): number[] {

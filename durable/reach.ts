@@ -3,6 +3,7 @@
 import type { Breaker } from "./breaker.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Feedback } from "./feedback.ts";
+import type { Head } from "./head.ts";
 import { reach, type PersistedNamespace, type Remote } from "./itty.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Registry } from "./registry.ts";
@@ -23,6 +24,15 @@ export function feedbackOf(
   tenantId: string,
 ): DurableObjectStub<Feedback> {
   return namespace.getByName(tenantId);
+}
+
+/** What a tenant's traffic taught under one policy. A tenant's id holds no colon, so no policy spells another's head. */
+export function headOf(
+  namespace: DurableObjectNamespace<Head>,
+  tenantId: string,
+  policyName: string,
+): DurableObjectStub<Head> {
+  return namespace.getByName(`${tenantId}:${policyName}`);
 }
 
 /** A tenant's id holds no colon, so no session of one tenant can spell another's name. */

@@ -24,6 +24,9 @@ export type Capability = (typeof CAPABILITIES)[number];
 export const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
 export type Effort = (typeof EFFORTS)[number];
 
+/** A 70B Llama's hidden size; a head over it has 16.8 MB of weights, below KV's 25 MiB a value. */
+export const POOLING_WIDTH_MAX = 8192;
+
 const id = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/));
 /** $9,000 a million tokens: far above any price list, and small enough that tokens x price stays exact. */
 const priceNanos = z.int().check(z.gte(0), z.lte(9_000_000_000_000));
@@ -59,6 +62,28 @@ const upstream = z.strictObject({
   breaker: z._default(breakerSettings, { failures: 5, windowMs: 30_000, cooldownMs: 10_000 }),
 });
 
+/** How fast a model answers, as its operator measured it. Both or neither: one alone says nothing of an answer's end. */
+const speed = z.strictObject({
+  firstTokenMs: z.number().check(z.gte(0), z.lte(600_000)),
+  outputTokensPerSecond: z.number().check(z.gte(0.1), z.lte(1_000_000)),
+});
+
+/** A pooling replica of the same checkpoint: `/embeddings` gives the last token's hidden state, not normalised. */
+const pooling = z.strictObject({
+  upstream: id,
+  /** What the replica calls the model. */
+  name: z.string().check(z.minLength(1), z.maxLength(256)),
+  /** Numbers in a hidden state: the model's hidden size. */
+  width: z.int().check(z.gte(1), z.lte(POOLING_WIDTH_MAX)),
+  /** Of its input. Absent where nobody bills it: it costs nothing, and its tokens are held and counted all the same. */
+  prices: z.optional(
+    z.strictObject({
+      version: z.string().check(z.minLength(1), z.maxLength(64)),
+      inputNanosPerMtok: priceNanos,
+    }),
+  ),
+});
+
 const model = z.strictObject({
   id,
   upstream: id,
@@ -76,6 +101,10 @@ const model = z.strictObject({
   thinkingTokensMax: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
   /** Absent for an engine of one's own: money stays 0, and the choice weighs its tokens at a nominal price. */
   prices: z.optional(prices),
+  /** Absent: no ceiling on latency holds for it, since nothing is known that could pass one. */
+  speed: z.optional(speed),
+  /** Where its hidden states can be asked for, so that a policy may read difficulty from them. */
+  pooling: z.optional(pooling),
   /** How far its accuracy curve lies above (+) or below (-) a 7B model's, in logits. */
   strength: z._default(z.number().check(z.gte(-5), z.lte(5)), 0),
 });
@@ -120,6 +149,12 @@ export function parseCatalog(document: unknown): Parsed<Catalog> {
       faults.push({
         path: `models.${index}.upstream`,
         problem: `no upstream is called "${entry.upstream}"`,
+      });
+    }
+    if (entry.pooling !== undefined && !upstreamIds.has(entry.pooling.upstream)) {
+      faults.push({
+        path: `models.${index}.pooling.upstream`,
+        problem: `no upstream is called "${entry.pooling.upstream}"`,
       });
     }
     if ((entry.thinkingTokensMin ?? 0) > (entry.thinkingTokensMax ?? Infinity)) {

@@ -1,6 +1,7 @@
 // What a choice is: an ordered ladder of arms, each with its strategies, settings, estimates and reasons.
 import type { Features } from "../classifiers/features.ts";
 import type { Capability, Catalog } from "./catalog.ts";
+import type { Advice } from "./head/head.ts";
 import type { Arm, Mode } from "./mode.ts";
 import type { Policy } from "./policy.ts";
 
@@ -10,7 +11,16 @@ export interface Estimate {
   readonly outputTokens: number;
   /** At the model's prices, or at the nominal price when it has none. */
   readonly costNanos: number;
+  /** The part of the cost that reads the conversation afresh on another model than its last; 0 where it stays. */
+  readonly rereadNanos: number;
+  /** To the answer's last byte; null where the catalog does not say how fast the model is. */
+  readonly latencyMs: number | null;
   readonly utility: number;
+  /** Where score and tokens come from: the priors and the shipped probe, or the tenant's own traffic. */
+  readonly from:
+    | { readonly kind: "prior" }
+    /** Lessons behind it after discounting, and half of the score's 95 % interval. */
+    | { readonly kind: "learned"; readonly evidence: number; readonly halfWidth: number };
 }
 
 /** DiffAdapt's three strategies (arXiv 2510.19669), applied only to what the client left open. */
@@ -22,6 +32,8 @@ export interface Settings {
   readonly outputTokensMax: number | null;
   /** How hard a model that thinks should think, where its engine can be told; null leaves it the engine's default. */
   readonly effort: "high" | null;
+  /** What the class behind them was read from; DiffAdapt reads the hidden state of the model that answers. */
+  readonly tier: DifficultyTier;
 }
 
 export interface Rung {
@@ -47,16 +59,35 @@ export type ReasonWord =
   | "tool-result"
   | "escalated"
   | "low-confidence"
+  | "hard"
+  | "explored"
   | "floor"
   | "ceiling"
   | "fallback"
   | "cheaper";
 
 export type DifficultyClass = "easy" | "normal" | "hard";
+export type DifficultyTier = "text" | "hidden-state";
+
+/** What came of asking a pooling replica for the query's hidden state. */
+export type HiddenState =
+  | { readonly kind: "read"; readonly model: string; readonly class: DifficultyClass }
+  /** The text decides; `reason` is a clause. */
+  | { readonly kind: "unread"; readonly reason: string };
 
 export interface Choice {
   readonly ladder: readonly [Rung, ...Rung[]];
+  /** The probability with which the first rung's arm was chosen: 1 but where the policy explores. */
+  readonly propensity: number;
+  /** Chance put the first rung there, and not its utility. */
+  readonly isExplored: boolean;
   readonly difficultyClass: DifficultyClass;
+  /** What that class was read from, how true that is to DiffAdapt, and why. */
+  readonly difficultyFrom: {
+    readonly tier: DifficultyTier;
+    readonly fidelity: "exact" | "proxy";
+    readonly reason: string;
+  };
   /**
    * Every arm that was weighed, best first: the models of each mode in their order, up to the first that nothing is held
    * against.
@@ -92,6 +123,12 @@ export interface Question {
   readonly needs: readonly Capability[];
   /** Score per thousandth of a dollar: the policy's, raised by the ledger as a budget empties. */
   readonly lambda: number;
+  /** What the tenant's own traffic taught about the arms; null: the priors alone. */
+  readonly advice: Advice | null;
+  /** 0..1, which decides whether and what is explored; null: nothing is. */
+  readonly chance: number | null;
+  /** Of a policy that asks for it; absent: the text decides. */
+  readonly hiddenState?: HiddenState;
 }
 
 export type ChoiceFailure =

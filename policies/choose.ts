@@ -1,8 +1,10 @@
 // The choice: from a question to an ordered ladder of arms, each with its estimate and its reason. Pure.
 import { findModel } from "./catalog.ts";
 import type { Choice, ChoiceFailure, Chosen, Question, Reason } from "./choice.ts";
-import { classOf } from "./diffadapt.ts";
+import { decideAlone, type First } from "./decide-alone.ts";
+import { classOf, difficultyFrom } from "./diffadapt.ts";
 import { explainBound, explainBounds } from "./explain-bounds.ts";
+import { explore } from "./explore.ts";
 import { buildLadder } from "./ladder.ts";
 import { armName, MODES, type Mode } from "./mode.ts";
 import { allowsArm } from "./policy.ts";
@@ -18,19 +20,12 @@ import {
 } from "./rank-arms.ts";
 import { weighArm, type Weighed } from "./weigh-arms.ts";
 
-interface First {
-  readonly weighed: Weighed;
-  readonly reason: Reason;
-  /** The caller said which mode, so that no rung may have another. */
-  readonly keepsMode: boolean;
-}
-
 type ModeUnbound = Extract<ChoiceFailure, { kind: "mode-unbound" }>;
 
 /**
  * Who decides, in this order: a model by name; a tool's result (nothing switches); a mode by name; an effort;
  * the conversation so far; doubt; utility, which is expected score less `lambda` times the expected cost in
- * thousandths of a dollar. README.md gives the reasons. Never throws.
+ * thousandths of a dollar; and of what utility decides, now and then chance. README.md gives the reasons. Never throws.
  */
 export function choose(question: Question): Chosen {
   if (question.asked.model !== null) return chooseNamed(question, question.asked.model);
@@ -45,12 +40,18 @@ export function choose(question: Question): Chosen {
   const all = stay === null ? weighed : [stay, ...weighed];
   const isBound = all.some(({ passed }) => passed !== null);
   const reason = isBound ? reasonFor(question, modes, all, first) : first.reason;
-  const others = first.keepsMode ? [] : arms.filter((arm) => objectionTo(arm) === null);
+  const open = arms.filter((arm) => objectionTo(arm) === null);
+  const runs = first.mayExplore
+    ? explore(question, open, first.weighed, reason)
+    : { weighed: first.weighed, reason, propensity: 1, isExplored: false };
   return {
     kind: "chosen",
     choice: {
-      ladder: buildLadder(question, first.weighed, reason, others),
-      difficultyClass: classOf(question.features, question.policy),
+      ladder: buildLadder(question, runs.weighed, runs.reason, first.keepsMode ? [] : open),
+      propensity: runs.propensity,
+      isExplored: runs.isExplored,
+      difficultyClass: classOf(question),
+      difficultyFrom: difficultyFrom(question),
       weighed: weighed.map(show),
     },
   };
@@ -66,7 +67,7 @@ function decide(
   return (
     followEffort(question, arms) ??
     followConversation(arms, stay, question) ??
-    weighAlone(question, arms)
+    decideAlone(question, arms)
   );
 }
 
@@ -109,7 +110,10 @@ function chooseNamed(question: Question, modelId: string): Chosen {
     kind: "chosen",
     choice: {
       ladder: buildLadder(question, weighed, reason, []),
-      difficultyClass: classOf(question.features, question.policy),
+      propensity: 1,
+      isExplored: false,
+      difficultyClass: classOf(question),
+      difficultyFrom: difficultyFrom(question),
       weighed: [show({ ...weighed, ruledOut: null, passed: null })],
     },
   };
@@ -130,12 +134,12 @@ function followMode(arms: readonly Weighed[], mode: Mode): First | ModeUnbound {
     return { kind: "mode-unbound", mode, bound };
   }
   const reason: Reason = { word: "asked-mode", sentence: `The caller asked for the mode ${mode}.` };
-  return { weighed, reason, keepsMode: true };
+  return { weighed, reason, keepsMode: true, mayExplore: false };
 }
 
 function stayForTool(weighed: Weighed): First {
   const sentence = `A tool's result goes back to the arm that called for it, ${armName(weighed.arm)}.`;
-  return { weighed, reason: { word: "tool-result", sentence }, keepsMode: true };
+  return { weighed, reason: { word: "tool-result", sentence }, keepsMode: true, mayExplore: false };
 }
 
 /** An effort is a wish, not a name: where its mode is not bound, cannot answer or passes a ceiling, the nearest does. */
@@ -146,7 +150,7 @@ function followEffort({ asked }: Question, arms: readonly Weighed[]): First | nu
     if (weighed === undefined || weighed.passed?.word === "ceiling") continue;
     if (lackOf(weighed) > leastLack) continue;
     const sentence = `The caller asked for the effort ${asked.effort}, which is the mode ${mode} here.`;
-    return { weighed, reason: { word: "asked-effort", sentence }, keepsMode: false };
+    return { weighed, reason: { word: "asked-effort", sentence }, ...SETTLED };
   }
   return null;
 }
@@ -214,59 +218,31 @@ function followConversation(
     passed !== null &&
     (best.passed === null || (passed.word === "ceiling" && best.passed.word === "floor"))
   )
-    return { weighed: best, reason: explainBound(stay, passed, best), keepsMode: false };
+    return { weighed: best, reason: explainBound(stay, passed, best), ...SETTLED };
   if (pays || cannot) {
-    const sentence = `This turn needs more than ${armName(stay.arm)}: ${stay.ruledOut?.sentence ?? `the switch gains ${gain.toFixed(3)}, more than the margin of ${policy.switchMargin}`}.`;
-    return { weighed: best, reason: { word: "escalated", sentence }, keepsMode: false };
+    const why =
+      stay.ruledOut?.sentence ??
+      `the switch gains ${gain.toFixed(3)}, more than the margin of ${policy.switchMargin}`;
+    const sentence = `This turn needs more than ${armName(stay.arm)}: ${why}${rereadOf(best)}.`;
+    return { weighed: best, reason: { word: "escalated", sentence }, ...SETTLED };
   }
-  const sentence = `The conversation stays on ${armName(stay.arm)}, whose cache holds it.`;
-  return { weighed: stay, reason: { word: "sticky", sentence }, keepsMode: false };
+  const isOther = armName(best.arm) !== armName(stay.arm);
+  const instead = isOther
+    ? `; ${armName(best.arm)} would change the utility by ${gain.toFixed(3)}${rereadOf(best)}`
+    : "";
+  const sentence = `The conversation stays on ${armName(stay.arm)}, whose cache holds it${instead}.`;
+  return { weighed: stay, reason: { word: "sticky", sentence }, ...SETTLED };
 }
 
-function weighAlone({ features, policy, lambda }: Question, arms: readonly Weighed[]): First {
-  const best = bestOf(arms);
-  if (features.confidence < policy.confidenceMin) {
-    const direct = isTrivialTalk(features)
-      ? arms.find((one) => one.arm.mode === "direct" && objectionTo(one) === null)
-      : undefined;
-    if (direct !== undefined)
-      return {
-        weighed: direct,
-        reason: { word: "utility", sentence: "A few words of talk need no thinking." },
-        keepsMode: false,
-      };
-    const safe = arms.find((one) => one.arm.mode === policy.safeMode && objectionTo(one) === null);
-    const sentence = `The probe is unsure (${features.confidence.toFixed(2)} under ${policy.confidenceMin}), so ${
-      safe === undefined
-        ? "the best arm runs, since the safe mode is not to be had"
-        : "the policy's safe mode runs"
-    }.`;
-    return {
-      weighed: safe ?? best,
-      reason: { word: "low-confidence", sentence },
-      keepsMode: false,
-    };
-  }
-  const sentence = `${armName(best.arm)} has the best expected score (${best.estimate.score.toFixed(2)}) for its cost at lambda ${lambda}.`;
-  return { weighed: best, reason: { word: "utility", sentence }, keepsMode: false };
+/** What a switch pays for reading the conversation afresh, which its cost and so its gain already hold. */
+function rereadOf({ estimate }: Weighed): string {
+  return estimate.rereadNanos === 0
+    ? ""
+    : `, ${estimate.rereadNanos} nano-dollars for reading the conversation again among its cost`;
 }
 
-/** Talk of this length in UTF-16 units is no task, even when the probe is unsure. */
-const TRIVIAL_CHARS_MAX = 120;
-/** Below this the probe knows nothing at all (another language), and nothing is obviously trivial. */
-const TRIVIAL_CONFIDENCE_MIN = 0.2;
-
-function isTrivialTalk({ kind, shape, confidence }: Question["features"]): boolean {
-  return (
-    kind === "chat" &&
-    confidence >= TRIVIAL_CONFIDENCE_MIN &&
-    shape.chars <= TRIVIAL_CHARS_MAX &&
-    shape.numbers === 0 &&
-    shape.choices === 0 &&
-    !shape.latex &&
-    !shape.codeBlock
-  );
-}
+/** A cheaper arm may run where the budget is short, and chance has no say. */
+const SETTLED = { keepsMode: false, mayExplore: false } as const;
 
 function show(weighed: Weighed): Choice["weighed"][number] {
   const { arm, estimate } = weighed;

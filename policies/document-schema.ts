@@ -1,7 +1,7 @@
 // The shape of each document that operators write: the declaration that checks it, and the JSON Schema that is generated
 // from it for editors and other programs. What documents say of each other is references.ts, and no schema can hold it.
 import * as z from "zod/mini";
-import { DOCUMENT_KINDS, type DocumentKind } from "./administration.ts";
+import type { DocumentKind } from "./administration.ts";
 import { catalog } from "./catalog.ts";
 import { organisation } from "./organisation.ts";
 import { policy } from "./policy.ts";
@@ -15,11 +15,7 @@ export const DECLARATIONS = {
   key,
 } as const satisfies Readonly<Record<DocumentKind, z.ZodMiniType>>;
 
-/** As an operator writes it: what has a default may be left out. */
+/** As an operator writes it: what has a default may be left out. The Worker serves a text of it (`npm run describe`). */
 export function documentSchema(kind: DocumentKind): object {
   return z.toJSONSchema(DECLARATIONS[kind], { io: "input" });
-}
-
-export function isDocumentKind(text: string): text is DocumentKind {
-  return (DOCUMENT_KINDS as readonly string[]).includes(text);
 }

@@ -65,11 +65,10 @@ function strategiesFor(mode: Mode, { policy, features }: Question): readonly str
 }
 
 function toRung(question: Question, { arm, model, estimate }: Weighed, reason: Reason): Rung {
-  const { features, policy, asked } = question;
   return {
     arm,
     strategies: arm.mode === null ? [] : strategiesFor(arm.mode, question),
-    settings: settingsFor(features, policy, model, arm.mode, asked.mode !== null),
+    settings: settingsFor(question, model, arm.mode),
     estimate,
     reason,
   };

@@ -8,6 +8,8 @@ const waitMs = z.int().check(z.gte(50), z.lte(3_600_000));
 const capTokens = z.int().check(z.gte(16), z.lte(4_000_000));
 /** Each mode on every model of a policy, and each as it is sent, is far below this. */
 const ARMS_MAX = 256;
+/** A tenant pays for what is tried; above a fifth it would be an experiment, which has an object of its own. */
+const EXPLORE_SHARE_MAX = 0.2;
 
 export const policy = z.strictObject({
   name: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
@@ -20,6 +22,8 @@ export const policy = z.strictObject({
   expectedCostNanosMax: z.optional(z.int().check(z.gte(1), z.lte(1_000_000_000_000))),
   /** The same of output tokens. */
   expectedOutputTokensMax: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
+  /** The same of milliseconds to the last byte, where all do the fastest. It binds models whose `speed` is known. */
+  expectedLatencyMsMax: z.optional(z.int().check(z.gte(1), z.lte(3_600_000))),
   /** Which model runs each mode, where it can; a mode without a model is not offered. */
   modes: z.strictObject({
     direct: z.optional(modelId),
@@ -37,8 +41,22 @@ export const policy = z.strictObject({
   /** Where a choice goes when the probe's confidence is below `confidenceMin`. */
   safeMode: z._default(z.enum(MODES), "short"),
   confidenceMin: z._default(z.number().check(z.gte(0), z.lte(1)), 0.35),
-  /** A hard query gets the whole long budget (`escalate`) or half of it (`failfast`, as DiffAdapt does). */
+  /**
+   * What a query that reads as hard is worth: its cost counts half and it gets the whole long budget (`escalate`), or its
+   * cost counts double and it gets half of that budget (`failfast`, DiffAdapt's own).
+   */
   hardQuery: z._default(z.enum(["escalate", "failfast"]), "escalate"),
+  /** What DiffAdapt's class of difficulty is read from; `hidden-state` needs a model that declares `pooling`. */
+  difficultyTier: z._default(z.enum(["text", "hidden-state"]), "text"),
+  /**
+   * How long a choice waits for a hidden state: for its head, and again for the replica. After that the text decides. A
+   * short prompt's prefill takes a tenth of the default, an answer ten times it.
+   */
+  difficultyDeadlineMs: z._default(z.int().check(z.gte(10), z.lte(10_000)), 300),
+  /** Share of Sluice's own choices that try another arm than the best, so that all can be learned of. */
+  exploreShare: z._default(z.number().check(z.gte(0), z.lte(EXPLORE_SHARE_MAX)), 0),
+  /** What an arm that is tried may lack of the best expected utility. */
+  exploreRegretMax: z._default(z.number().check(z.gte(0), z.lte(1)), 0.05),
   /** The most output a call may hold and ask for, per mode, when the client set no bound of its own. */
   capTokens: z._default(
     z.strictObject({ direct: capTokens, short: capTokens, code: capTokens, long: capTokens }),
@@ -58,6 +76,8 @@ export const policy = z.strictObject({
   ),
   /** A conversation changes its arm only when that raises the expected utility by at least this. */
   switchMargin: z._default(z.number().check(z.gte(0), z.lte(1)), 0.05),
+  /** Whether choices learn from what became of a tenant's requests; `off` sends nothing of them to the tenant's head. */
+  learning: z._default(z.enum(["on", "off"]), "on"),
   /** How long headers wait for the first real chunk; while they wait, retry and fallback are possible. */
   gateMs: z._default(waitMs, 10_000),
   /** How often a silent stream carries a comment, so that middle boxes and a lost client are noticed. */

@@ -84,14 +84,14 @@ function isWider(left: Model, right: Model): boolean {
 
 /**
  * The first that nothing is held against, of arms in the order in which they are wanted. Somebody must answer, so what is
- * held gives way one by one: the floor to the best score, a ceiling to the least cost, a format to the wanted order,
- * then an undeclared capability, and a context that is too small at the very last.
+ * held gives way one by one: the floor to the best score, a ceiling on latency to the fastest, one on money or tokens to
+ * the least cost, a format to the wanted order, then an undeclared capability, and a context that is too small at the very
+ * last.
  */
 export function bestOf(arms: readonly Weighed[]): Weighed {
   const pool = arms.filter((arm) => !arms.some((other) => isFitter(other, arm)));
   const affordable = pool.filter(({ passed }) => passed?.word !== "ceiling");
-  if (affordable.length === 0)
-    return pool.toSorted((left, right) => left.estimate.costNanos - right.estimate.costNanos)[0]!;
+  if (affordable.length === 0) return leastOf(pool);
   return (
     affordable.find(({ passed }) => passed === null) ??
     affordable.toSorted(
@@ -99,5 +99,17 @@ export function bestOf(arms: readonly Weighed[]): Weighed {
         right.estimate.score - left.estimate.score ||
         left.estimate.costNanos - right.estimate.costNanos,
     )[0]!
+  );
+}
+
+/** Of arms that all pass a ceiling: the fastest of those that only take too long, else the cheapest. */
+function leastOf(arms: readonly Weighed[]): Weighed {
+  const slow = arms.filter(({ passed }) => passed?.by === "latency");
+  const byCost = (left: Weighed, right: Weighed): number =>
+    left.estimate.costNanos - right.estimate.costNanos;
+  const latencyOf = ({ estimate }: Weighed): number => estimate.latencyMs ?? Infinity;
+  return (
+    slow.toSorted((left, right) => latencyOf(left) - latencyOf(right) || byCost(left, right))[0] ??
+    arms.toSorted(byCost)[0]!
   );
 }

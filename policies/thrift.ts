@@ -25,10 +25,11 @@ export function chooseThriftily(
   question: Question,
   price: { readonly lambda: number; readonly isStrict: boolean },
 ): ThriftyChosen {
-  const plain = choose(question);
+  const { isStrict } = price;
+  // Nor is anything tried out on a caller who is strict.
+  const plain = choose(isStrict ? { ...question, chance: null } : question);
   if (plain.kind !== "chosen") return plain;
   const [first, ...rest] = plain.choice.ladder;
-  const { isStrict } = price;
   const lambda = isStrict ? 0 : price.lambda;
   const thrift: Thrift = { lambda, undegraded: first.arm, isStrict };
   if (isStrict) {

@@ -2,6 +2,8 @@
 import type { Features } from "../classifiers/features.ts";
 import type { Model, Prices } from "./catalog.ts";
 import type { Estimate, Question } from "./choice.ts";
+import { costWeightOf } from "./diffadapt.ts";
+import type { Correction } from "./head/head.ts";
 import type { Arm, Mode } from "./mode.ts";
 import { expectScore, PROCEDURAL_CUES_MIN } from "./priors.ts";
 
@@ -26,6 +28,7 @@ export interface RuledOut {
 
 export interface Passed {
   readonly word: "floor" | "ceiling";
+  readonly by: "cost" | "tokens" | "latency" | "score";
   /** As a clause without its subject: `costs ... , above ...`. */
   readonly clause: string;
 }
@@ -50,47 +53,86 @@ export function weighArm(
   mode: Mode | null,
   weighedAs: Mode = mode ?? "short",
 ): Weighed {
-  const { features, policy, lambda } = question;
-  const score = expectScore(features, weighedAs, model.strength);
-  const outputTokens = Math.min(
-    features.expectedTokens[weighedAs],
+  const { features, policy } = question;
+  const arm = { model: model.id, mode };
+  const outputTokensMax = Math.min(
     policy.capTokens[weighedAs],
     policy.outputTokensMax ?? Infinity,
     model.outputTokensMax,
   );
-  const costNanos = expectCost(question, model, outputTokens);
+  const expected = {
+    score: expectScore(features, weighedAs, model.strength),
+    outputTokens: Math.min(features.expectedTokens[weighedAs], outputTokensMax),
+  };
+  const learned = learn(question, arm, expected);
+  const score = learned?.score ?? expected.score;
+  const outputTokens = Math.min(learned?.outputTokens ?? expected.outputTokens, outputTokensMax);
+  const { costNanos, rereadNanos } = expectCost(question, model, outputTokens);
+  const estimate: Estimate = {
+    score,
+    outputTokens,
+    costNanos,
+    rereadNanos,
+    latencyMs: expectLatency(model, outputTokens),
+    utility: utilityOf(score, costNanos, question.lambda * costWeightOf(question)),
+    from:
+      learned === null
+        ? { kind: "prior" }
+        : { kind: "learned", evidence: learned.evidence, halfWidth: learned.halfWidth },
+  };
   return {
-    arm: { model: model.id, mode },
+    arm,
     model,
-    estimate: {
-      score,
-      outputTokens,
-      costNanos,
-      utility: score - (lambda * costNanos) / NANOS_PER_LAMBDA_UNIT,
-    },
-    ruledOut: ruleOut(question, model, mode),
-    passed: findPassed(policy, { score, outputTokens, costNanos }),
+    estimate,
+    ruledOut: ruleOut(question, model, mode, estimate),
+    passed: findPassed(policy, estimate),
   };
 }
 
-/** Score, tokens and cost alone, never utility: so the same arms pass whatever lambda is, and thrift stays monotone. */
-function findPassed(
-  { expectedScoreMin, expectedCostNanosMax, expectedOutputTokensMax }: Question["policy"],
-  { score, outputTokens, costNanos }: Omit<Estimate, "utility">,
-): Passed | null {
+export function utilityOf(score: number, costNanos: number, lambda: number): number {
+  return score - (lambda * costNanos) / NANOS_PER_LAMBDA_UNIT;
+}
+
+/** What the tenant's own traffic says of the arm; null where it says nothing, or nothing that can be true. */
+function learn(
+  { advice }: Question,
+  arm: Arm,
+  expected: { readonly score: number; readonly outputTokens: number },
+): Correction | null {
+  const learned = advice?.correct(arm, expected) ?? null;
+  if (learned === null) return null;
+  const { score, outputTokens, evidence, halfWidth } = learned;
+  const isSound = [score, outputTokens, evidence, halfWidth].every(Number.isFinite);
+  if (!isSound || outputTokens < 0 || evidence <= 0 || halfWidth < 0) return null;
+  return { ...learned, score: Math.min(1, Math.max(0, score)) };
+}
+
+/** Score, tokens, time and cost alone, never utility: so the same arms pass whatever lambda is, and thrift stays monotone. */
+function findPassed(policy: Question["policy"], estimate: Estimate): Passed | null {
+  const { score, outputTokens, costNanos, latencyMs } = estimate;
+  const { expectedScoreMin, expectedCostNanosMax, expectedOutputTokensMax } = policy;
   if (costNanos > (expectedCostNanosMax ?? Infinity)) {
     const clause = `is expected to cost ${costNanos} nano-dollars, above the policy's ${expectedCostNanosMax}`;
-    return { word: "ceiling", clause };
+    return { word: "ceiling", by: "cost", clause };
   }
   if (outputTokens > (expectedOutputTokensMax ?? Infinity)) {
     const clause = `is expected to write ${Math.ceil(outputTokens)} tokens, above the policy's ${expectedOutputTokensMax}`;
-    return { word: "ceiling", clause };
+    return { word: "ceiling", by: "tokens", clause };
+  }
+  if (latencyMs !== null && latencyMs > (policy.expectedLatencyMsMax ?? Infinity)) {
+    const clause = `is expected to take ${Math.ceil(latencyMs)} ms, above the policy's ${policy.expectedLatencyMsMax}`;
+    return { word: "ceiling", by: "latency", clause };
   }
   if (score < expectedScoreMin) {
     const clause = `is expected to score ${score.toFixed(3)}, below the policy's ${expectedScoreMin}`;
-    return { word: "floor", clause };
+    return { word: "floor", by: "score", clause };
   }
   return null;
+}
+
+function expectLatency({ speed }: Model, outputTokens: number): number | null {
+  if (speed === undefined) return null;
+  return speed.firstTokenMs + (outputTokens / speed.outputTokensPerSecond) * 1000;
 }
 
 /** What another model would have to read again is paid in full; what the previous one holds, at the cached price. */
@@ -98,22 +140,27 @@ function expectCost(
   { conversation, inputTokens }: Question,
   model: Model,
   outputTokens: number,
-): number {
+): Pick<Estimate, "costNanos" | "rereadNanos"> {
   const prices = model.prices ?? NOMINAL_PRICES;
-  const isCached = conversation.previous?.model === model.id;
-  const cachedTokens = isCached ? Math.min(conversation.prefixTokens, inputTokens) : 0;
-  return Math.ceil(
+  const { previous } = conversation;
+  const prefixTokens = previous === null ? 0 : Math.min(conversation.prefixTokens, inputTokens);
+  const isCached = previous?.model === model.id;
+  const cachedTokens = isCached ? prefixTokens : 0;
+  const costNanos = Math.ceil(
     ((inputTokens - cachedTokens) * prices.inputNanosPerMtok +
       cachedTokens * prices.cachedInputNanosPerMtok +
       outputTokens * prices.outputNanosPerMtok) /
       1_000_000,
   );
+  const rereadTokens = isCached ? 0 : prefixTokens;
+  return { costNanos, rereadNanos: Math.ceil((rereadTokens * prices.inputNanosPerMtok) / 1e6) };
 }
 
 function ruleOut(
   { features, inputTokens, needs }: Question,
   model: Model,
   mode: Mode | null,
+  estimate: Estimate,
 ): RuledOut | null {
   if (inputTokens >= model.contextTokens) {
     const sentence = `the prompt does not fit the ${model.contextTokens} tokens that ${model.id} reads`;
@@ -124,6 +171,7 @@ function ruleOut(
     const sentence = `the catalog does not declare "${lacking}" for ${model.id}`;
     return { by: "capability", sentence };
   }
+  if (provesItself(estimate)) return null;
   if (mode === "direct" && isMultiStep(features)) {
     const sentence =
       "an answer alone is never enough for mathematics in several steps (ARM-7B: 22.9 % on GSM8K)";
@@ -135,6 +183,20 @@ function ruleOut(
     return { by: "format", sentence };
   }
   return null;
+}
+
+/** Enough that an interval means something. */
+const PROOF_EVIDENCE_MIN = 30;
+/** Right more often than not. */
+const PROOF_SCORE_MIN = 0.5;
+
+/** A format's prior is another model's; it yields to what this arm did on the tenant's own questions, interval included. */
+function provesItself({ score, from }: Estimate): boolean {
+  return (
+    from.kind === "learned" &&
+    from.evidence >= PROOF_EVIDENCE_MIN &&
+    score - from.halfWidth >= PROOF_SCORE_MIN
+  );
 }
 
 /** A program is worth its tokens where something is computed or traced, not where it is known or told. */

@@ -28,6 +28,8 @@ export interface Outbound {
   readonly isStream: boolean;
   readonly idleMs: number;
   readonly deadlineMs: number;
+  /** What answers is no chat completion: its text is handed on unread, if it is no longer than this. */
+  readonly opaqueBytesMax?: number;
 }
 
 const BLANK_LINE = new TextEncoder().encode("\n\n");
@@ -241,11 +243,14 @@ class Attempt {
   }
 
   async #hearWhole(response: Response): Promise<Heard> {
-    const text = await readText(response, this.#bounds(ANSWER_BYTES_MAX));
+    const { opaqueBytesMax } = this.#outbound;
+    const bytesMax = opaqueBytesMax ?? ANSWER_BYTES_MAX;
+    const text = await readText(response, this.#bounds(bytesMax));
     if (text === TIMED_OUT) return this.#late();
-    if (text === TOO_LARGE) return tooMuch("its answer is larger than 32 mebibytes");
+    if (text === TOO_LARGE) return tooMuch(`its answer is larger than ${bytesMax} bytes`);
     if (text === null) return cut("its connection broke");
     this.#isDone = true;
+    if (opaqueBytesMax !== undefined) return { kind: "whole", text, deltas: [] };
     const reading = this.reader.readBody(text);
     switch (reading.kind) {
       case "chunk":

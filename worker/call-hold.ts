@@ -36,7 +36,13 @@ export interface RunInput {
 }
 
 export async function holdCall(
-  { admission, policy, requestId, variant, patience }: RunInput,
+  {
+    admission,
+    policy,
+    requestId,
+    variant,
+    patience,
+  }: Pick<RunInput, "admission" | "policy" | "requestId" | "variant" | "patience">,
   call: {
     readonly number: number;
     /** An earlier call of the request has been counted. */

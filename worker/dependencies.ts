@@ -4,10 +4,13 @@ import type { Breakers } from "./breakers.ts";
 import type { BudgetPrices } from "./budget-prices.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Conversations } from "./conversations.ts";
+import type { DifficultyHeads } from "./difficulty-heads.ts";
 import type { Emergency } from "./emergency.ts";
+import type { HeadSnapshots } from "./head-snapshots.ts";
 import type { RecordSink } from "./learn.ts";
+import type { Lessons } from "./lessons.ts";
 import type { Owed } from "./owed.ts";
-import type { FeedbackPort, LedgerPort } from "./ports.ts";
+import type { FeedbackPort, HeadPort, LedgerPort } from "./ports.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 
 export interface Dependencies {
@@ -20,6 +23,13 @@ export interface Dependencies {
   readonly emergency: Emergency;
   readonly owed: Owed;
   feedbackOf(tenantId: string): FeedbackPort;
+  headOf(tenantId: string, policyName: string): HeadPort;
+  /** What heads have learned, as this isolate last read it. */
+  readonly heads: HeadSnapshots;
+  /** Brings them what became of requests. */
+  readonly lessons: Lessons;
+  /** What reads difficulty from hidden states, for policies that ask for it. */
+  readonly difficultyHeads: DifficultyHeads;
   /** The secret of that name; null when it is not set. */
   secret(name: string): string | null;
   readonly strategyOf: (id: string) => Strategy | null;
@@ -29,7 +39,7 @@ export interface Dependencies {
   readonly span: <T>(name: "plan" | "hold" | "attempt", work: () => T) => T;
   readonly now: () => number;
   newId(): string;
-  /** 0..1, for jitter only. */
+  /** 0..1, for jitter and for what a policy explores. */
   chance(): number;
   /** Lets work go on after the answer: at most 30 s after the client left, on Cloudflare. */
   finish(work: Promise<unknown>): void;

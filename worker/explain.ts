@@ -18,6 +18,8 @@ export interface Explained {
   readonly features: Features;
   readonly choice: Choice;
   readonly thrift: Thrift;
+  /** How old the copy was that the tenant's head advised by; null: the priors alone. */
+  readonly adviceAgeMs: number | null;
 }
 
 /** Headers of an answer whose call is open. */
@@ -104,8 +106,12 @@ export function explanation(explained: Explained, accounts: readonly CallAccount
       confidence: features.confidence,
       expected_tokens: features.expectedTokens,
     },
+    advice_age_seconds: explained.adviceAgeMs === null ? null : explained.adviceAgeMs / 1000,
     choice: {
       difficulty_class: choice.difficultyClass,
+      difficulty_from: choice.difficultyFrom,
+      propensity: choice.propensity,
+      explored: choice.isExplored,
       ladder: choice.ladder.map((rung) => ({
         arm: armName(rung.arm),
         strategies: rung.strategies,
@@ -162,7 +168,7 @@ export function explanation(explained: Explained, accounts: readonly CallAccount
 }
 
 /** What the call costs as far as is known; null without prices, or when a count cannot be true. */
-function costNow({ usage, prices }: CallAccount): number | null {
+export function costNow({ usage, prices }: CallAccount): number | null {
   if (usage === null || prices === null) return null;
   const isSound = Object.values(usage).every((count) => Number.isSafeInteger(count) && count >= 0);
   if (!isSound || usage.cachedTokens + usage.cacheWriteTokens > usage.inputTokens) return null;
@@ -180,6 +186,11 @@ function estimateFields(estimate: Rung["estimate"]): object {
     expected_score: estimate.score,
     expected_output_tokens: estimate.outputTokens,
     expected_cost_nanos: estimate.costNanos,
+    expected_reread_nanos: estimate.rereadNanos,
+    expected_latency_ms: estimate.latencyMs,
     utility: estimate.utility,
+    estimated_from: estimate.from.kind,
+    evidence: estimate.from.kind === "learned" ? estimate.from.evidence : null,
+    half_width: estimate.from.kind === "learned" ? estimate.from.halfWidth : null,
   };
 }

@@ -1,13 +1,18 @@
 // `POST /v1/feedback`: what a client thinks of an answer. Kept for the tenant; a request that is not the tenant's,
-// or that nobody knows, is 404 alike.
+// or that nobody knows, is 404 alike. The head that chose for it learns of the score afterwards.
 import * as z from "zod/mini";
 import { ledgerNames } from "../policies/ledger/shard.ts";
+import type { Verdict } from "../policies/head/decision.ts";
 import { parseWith } from "../policies/parse.ts";
+import type { Tenant } from "../policies/tenant.ts";
 import { authenticate, type Caller } from "./admit.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
+import { GATHER_MS } from "./lessons.ts";
 import { readBody } from "./request-body.ts";
 import { Patience } from "./stream/patience.ts";
+import { pause } from "./stream/wait.ts";
+import { hearVerdicts, policiesOf } from "./verdicts.ts";
 
 /** Room for a paragraph; more is an essay that nobody asked for. */
 const COMMENT_CHARS_MAX = 2000;
@@ -55,7 +60,26 @@ export async function takeFeedback(
   const { tenant, keyId } = caller;
   if (!(await isKnown(requestId, caller, deps))) return { kind: "request-unknown", requestId };
   await deps.feedbackOf(tenant.id).keep({ requestId, keyId, score, comment: comment ?? null });
+  deps.finish(teachHeads(tenant, { requestId, score, grader: null }, deps));
   return { kind: "kept", body: { object: "feedback", request_id: requestId, score } };
+}
+
+/** As long as a decision may be on its way to its head: an opinion can be as quick as a click. */
+const LATE_MS = 2 * GATHER_MS;
+
+/** The opinion is kept already; what a head makes of it is nobody's to wait for. */
+async function teachHeads(tenant: Tenant, verdict: Verdict, deps: Dependencies): Promise<void> {
+  try {
+    const headOf = (policy: string) => deps.headOf(tenant.id, policy);
+    const [heard] = await hearVerdicts(policiesOf(tenant), [verdict], headOf);
+    if (heard !== "unknown") return;
+    await pause(LATE_MS, new AbortController().signal);
+    await hearVerdicts(policiesOf(tenant), [verdict], headOf);
+  } catch (error) {
+    console.error(
+      JSON.stringify({ event: "verdict-lost", tenant: tenant.id, problem: String(error) }),
+    );
+  }
 }
 
 /** By the ledger that the key's calls are held in, or by another of the tenant's: a request may have been another key's. */

@@ -1,18 +1,29 @@
 // The entry: the Worker, and the object classes that the runtime looks for here. Turns the environment into
 // what a request needs; no other file sees it.
 import { tracing } from "cloudflare:workers";
-import { breakerOf, conversationOf, feedbackOf, ledgerOf, registryOf } from "../durable/reach.ts";
+import {
+  breakerOf,
+  conversationOf,
+  feedbackOf,
+  headOf,
+  ledgerOf,
+  registryOf,
+} from "../durable/reach.ts";
+import description from "./admin/description.txt";
 import { createAdmin } from "./admin/admin.ts";
 import { readMetrics } from "./admin/metrics.ts";
 import type { RestingAddresses } from "./admin/login.ts";
-import type { AdminDependencies } from "./admin/route.ts";
+import type { AdminDependencies, Description } from "./admin/route.ts";
 import { createApp } from "./app.ts";
 import { Breakers, type PermitCache } from "./breakers.ts";
 import { BudgetPrices, type PriceMemory } from "./budget-prices.ts";
 import { Configuration, forgetDocument, newDocumentCache } from "./configuration.ts";
 import { Conversations } from "./conversations.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { DifficultyHeads, newDifficultyMemory } from "./difficulty-heads.ts";
 import { Emergency, newEmergencyMemory } from "./emergency.ts";
+import { forgetHead, HeadSnapshots, newHeadMemory } from "./head-snapshots.ts";
+import { Lessons, type LessonMemory } from "./lessons.ts";
 import { Metrics } from "./metrics.ts";
 import { Owed, type DebtMemory } from "./owed.ts";
 import { newLookupState, registryLookup } from "./registry-lookup.ts";
@@ -23,6 +34,7 @@ import { refuseUnbound } from "./unbound.ts";
 export { Breaker } from "../durable/breaker.ts";
 export { Conversation } from "../durable/conversation.ts";
 export { Feedback } from "../durable/feedback.ts";
+export { Head } from "../durable/head.ts";
 export { Ledger } from "../durable/ledger.ts";
 export { Registry } from "../durable/registry.ts";
 
@@ -34,11 +46,16 @@ const metrics = new Metrics();
 const prices: PriceMemory = new Map();
 const emergencies = newEmergencyMemory();
 const debts: DebtMemory = new Map();
+const heads = newHeadMemory();
+const lessons: LessonMemory = new Map();
+const difficulties = newDifficultyMemory();
 const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   const now = (): number => Date.now();
   const lookUp = registryLookup((name) => registryOf(env.REGISTRY).find(name), lookups, now);
+  const reachHead = (tenantId: string, policyName: string) =>
+    headOf(env.HEAD, tenantId, policyName);
   return {
     configuration: new Configuration(env.CONFIGURATION, documents, now, lookUp),
     breakers: new Breakers((upstreamId) => breakerOf(env.BREAKER, upstreamId), permits, now),
@@ -50,6 +67,10 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
     emergency: new Emergency(emergencies, now),
     owed: new Owed(debts),
     feedbackOf: (tenantId) => feedbackOf(env.FEEDBACK, tenantId),
+    headOf: reachHead,
+    heads: new HeadSnapshots(reachHead, heads, now),
+    lessons: new Lessons(reachHead, lessons, now),
+    difficultyHeads: new DifficultyHeads(env.CONFIGURATION, difficulties, now),
     record: telemetry(datasetOf(env), metrics),
     secret: (name) => secretOf(env, name),
     strategyOf,
@@ -68,7 +89,10 @@ function adminDependenciesOf(env: Env): AdminDependencies {
     resting,
     registry: () => registryOf(env.REGISTRY),
     ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
+    headOf: (tenantId, policyName) => headOf(env.HEAD, tenantId, policyName),
+    forgetHead: (tenantId, policyName) => forgetHead(heads, tenantId, policyName),
     lookAtBreaker: ({ id, breaker }) => breakerOf(env.BREAKER, id).look(breaker),
+    description: () => JSON.parse(description) as Description,
     isSecretSet: (name) => secretOf(env, name) !== null,
     forget: (kind, id) => forgetDocument(documents, kind === "catalog" ? id : `${kind}:${id}`),
     now: () => Date.now(),

@@ -2,6 +2,8 @@
 // The record is one line of the log, one data point, and counts for `/metrics`; later the probe and the experiments
 // learn from it as well.
 import type { Rung } from "../policies/choice.ts";
+import { armName } from "../policies/mode.ts";
+import { DIFFICULTY_PURPOSE } from "./call-replica.ts";
 import { degradedFrom, type Explained } from "./explain.ts";
 import type { BudgetEnd } from "./metering.ts";
 import type { CallAccount, Ending } from "./open-call.ts";
@@ -46,6 +48,11 @@ export interface RequestRecord {
   readonly headersMs: number;
   /** To its end: the answer's last byte, or what cut it short. */
   readonly totalMs: number;
+  /** With which this arm was chosen; null where the budget or a failure put another in its place, which has none. */
+  readonly propensity: number | null;
+  readonly isExplored: boolean;
+  /** What the class of difficulty was read from. */
+  readonly difficultyTier: string | null;
 }
 
 /** Where records go. It must not throw: a request is not failed by what is kept of it. */
@@ -68,7 +75,11 @@ export interface RecordInput {
 
 export function recordOf(input: RecordInput): RequestRecord {
   const { explained, rung, accounts } = input;
-  const last = accounts.at(-1);
+  const last = accounts.findLast(({ purpose }) => purpose !== DIFFICULTY_PURPOSE);
+  const isFirst =
+    explained !== null &&
+    rung !== null &&
+    armName(rung.arm) === armName(explained.choice.ladder[0].arm);
   const sum = (pick: (account: CallAccount) => number): number =>
     accounts.reduce((total, account) => total + pick(account), 0);
   return {
@@ -107,6 +118,9 @@ export function recordOf(input: RecordInput): RequestRecord {
     isEmergency: accounts.some(({ isEmergency }) => isEmergency),
     headersMs: input.headersMs,
     totalMs: input.totalMs,
+    propensity: isFirst ? explained.choice.propensity : null,
+    isExplored: isFirst && explained.choice.isExplored,
+    difficultyTier: explained?.choice.difficultyFrom.tier ?? null,
   };
 }
 

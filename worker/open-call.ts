@@ -152,6 +152,16 @@ export class OpenCall {
     this.#meter();
   }
 
+  /** The first answer's, as its engine says it; null while there is none. */
+  get finishReason(): string | null {
+    return this.#attempt.reader.finishReason;
+  }
+
+  /** Whether the first answer has the form that was asked for; null where none was. */
+  get isFormatValid(): boolean | null {
+    return this.#attempt.reader.form?.isValid ?? null;
+  }
+
   /** Answers that a stream has begun and not ended. */
   get openAnswers(): readonly number[] {
     return this.#attempt.reader.openAnswers;

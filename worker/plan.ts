@@ -1,9 +1,13 @@
-// From a request to a plan, without a call: admit, assign, probe, choose. `POST /v1/choose` ends here; `serve` goes on.
+// From a request to a plan: admit, assign, probe, choose. `POST /v1/choose` ends here; `serve` goes on. It calls nobody but,
+// where the policy reads difficulty from hidden states and the plan is for a real answer, a pooling replica.
 import { classify } from "../classifiers/classify.ts";
+import type { Features } from "../classifiers/features.ts";
 import type { Capability } from "../policies/catalog.ts";
 import type { ChoiceFailure, Question, Rung } from "../policies/choice.ts";
 import { choose } from "../policies/choose.ts";
 import type { Arm } from "../policies/mode.ts";
+import { headInput } from "../policies/head/inputs.ts";
+import type { Policy } from "../policies/policy.ts";
 import { chooseThriftily } from "../policies/thrift.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
 import { assign } from "./assign.ts";
@@ -11,6 +15,9 @@ import type { Dependencies } from "./dependencies.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Explained } from "./explain.ts";
 import type { Failure } from "./failure.ts";
+import type { Advised } from "./head-snapshots.ts";
+import type { CallAccount } from "./open-call.ts";
+import { leaveUnread, readHiddenState } from "./read-hidden-state.ts";
 import type { Patience } from "./stream/patience.ts";
 
 /** Bytes a token for weighing arms, where an even guess serves better than a bound. */
@@ -22,6 +29,8 @@ export interface Plan {
   readonly explained: Explained;
   /** What the conversation ran on before; null when it is new, or nothing is remembered. */
   readonly previous: Arm | null;
+  /** Of the call that read the question's hidden state; null where none was held. */
+  readonly sensing: CallAccount | null;
   /** Tells the conversation what was chosen for it, if that is news. */
   readonly remember: () => Promise<void>;
 }
@@ -39,6 +48,7 @@ export async function plan(
   requestId: string,
   deps: Dependencies,
   patience: Patience,
+  isPreview = false,
 ): Promise<Plan | Unplanned> {
   const caller = await authenticate(request, deps.configuration, deps.now());
   if (caller.kind === "refused") return { ...caller, tenantId: null };
@@ -59,32 +69,68 @@ export async function plan(
     inputTokens,
     needs: needsOf(ask),
     lambda: policy.lambda,
+    advice: null,
+    // A first turn that chance decided is written down, so what is derived again never needs it.
+    chance: null,
   };
   const previous = remembered ?? deriveEarlier(ask, fresh);
+  const advised = await advisedBy(admission, policy, features, deps);
+  const asking = { requestId, admission, policy, variant, features, patience };
+  const sensed = isPreview ? leaveUnread(policy) : await readHiddenState(asking, deps);
+  const question: Question = {
+    ...fresh,
+    ...(sensed === null ? {} : { hiddenState: sensed.hiddenState }),
+    conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
+    advice: advised?.advice ?? null,
+  };
   const chosen = chooseThriftily(
-    {
-      ...fresh,
-      conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
-    },
+    { ...question, chance: policy.exploreShare > 0 ? deps.chance() : null },
     { lambda: deps.prices.of(admission.ledger), isStrict: admission.isStrict },
   );
   if (chosen.kind !== "chosen") {
     return { kind: "refused", failure: choiceFailure(chosen), tenantId: tenant.id };
   }
   const { choice, thrift } = chosen;
-  const explained = { requestId, policy, variant, features, choice, thrift };
+  const adviceAgeMs = advised?.ageMs ?? null;
+  const explained = { requestId, policy, variant, features, choice, thrift, adviceAgeMs };
   const remember = async (): Promise<void> => {
     const [first] = choice.ladder;
     // What the budget's price changed is known to nobody later.
     const isDegraded = !isSame(thrift.undegraded, first.arm);
-    if ((isDerivable(admission, first) && !isDegraded) || isSame(remembered, first.arm)) return;
+    const isOwn = isDerivable(admission, first) && !isDegraded && isUntaught(question, first.arm);
+    if (isOwn || isSame(remembered, first.arm)) return;
     await deps.conversations.remember(
       tenant.id,
       await sha256Hex(admission.session.name),
       first.arm,
     );
   };
-  return { kind: "planned", admission, explained, previous, remember };
+  const sensing = sensed?.account ?? null;
+  return { kind: "planned", admission, explained, previous, sensing, remember };
+}
+
+/** What the tenant's own traffic taught; null where nothing did, or nothing shall, or the caller leaves nothing to choose. */
+async function advisedBy(
+  { tenant, asked }: Admission,
+  policy: Policy,
+  features: Features,
+  deps: Dependencies,
+): Promise<Advised | null> {
+  if (policy.learning === "off" || asked.model !== null) return null;
+  return deps.heads.advise(
+    tenant.id,
+    policy.name,
+    () => headInput(features),
+    (work) => deps.finish(work),
+  );
+}
+
+/** Whether the arm is also what text and priors alone would choose: what was learned or read is not there at the next turn. */
+function isUntaught(question: Question, arm: Arm): boolean {
+  const { hiddenState, ...rest } = question;
+  if (question.advice === null && hiddenState?.kind !== "read") return true;
+  const untaught = choose({ ...rest, advice: null });
+  return untaught.kind === "chosen" && isSame(untaught.choice.ladder[0].arm, arm);
 }
 
 function needsOf({ hasTools, isConstrained }: Ask): Capability[] {
@@ -111,7 +157,7 @@ function isDerivable({ session, ask, asked }: Admission, { reason }: Rung): bool
   // A bound may also have changed the model of what was asked for.
   const isAsked = asked.mode !== null || ask.effort !== null;
   const isOwnChoice =
-    ["utility", "low-confidence"].includes(reason.word) ||
+    ["utility", "low-confidence", "hard"].includes(reason.word) ||
     (["floor", "ceiling"].includes(reason.word) && !isAsked);
   return !ask.hasHistory && !session.isNamed && !ask.hasTools && isOwnChoice;
 }

@@ -1,5 +1,6 @@
 // The objects that belong to a tenant, as a caller across the network sees them.
 import type { Opinion } from "../durable/feedback.ts";
+import type { Snapshot } from "../durable/head.ts";
 import type {
   Checkpoint,
   CheckpointAnswer,
@@ -11,6 +12,7 @@ import type {
   SettleAnswer,
   Settlement,
 } from "../policies/account.ts";
+import type { Decision, Heard, Verdict } from "../policies/head/decision.ts";
 import type { Standing } from "../policies/ledger/standing.ts";
 
 /** One tenant's ledger, as a caller across the network sees it. */
@@ -33,4 +35,11 @@ export interface LedgerPort {
 /** One tenant's feedback. */
 export interface FeedbackPort {
   keep(opinion: Opinion): Promise<unknown>;
+}
+
+/** What one tenant's traffic taught under one policy. */
+export interface HeadPort {
+  record(decisions: readonly Decision[], dropped: number): Promise<unknown>;
+  hear(verdicts: readonly Verdict[]): Promise<readonly Heard[]>;
+  snapshot(knownRevision: number | null): Promise<Snapshot>;
 }

@@ -12,7 +12,9 @@ export async function previewChoice(
   deps: Dependencies,
 ): Promise<{ readonly kind: "chosen"; readonly body: string } | Failure> {
   const patience = new Patience();
-  const planned = await plan(request, chat, deps.newId(), deps, patience);
+  // A preview shows the choice that is not explored, whatever chance would have a real request do.
+  const settled = { ...deps, chance: () => 1 };
+  const planned = await plan(request, chat, deps.newId(), settled, patience, true);
   patience.close();
   if (planned.kind === "refused") return planned.failure;
   return { kind: "chosen", body: explanation(planned.explained, []) };

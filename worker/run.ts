@@ -14,6 +14,7 @@ import { finish, offerOf, prepare, tokensBeyond } from "./prepare.ts";
 import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
 import { pause } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
+import { AnswerForm } from "./upstream/wire/form.ts";
 
 /** Before the same upstream is asked again: long enough for a hiccup, short beside any answer. */
 const RETRY_PAUSE_MS = 150;
@@ -176,6 +177,8 @@ export class Run {
       this.#deps.now,
       patience,
     );
+    const { wantsJson, hasTools } = admission.ask;
+    if (wantsJson || hasTools) attempted.reader.form = new AnswerForm(wantsJson);
     const metering = meterCall(this.input, preparation, outcome, outgoing.isStream, this.#deps);
     const post = async (settlement: Settlement): Promise<void> => {
       // An extension that came behind its own settlement would be too late to cover it.

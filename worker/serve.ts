@@ -11,6 +11,7 @@ import { translate } from "./translate.ts";
 import { recordOf, type RecordInput } from "./learn.ts";
 import { plan, type Plan } from "./plan.ts";
 import { Run } from "./run.ts";
+import { decisionOf } from "./signals.ts";
 import { Outlet } from "./stream/outlet.ts";
 import { Patience } from "./stream/patience.ts";
 import { TIMED_OUT } from "./stream/wait.ts";
@@ -58,7 +59,9 @@ export async function serve(
     },
     deps,
   );
-  const conclude: Conclude = (status, rung, failure, headersMs) =>
+  if (planned.sensing !== null) run.accounts.push(planned.sensing);
+  const conclude: Conclude = (status, rung, failure, headersMs) => {
+    if (failure === null) deps.finish(teach(planned, run, startedAtMs, deps));
     learn({
       tenant: tenant.id,
       key: keyId,
@@ -70,6 +73,7 @@ export async function serve(
       accounts: run.accounts,
       headersMs,
     });
+  };
   try {
     return await answer(dialect, planned, run, deps, conclude, startedAtMs);
   } catch (error) {
@@ -160,6 +164,19 @@ const STREAM_HEADERS = {
   // Proxies that buffer would undo the stream.
   "x-accel-buffering": "no",
 };
+
+/** Tells the tenant's head what became of the request. Never throws, and nothing waits for it. */
+async function teach(
+  { admission, explained }: Plan,
+  { answering: call }: Run,
+  startedAtMs: number,
+  { lessons, now }: Dependencies,
+): Promise<void> {
+  if (call === null) return;
+  const finished = { admission, explained, call, startedAtMs, endedAtMs: now() };
+  const decision = await decisionOf(finished);
+  if (decision !== null) await lessons.tell(admission.tenant.id, explained.policy.name, decision);
+}
 
 type Conclude = (status: number, rung: Rung, failure: Failure | null, headersMs: number) => void;
 type Seen = Omit<RecordInput, "requestId" | "dialect" | "totalMs">;

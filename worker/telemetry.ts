@@ -42,6 +42,7 @@ function dataPointOf(record: RequestRecord): {
       record.dialect,
       record.degraded ?? "",
       record.budgetEnd ?? "",
+      record.difficultyTier ?? "",
     ],
     doubles: [
       record.status,
@@ -59,6 +60,8 @@ function dataPointOf(record: RequestRecord): {
       record.cacheWriteTokens,
       record.budgetLambda,
       record.isEmergency ? 1 : 0,
+      record.propensity ?? -1,
+      record.isExplored ? 1 : 0,
     ],
   };
 }

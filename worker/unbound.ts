@@ -3,7 +3,15 @@
 import { chat } from "./dialect/chat.ts";
 import { failureResponse } from "./serve.ts";
 
-const NEEDED = ["CONFIGURATION", "LEDGER", "REGISTRY", "CONVERSATION", "BREAKER", "FEEDBACK"];
+const NEEDED = [
+  "CONFIGURATION",
+  "LEDGER",
+  "REGISTRY",
+  "CONVERSATION",
+  "BREAKER",
+  "FEEDBACK",
+  "HEAD",
+];
 
 /** Whose bindings were found complete: an isolate's environment stays the same. */
 let complete: object | null = null;

@@ -15,6 +15,7 @@ export interface RecordedQuery {
   readonly lang?: string;
   readonly level?: string;
   readonly group: string;
+  readonly topic?: string;
   readonly p_ref?: number;
   readonly n_solvers?: number;
   readonly exp_cot_tokens?: number;

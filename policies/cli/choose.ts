@@ -31,6 +31,8 @@ function chooseFor(text: string): object {
     modelsAllowed: null,
     asked: { mode: null, model: null, effort: null },
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
+    advice: null,
+    chance: null,
     inputTokens: Math.ceil(text.length / CHARS_PER_TOKEN),
     needs: [],
     lambda: policy.lambda,

@@ -96,6 +96,8 @@ function decide(
     modelsAllowed: null,
     asked: { mode: null, model: null, effort: null },
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
+    advice: null,
+    chance: null,
   });
   if (chosen.kind !== "chosen") throw new Error(`the policy ${policy.name} has no arm`);
   return chosen.choice;

@@ -35,6 +35,8 @@ export function timeSteps(
     inputTokens: 100,
     needs: [],
     lambda: 0.2,
+    advice: null,
+    chance: null,
   };
   return {
     "JSON.parse alone": time(() => JSON.parse(body)),

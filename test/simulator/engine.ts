@@ -86,7 +86,7 @@ function refuseAs(
     : sendJson(400, dialect.error(message));
 }
 
-function refuseOnRequest(misbehaviours: Misbehaviours): Exchange | null {
+export function refuseOnRequest(misbehaviours: Misbehaviours): Exchange | null {
   if (misbehaviours.has("silent"))
     return { status: null, headers: {}, beforeHeadersMs: 0, steps: [{ kind: "stall" }] };
   if (misbehaviours.has("rate-limit")) {

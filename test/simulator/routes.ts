@@ -1,10 +1,11 @@
-// Which path does what. Everything but a chat completion is answered at once.
+// Which path does what. Everything but a chat completion and a hidden state is answered at once.
 import { isFields, parseChat } from "./chat-request.ts";
 import { renderPrompt } from "./completion.ts";
 import type { EngineDialect } from "./dialects/dialect.ts";
 import { ENGINE_DIALECTS } from "./dialects/table.ts";
 import { answerChat, refuse, sendJson, type Engine, type Exchange } from "./engine.ts";
 import { modelNames } from "./parameters.ts";
+import { answerPooling } from "./pooling.ts";
 import type { RecordedRequest } from "./recorder.ts";
 import { contextTokensMax, tokenIds } from "./tokens.ts";
 
@@ -36,6 +37,8 @@ export function route(incoming: Incoming, desk: Desk): Exchange {
       if (incoming.body === undefined)
         return refuse(400, "The body is not valid JSON.", "invalid_request_error", null, null);
       return answerChat(engine, dialect, incoming);
+    case "POST /v1/embeddings":
+      return answerPooling(engine, incoming);
     case "GET /v1/models":
       return sendJson(200, {
         object: "list",

@@ -4,6 +4,7 @@ import { TIMED_OUT, within } from "../stream/wait.ts";
 import {
   ObjectUnreachable,
   type AdminDependencies,
+  type OperatedHead,
   type OperatedLedger,
   type RegistryPort,
 } from "./route.ts";
@@ -12,6 +13,8 @@ import {
 const REGISTRY_MS_MAX = 15_000;
 /** A page of a journal is read and hashed in some hundred milliseconds. */
 const LEDGER_MS_MAX = 5_000;
+/** A hundred grades are a hundred small turns. */
+const HEAD_MS_MAX = 5_000;
 
 export function askRegistry<T>(
   deps: AdminDependencies,
@@ -26,6 +29,15 @@ export function askLedger<T>(
   ask: (ledger: OperatedLedger) => Promise<T>,
 ): Promise<T> {
   return answerOf("The tenant's ledger", LEDGER_MS_MAX, () => ask(deps.ledgerOf(tenantId)));
+}
+
+export function askHead<T>(
+  deps: AdminDependencies,
+  tenantId: string,
+  policyName: string,
+  ask: (head: OperatedHead) => Promise<T>,
+): Promise<T> {
+  return answerOf("The tenant's head", HEAD_MS_MAX, () => ask(deps.headOf(tenantId, policyName)));
 }
 
 async function answerOf<T>(what: string, msMax: number, ask: () => Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ import { askRegistry } from "./ask.ts";
 import { isPublishedSoon } from "./published-soon.ts";
 import type { Answered, Call, Route } from "./route.ts";
 import type { Refusal } from "./refusal.ts";
-import { DOCUMENT_SHAPES } from "./shapes.ts";
+import type { ShapeName } from "./shapes.ts";
 
 /** The registry's own bound on a document, and room for the white space that an editor adds. */
 const DOCUMENT_BYTES_MAX = 1_500_000;
@@ -18,6 +18,17 @@ const PLURALS = {
   tenant: "tenants",
   policy: "policies",
 } as const satisfies Readonly<Record<Exclude<WritableKind, "catalog">, string>>;
+const DOCUMENT_SHAPES = {
+  catalog: { stored: "StoredCatalog", written: "WrittenCatalog", body: "Catalog" },
+  policy: { stored: "StoredPolicy", written: "WrittenPolicy", body: "Policy" },
+  organisation: {
+    stored: "StoredOrganisation",
+    written: "WrittenOrganisation",
+    body: "Organisation",
+  },
+  tenant: { stored: "StoredTenant", written: "WrittenTenant", body: "Tenant" },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, ShapeName>>>>;
+
 type ListedKind = keyof typeof PLURALS;
 
 export const DOCUMENT_ROUTES: readonly Route[] = [

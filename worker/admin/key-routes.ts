@@ -9,7 +9,7 @@ import { answer, showStored } from "./document-routes.ts";
 import { isPublishedSoon } from "./published-soon.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
-import { SHAPES, type KeyOrderBody, type RotationBody } from "./shapes.ts";
+import { keyOrder, rotation, type KeyOrderBody, type RotationBody } from "./bodies.ts";
 
 const SECRET_PREFIX = "sk-sluice-";
 /** 32 characters of 6 bits: as much as a guess could never try. */
@@ -92,7 +92,7 @@ export const KEY_ROUTES: readonly Route[] = [
 async function createKey(call: Call): Promise<Answered | Refusal> {
   const { ids, actor, deps, isDryRun } = call;
   const tenant = ids["id"] ?? "";
-  const parsed = parseWith<KeyOrderBody>(SHAPES.KeyOrder, JSON.parse(call.bodyText));
+  const parsed = parseWith<KeyOrderBody>(keyOrder, JSON.parse(call.bodyText));
   if (parsed.kind === "faulty") return parsed;
   if (await isTenantMissing(tenant, deps)) return { kind: "missing", what: "tenant", id: tenant };
   const { name, scopes, limits, expires_at_ms: expiresAtMs } = parsed.value;
@@ -125,7 +125,7 @@ async function createKey(call: Call): Promise<Answered | Refusal> {
 async function rotateKey(call: Call): Promise<Answered | Refusal> {
   const { ids, actor, deps, isDryRun } = call;
   const oldId = ids["id"] ?? "";
-  const parsed = parseWith<RotationBody>(SHAPES.Rotation, JSON.parse(call.bodyText));
+  const parsed = parseWith<RotationBody>(rotation, JSON.parse(call.bodyText));
   if (parsed.kind === "faulty") return parsed;
   const { overlap_ms: overlapMs, limits } = parsed.value;
   const faults = limitFaults(limits ?? [], "limits");

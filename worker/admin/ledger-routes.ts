@@ -6,7 +6,7 @@ import { askLedger, askRegistry } from "./ask.ts";
 import { answer } from "./document-routes.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
-import { refundOrder, type RefundBody } from "./ledger-shapes.ts";
+import { refundOrder, type RefundBody } from "./bodies.ts";
 
 /** A line is one or two kilobytes, so that a page stays below what an object may answer (32 MiB). */
 const JOURNAL_PAGE = { usual: 1_000, max: 1_000 } as const;

@@ -1,7 +1,7 @@
 // The shapes of what a ledger says to an operator: usage, the journal's lines, and refunds.
 import * as z from "zod/mini";
 import { DIMENSIONS } from "../../policies/ledger/amounts.ts";
-import { LIMIT_MAX, WINDOWS } from "../../policies/ledger/limit.ts";
+import { WINDOWS } from "../../policies/ledger/limit.ts";
 
 export const instant = z.string().check(z.regex(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/));
 const count = z.int().check(z.gte(0));
@@ -51,15 +51,6 @@ export const usage = z.strictObject({
   next: z.nullable(z.string()),
 });
 
-export const refundOrder = z.strictObject({
-  /** `x-request-id`, a colon and the call's number from 1. */
-  call_id: z.string().check(z.minLength(1), z.maxLength(200)),
-  /** The caller's name for it. */
-  refund_id: z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/)),
-  tokens: z._default(z.int().check(z.gte(0), z.lte(LIMIT_MAX)), 0),
-  nanos: z._default(z.int().check(z.gte(0), z.lte(LIMIT_MAX)), 0),
-});
-export type RefundBody = z.infer<typeof refundOrder>;
 export const refund = z.strictObject({
   object: z.literal("refund"),
   call_id: z.string(),

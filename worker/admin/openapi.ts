@@ -18,6 +18,10 @@ const QUERY: Readonly<
     description: "The only scope to tell of, as in `tenant`, `key:...` or `user:...`.",
     schema: { type: "string", minLength: 1, maxLength: AFTER_CHARS_MAX },
   },
+  policy: {
+    description: "One of the tenant's policies; its own when absent.",
+    schema: { type: "string", minLength: 1, maxLength: AFTER_CHARS_MAX },
+  },
   dry_run: {
     description: "1 checks everything and writes nothing.",
     schema: { enum: ["0", "1"], default: "0" },

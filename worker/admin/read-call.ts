@@ -50,7 +50,7 @@ const NO_BODY = { kind: "read", value: "{}" } as const;
 function readQuery(
   given: URLSearchParams,
   route: Route,
-): Result<Pick<Call, "after" | "limit" | "scope" | "isDryRun" | "areSecretsLater">> {
+): Result<Pick<Call, "after" | "limit" | "scope" | "policy" | "isDryRun" | "areSecretsLater">> {
   for (const name of new Set(given.keys())) {
     if (!(route.query as readonly string[]).includes(name)) {
       const known = route.query.length === 0 ? "none" : route.query.join(", ");
@@ -73,9 +73,12 @@ function readQuery(
     return { kind: "invalid", parameter: "after", problem };
   }
   const scope = given.get("scope");
-  if (scope !== null && (scope === "" || scope.length > AFTER_CHARS_MAX)) {
-    const problem = `must be from 1 to ${AFTER_CHARS_MAX} characters`;
-    return { kind: "invalid", parameter: "scope", problem };
+  const policy = given.get("policy");
+  for (const [parameter, value] of Object.entries({ scope, policy })) {
+    if (value !== null && (value === "" || value.length > AFTER_CHARS_MAX)) {
+      const problem = `must be from 1 to ${AFTER_CHARS_MAX} characters`;
+      return { kind: "invalid", parameter, problem };
+    }
   }
   const { usual, max } = route.page ?? PAGE;
   const limit = Number(given.get("limit") ?? usual);
@@ -89,6 +92,7 @@ function readQuery(
       after,
       limit,
       scope,
+      policy,
       isDryRun: given.get("dry_run") === "1",
       areSecretsLater: given.get("secrets_later") === "1",
     },

@@ -1,8 +1,10 @@
 // The contract of a route: what it takes and answers, declared once for mounting it and for describing it.
+import type { HeadAct, HeadReport } from "../../durable/head.ts";
 import type { Registry } from "../../durable/registry.ts";
 import type { DocumentKind } from "../../policies/administration.ts";
 import type { Refund, RefundAnswer } from "../../policies/account.ts";
 import type { Upstream } from "../../policies/catalog.ts";
+import type { Heard, Verdict } from "../../policies/head/decision.ts";
 import type { ChainPage } from "../../policies/ledger/chain.ts";
 import type { Standing } from "../../policies/ledger/standing.ts";
 import type { LoginSurroundings } from "./login.ts";
@@ -31,6 +33,13 @@ export interface OperatedLedger {
   refund(refund: Refund): Promise<RefundAnswer>;
 }
 
+/** What a tenant's traffic taught under one policy, as an operator sees it. */
+export interface OperatedHead {
+  hear(verdicts: readonly Verdict[]): Promise<readonly Heard[]>;
+  act(act: HeadAct, actor: string, isDryRun: boolean): Promise<{ readonly changes: boolean }>;
+  report(): Promise<HeadReport>;
+}
+
 /** What a breaker says of itself without being asked for a permit. */
 export interface BreakerLook {
   readonly state: "closed" | "open" | "half-open";
@@ -39,18 +48,29 @@ export interface BreakerLook {
   readonly recentFailures: number;
 }
 
+/** What the API says of itself, as `npm run describe` wrote it. */
+export interface Description {
+  readonly openapi: object;
+  /** By the kind of document. */
+  readonly schemas: Readonly<Record<string, object>>;
+}
+
 export interface AdminDependencies extends LoginSurroundings {
   /** A fresh stub at every call: one that threw is broken for good. */
   registry(): RegistryPort;
   /** A fresh stub at every call, as well. */
   ledgerOf(tenantId: string): OperatedLedger;
+  headOf(tenantId: string, policyName: string): OperatedHead;
+  /** Has this isolate read what a head learned anew before it advises again. */
+  forgetHead(tenantId: string, policyName: string): void;
   lookAtBreaker(upstream: Upstream): Promise<BreakerLook>;
+  description(): Description;
   isSecretSet(name: string): boolean;
   /** Has this isolate read a document again at its next use; the last good copy is kept until then. */
   forget(kind: DocumentKind, id: string): void;
 }
 
-export type QueryName = "after" | "limit" | "scope" | "dry_run" | "secrets_later";
+export type QueryName = "after" | "limit" | "scope" | "policy" | "dry_run" | "secrets_later";
 
 /** What a write must say of what it was decided on. */
 export type Condition =
@@ -70,6 +90,8 @@ export interface Call {
   readonly limit: number;
   /** The only one that is asked for; null: all. */
   readonly scope: string | null;
+  /** Which of the tenant's policies; null: its own. */
+  readonly policy: string | null;
   readonly isDryRun: boolean;
   readonly areSecretsLater: boolean;
   /** 0: there must be none yet. Null: whatever stands. */

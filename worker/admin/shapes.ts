@@ -1,36 +1,17 @@
-// Every shape that crosses the admin API, declared once: bodies are checked by it, and the OpenAPI document shows it.
+// Every shape that crosses the admin API, declared once: the OpenAPI document shows it, and what bodies.ts has of it is checked.
 // Documents are camelCase, as they are stored; what stands around them is snake_case, as in all of Sluice's HTTP.
 import * as z from "zod/mini";
 import { DOCUMENT_KINDS } from "../../policies/administration.ts";
 import { FORMAT, KEY_HASH } from "../../policies/configuration-document.ts";
 import { DECLARATIONS } from "../../policies/document-schema.ts";
-import { limit, limits, LIMITS_MAX } from "../../policies/ledger/limit.ts";
-import { SCOPES } from "../../policies/tenant.ts";
-import { instant, journalLine, refund, refundOrder, usage } from "./ledger-shapes.ts";
+import { gradeOrder, keyOrder, refundOrder, rotation } from "./bodies.ts";
+import { gradeResults, router, routerAct } from "./router-shapes.ts";
+import { instant, journalLine, refund, usage } from "./ledger-shapes.ts";
 
 const { catalog, policy, organisation, tenant, key } = DECLARATIONS;
 const version = z.int().check(z.gte(0));
 const timeMs = z.int().check(z.gte(0));
 const count = z.int().check(z.gte(0));
-
-/** Long enough for clients that are rolled out once a month; the registry has the same bound. */
-const OVERLAP_MS_MAX = 31 * 24 * 60 * 60 * 1000;
-
-const keyOrder = z.strictObject({
-  name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
-  scopes: z.optional(z.array(z.enum(SCOPES)).check(z.minLength(1), z.maxLength(SCOPES.length))),
-  /** Beside the tenant's. */
-  limits,
-  expires_at_ms: z.optional(timeMs),
-});
-const rotation = z.strictObject({
-  /** How long the old key still opens. 0 revokes it at once. */
-  overlap_ms: z.int().check(z.gte(0), z.lte(OVERLAP_MS_MAX)),
-  /** The new key's; absent: the old one's. */
-  limits: z.optional(z.array(limit).check(z.maxLength(LIMITS_MAX))),
-});
-export type KeyOrderBody = z.infer<typeof keyOrder>;
-export type RotationBody = z.infer<typeof rotation>;
 
 const stored = {
   id: z.string(),
@@ -234,6 +215,10 @@ export const SHAPES = {
   JournalLine: journalLine,
   RefundOrder: refundOrder,
   Refund: refund,
+  GradeOrder: gradeOrder,
+  GradeResults: gradeResults,
+  Router: router,
+  RouterAct: routerAct,
   UpstreamPage: page(upstream),
   AuditPage: page(auditLine),
   Imported: imported,
@@ -242,17 +227,6 @@ export const SHAPES = {
   Error: error,
 } as const satisfies Readonly<Record<string, z.ZodMiniType>>;
 export type ShapeName = keyof typeof SHAPES;
-
-export const DOCUMENT_SHAPES = {
-  catalog: { stored: "StoredCatalog", written: "WrittenCatalog", body: "Catalog" },
-  policy: { stored: "StoredPolicy", written: "WrittenPolicy", body: "Policy" },
-  organisation: {
-    stored: "StoredOrganisation",
-    written: "WrittenOrganisation",
-    body: "Organisation",
-  },
-  tenant: { stored: "StoredTenant", written: "WrittenTenant", body: "Tenant" },
-} as const satisfies Readonly<Record<string, Readonly<Record<string, ShapeName>>>>;
 
 /** JSON Schemas by name, each of which names the others that it uses. */
 export function describeShapes(): Readonly<Record<string, object>> {

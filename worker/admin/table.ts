@@ -1,11 +1,11 @@
-// Every route of the control plane. The application mounts this list, and the OpenAPI document is written from it.
-import { documentSchema, isDocumentKind } from "../../policies/document-schema.ts";
+// Every route of the control plane. The application mounts this list, and the OpenAPI document is written from it
+// (`npm run describe`).
 import { CONFIGURATION_ROUTES } from "./configuration-routes.ts";
 import { answer, DOCUMENT_ROUTES } from "./document-routes.ts";
 import { KEY_ROUTES } from "./key-routes.ts";
 import { LEDGER_ROUTES } from "./ledger-routes.ts";
-import { describeRoutes } from "./openapi.ts";
 import type { Route } from "./route.ts";
+import { ROUTER_ROUTES } from "./router-routes.ts";
 import { STANDING_ROUTES } from "./standing-routes.ts";
 
 export const BASE_PATH = "/admin/v1";
@@ -22,7 +22,7 @@ const DESCRIPTION_ROUTES: readonly Route[] = [
     condition: "none",
     body: null,
     answers: { 200: "Schema" },
-    run: async () => answer(describeRoutes(ROUTES, BASE_PATH)),
+    run: async ({ deps }) => answer(deps.description().openapi),
   },
   {
     method: "GET",
@@ -35,12 +35,12 @@ const DESCRIPTION_ROUTES: readonly Route[] = [
     condition: "none",
     body: null,
     answers: { 200: "Schema" },
-    run: async ({ ids }) => {
+    run: async ({ ids, deps }) => {
       const file = ids["file"] ?? "";
+      const { schemas } = deps.description();
       const kind = file.endsWith(".json") ? file.slice(0, -".json".length) : "";
-      return isDocumentKind(kind)
-        ? answer(documentSchema(kind))
-        : { kind: "missing", what: "schema", id: file };
+      const schema = Object.hasOwn(schemas, kind) ? schemas[kind] : undefined;
+      return schema === undefined ? { kind: "missing", what: "schema", id: file } : answer(schema);
     },
   },
 ];
@@ -50,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   ...KEY_ROUTES,
   ...STANDING_ROUTES,
   ...LEDGER_ROUTES,
+  ...ROUTER_ROUTES,
   ...CONFIGURATION_ROUTES,
   ...DESCRIPTION_ROUTES,
 ];

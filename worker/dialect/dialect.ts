@@ -24,6 +24,8 @@ export interface Ask {
   readonly setsThinking: boolean;
   /** The client constrains the answer's form: JSON, a schema, a grammar. */
   readonly isConstrained: boolean;
+  /** That form is JSON, or a schema of it. */
+  readonly wantsJson: boolean;
   readonly hasTools: boolean;
   /** The last user turn, which the probe reads. */
   readonly query: string;

@@ -12,8 +12,11 @@ import { BudgetPrices } from "../../../worker/budget-prices.ts";
 import { Configuration, newDocumentCache } from "../../../worker/configuration.ts";
 import { Conversations } from "../../../worker/conversations.ts";
 import type { Dependencies } from "../../../worker/dependencies.ts";
+import { DifficultyHeads, newDifficultyMemory } from "../../../worker/difficulty-heads.ts";
 import { Emergency, newEmergencyMemory } from "../../../worker/emergency.ts";
-import type { LedgerPort } from "../../../worker/ports.ts";
+import type { HeadPort, LedgerPort } from "../../../worker/ports.ts";
+import { HeadSnapshots, newHeadMemory } from "../../../worker/head-snapshots.ts";
+import { Lessons, type LessonMemory } from "../../../worker/lessons.ts";
 import { Metrics } from "../../../worker/metrics.ts";
 import { Owed } from "../../../worker/owed.ts";
 import { strategyOf } from "../../../worker/strategy/table.ts";
@@ -28,6 +31,8 @@ interface Bindings {
 
 const documents = newDocumentCache();
 const permits: PermitCache = new Map();
+const heads = newHeadMemory();
+const lessons: LessonMemory = new Map();
 const metrics = new Metrics();
 const ledgers = new Map<string, LedgerPort>();
 
@@ -75,6 +80,13 @@ function storeOf(env: Bindings): KVNamespace {
   return { get } as unknown as KVNamespace;
 }
 
+/** Takes every lesson and has learned nothing. */
+const headless = (): HeadPort => ({
+  record: async () => null,
+  hear: async () => [],
+  snapshot: async () => ({ revision: 0, state: null }),
+});
+
 let store: KVNamespace | null = null;
 
 function dependenciesOf(env: Bindings, context: ExecutionContext): Dependencies {
@@ -98,6 +110,10 @@ function dependenciesOf(env: Bindings, context: ExecutionContext): Dependencies 
     emergency: new Emergency(newEmergencyMemory(), now),
     owed: new Owed(new Map()),
     feedbackOf: () => ({ keep: async () => null }),
+    headOf: headless,
+    heads: new HeadSnapshots(headless, heads, now),
+    lessons: new Lessons(headless, lessons, now),
+    difficultyHeads: new DifficultyHeads(store, newDifficultyMemory(), now),
     record: telemetry(null, metrics),
     secret: () => null,
     strategyOf,

@@ -66,6 +66,7 @@ test("every answer fits its description", async () => {
   const catalog = (await admin(gateway, "GET /catalog")).body["document"];
   const exported = (await admin(gateway, "GET /export")).body;
   const refund = { call_id: callId, refund_id: "shown", tokens: 1 };
+  const grade = { request_id: callId.split(":")[0], score: 1, grader: "exact-match" };
   const calls: readonly (readonly [string, string, unknown?, AdminOptions?])[] = [
     ["/tenants", "GET /tenants"],
     ["/tenants/{id}", "GET /tenants/shown"],
@@ -86,6 +87,16 @@ test("every answer fits its description", async () => {
     ["/tenants/{id}/refunds", "POST /tenants/shown/refunds", refund],
     ["/tenants/{id}/refunds", "POST /tenants/shown/refunds", { ...refund, tokens: 2 }],
     ["/tenants/{id}/refunds", "POST /tenants/nobody/refunds", refund],
+    ["/tenants/{id}/router", "GET /tenants/shown/router"],
+    ["/tenants/{id}/router", "GET /tenants/shown/router?policy=nobodys"],
+    ["/tenants/{id}/router", "GET /tenants/nobody/router"],
+    ["/tenants/{id}/grades", "POST /tenants/shown/grades", [grade]],
+    ["/tenants/{id}/grades", "POST /tenants/shown/grades", [{ ...grade, score: 2 }]],
+    ["/tenants/{id}/grades", "POST /tenants/nobody/grades", [grade]],
+    ["/tenants/{id}/router/freeze", "POST /tenants/shown/router/freeze"],
+    ["/tenants/{id}/router/unfreeze", "POST /tenants/shown/router/unfreeze?dry_run=1"],
+    ["/tenants/{id}/router/reset", "POST /tenants/shown/router/reset?policy=balanced"],
+    ["/tenants/{id}/router", "GET /tenants/shown/router?policy=balanced"],
     ["/organisations", "GET /organisations"],
     ["/organisations/{id}", "PUT /organisations/shown", organisation, MADE_NEW],
     [

@@ -3,8 +3,9 @@
 import fc from "fast-check";
 import { KINDS, type Features } from "../../../classifiers/features.ts";
 import type { Catalog } from "../../../policies/catalog.ts";
-import type { Question } from "../../../policies/choice.ts";
-import { MODES } from "../../../policies/mode.ts";
+import type { HiddenState, Question } from "../../../policies/choice.ts";
+import type { Advice } from "../../../policies/head/head.ts";
+import { armName, MODES } from "../../../policies/mode.ts";
 import { CATALOG, policy } from "./choose-questions.ts";
 
 const share = fc.double({ min: 0, max: 1, noNaN: true });
@@ -48,6 +49,11 @@ const anyPolicy = fc
     expectedScoreMin: fc.oneof(fc.constant(0), share),
     expectedCostNanosMax: fc.option(fc.integer({ min: 1, max: 20_000_000 }), { nil: undefined }),
     expectedOutputTokensMax: fc.option(fc.integer({ min: 1, max: 4000 }), { nil: undefined }),
+    expectedLatencyMsMax: fc.option(fc.integer({ min: 1, max: 120_000 }), { nil: undefined }),
+    hardQuery: fc.constantFrom("escalate", "failfast"),
+    lambda: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 2, noNaN: true })),
+    exploreShare: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 0.2, noNaN: true })),
+    exploreRegretMax: share,
   })
   .map((changes) => policy(changes));
 export const mode = fc.constantFrom(...MODES);
@@ -62,6 +68,13 @@ const anyCatalog: fc.Arbitrary<Catalog> = fc
         capabilities: fc.subarray(["tools", "json-schema", "temperature"] as const),
         strength: fc.double({ min: -2, max: 2, noNaN: true }),
         outputTokensMax: fc.integer({ min: 1, max: 16_000 }),
+        speed: fc.option(
+          fc.record({
+            firstTokenMs: fc.double({ min: 0, max: 20_000, noNaN: true }),
+            outputTokensPerSecond: fc.double({ min: 1, max: 1000, noNaN: true }),
+          }),
+          { nil: undefined },
+        ),
         prices: fc.option(
           fc.record({
             version: fc.constant("drawn"),
@@ -78,22 +91,49 @@ const anyCatalog: fc.Arbitrary<Catalog> = fc
     ...CATALOG,
     models: CATALOG.models.map((model, index) => ({ ...model, ...drawn[index]! })),
   }));
-export const anyQuestion: fc.Arbitrary<Question> = fc.record({
-  features,
-  policy: anyPolicy,
-  catalog: fc.oneof(fc.constant(CATALOG), anyCatalog),
-  modelsAllowed: maybe(fc.uniqueArray(id)),
-  asked: fc.record({
-    mode: maybe(mode),
-    model: maybe(fc.oneof(id, fc.constant("nobody"))),
-    effort: maybe(fc.constantFrom("none", "low", "medium", "high", "odd")),
+/** A head that says something of some arms, the same whenever it is asked; what it says may be no number at all. */
+const anyAdvice: fc.Arbitrary<Advice> = fc
+  .dictionary(
+    fc.tuple(id, fc.constantFrom(...MODES, "as-sent")).map(([model, mode]) => `${model}/${mode}`),
+    fc.record({
+      score: fc.double({ min: -0.2, max: 1.2 }),
+      outputTokens: fc.double({ min: -10, max: 20_000 }),
+      evidence: fc.double({ min: -1, max: 200 }),
+      halfWidth: fc.double({ min: -0.1, max: 0.5 }),
+    }),
+  )
+  .map((said) => ({ correct: (arm) => said[armName(arm)] ?? null }));
+const anyHiddenState: fc.Arbitrary<HiddenState> = fc.oneof(
+  fc.record({
+    kind: fc.constant("read" as const),
+    model: id,
+    class: fc.constantFrom("easy", "normal", "hard"),
   }),
-  conversation: fc.record({
-    previous: maybe(fc.record({ model: fc.oneof(id, fc.constant("gone")), mode: maybe(mode) })),
-    isToolResult: fc.boolean(),
-    prefixTokens: fc.nat({ max: 50_000 }),
-  }),
-  inputTokens: fc.nat({ max: 100_000 }),
-  needs: fc.subarray(["tools", "json-schema"] as const),
-  lambda: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1000, noNaN: true })),
-});
+  fc.record({ kind: fc.constant("unread" as const), reason: fc.constant("it was late") }),
+);
+export const anyQuestion: fc.Arbitrary<Question> = fc
+  .record({
+    features,
+    policy: anyPolicy,
+    catalog: fc.oneof(fc.constant(CATALOG), anyCatalog),
+    modelsAllowed: maybe(fc.uniqueArray(id)),
+    asked: fc.record({
+      mode: maybe(mode),
+      model: maybe(fc.oneof(id, fc.constant("nobody"))),
+      effort: maybe(fc.constantFrom("none", "low", "medium", "high", "odd")),
+    }),
+    conversation: fc.record({
+      previous: maybe(fc.record({ model: fc.oneof(id, fc.constant("gone")), mode: maybe(mode) })),
+      isToolResult: fc.boolean(),
+      prefixTokens: fc.nat({ max: 50_000 }),
+    }),
+    inputTokens: fc.nat({ max: 100_000 }),
+    needs: fc.subarray(["tools", "json-schema"] as const),
+    lambda: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1000, noNaN: true })),
+    advice: maybe(anyAdvice),
+    chance: maybe(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })),
+    hiddenState: fc.option(anyHiddenState, { nil: undefined }),
+  })
+  .map(({ hiddenState, ...asked }) =>
+    hiddenState === undefined ? asked : { ...asked, hiddenState },
+  );

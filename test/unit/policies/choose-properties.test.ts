@@ -116,7 +116,51 @@ describe("for any question", () => {
   const alone = {
     asked: { mode: null, model: null, effort: null },
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
+    chance: null,
   };
+
+  test("in doubt the safe mode runs where nothing is held against it, but for a few words of talk", () => {
+    fc.assert(
+      fc.property(anyQuestion, (asked) => {
+        const policy = { ...asked.policy, confidenceMin: 1 };
+        const features = { ...asked.features, confidence: 0.5 };
+        const chosen = choose({ ...asked, ...alone, chance: asked.chance, policy, features });
+        if (chosen.kind !== "chosen") return;
+        const { ladder, weighed, isExplored } = chosen.choice;
+        expect(isExplored).toBe(false);
+        const safe = weighed.find(
+          ({ arm, ruledOut }) => arm.mode === policy.safeMode && ruledOut === null,
+        );
+        const isTalk = features.kind === "chat" && ladder[0].arm.mode === "direct";
+        if (safe === undefined || isTalk) return;
+        expect(ladder[0].arm).toEqual(safe.arm);
+        expect(["low-confidence", "floor", "ceiling"]).toContain(ladder[0].reason.word);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("an estimate says where it came from, and what a head says that cannot be true changes nothing", () => {
+    fc.assert(
+      fc.property(anyQuestion, (asked) => {
+        const wrong = { score: Number.NaN, outputTokens: 1, evidence: 9, halfWidth: 0 };
+        const [advised, misled, plain] = [
+          choose(asked),
+          choose({ ...asked, advice: { correct: () => wrong } }),
+          choose({ ...asked, advice: null }),
+        ];
+        expect(misled).toEqual(plain);
+        if (advised.kind !== "chosen") return;
+        for (const { estimate } of advised.choice.weighed) {
+          expect(estimate.score).toBeGreaterThanOrEqual(0);
+          expect(estimate.score).toBeLessThanOrEqual(1);
+          expect(Number.isSafeInteger(estimate.costNanos)).toBe(true);
+          if (asked.advice === null) expect(estimate.from).toEqual({ kind: "prior" });
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   test("lambda 0 buys the best score that nothing is held against", () => {
     fc.assert(
@@ -144,15 +188,26 @@ describe("for any question", () => {
         if (chosen.kind !== "chosen") return;
         const { estimate, reason } = chosen.choice.ladder[0];
         const { expectedScoreMin, expectedCostNanosMax, expectedOutputTokensMax } = asked.policy;
+        const { expectedLatencyMsMax } = asked.policy;
         // Stand-ins included, whether the choice has looked at them or not.
         const all = everyArm(own).map((arm) => arm.estimate);
-        const affordable = all.filter(
+        const cheap = all.filter(
           ({ costNanos, outputTokens }) =>
             costNanos <= (expectedCostNanosMax ?? Infinity) &&
             outputTokens <= (expectedOutputTokensMax ?? Infinity),
         );
+        // A model of unknown speed is not known to pass a ceiling on it.
+        const affordable = cheap.filter(
+          ({ latencyMs }) => latencyMs === null || latencyMs <= (expectedLatencyMsMax ?? Infinity),
+        );
         if (affordable.length === 0) {
-          expect(estimate.costNanos).toBe(Math.min(...all.map(({ costNanos }) => costNanos)));
+          const least = (values: number[]) => Math.min(...values);
+          if (cheap.length === 0)
+            expect(estimate.costNanos).toBe(least(all.map(({ costNanos }) => costNanos)));
+          else
+            expect(estimate.latencyMs).toBe(
+              least(cheap.map(({ latencyMs }) => latencyMs ?? Infinity)),
+            );
           expect(reason.word).toBe("ceiling");
           return;
         }
@@ -173,6 +228,7 @@ describe("for any question", () => {
           expectedScoreMin: 0,
           expectedCostNanosMax: undefined,
           expectedOutputTokensMax: undefined,
+          expectedLatencyMsMax: undefined,
         };
         const [bound, without] = [
           choose(own),

@@ -61,6 +61,8 @@ export function question(features: Features, changes: Partial<Question> = {}): Q
     conversation: { previous: null, isToolResult: false, prefixTokens: 0 },
     inputTokens: 200,
     needs: [],
+    advice: null,
+    chance: null,
     lambda: (changes.policy ?? BALANCED).lambda,
     ...changes,
   };

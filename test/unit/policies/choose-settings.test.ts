@@ -57,6 +57,7 @@ describe("settings", () => {
       budgetFraction: 1,
       outputTokensMax: null,
       effort: null,
+      tier: "text",
     });
     expect(choice(question({ ...easy, confidence: 0.1 })).difficultyClass).toBe("normal");
   });

@@ -24,13 +24,22 @@ export function rungOf(
     budgetFraction: 1,
     outputTokensMax: null,
     effort: null,
+    tier: "text",
   },
 ): Rung {
   return {
     arm: { model, mode },
     strategies,
     settings,
-    estimate: { score: 0.9, outputTokens: 50, costNanos: 30, utility: 0.8 },
+    estimate: {
+      score: 0.9,
+      outputTokens: 50,
+      costNanos: 30,
+      rereadNanos: 0,
+      latencyMs: null,
+      utility: 0.8,
+      from: { kind: "prior" },
+    },
     reason: { word, sentence: "Because." },
   };
 }

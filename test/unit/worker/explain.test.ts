@@ -39,10 +39,14 @@ function explainedFor(policy: object = {}, thrift: Partial<Explained["thrift"]> 
     features: FEATURES,
     choice: {
       ladder: [rung],
+      propensity: 0.75,
+      isExplored: true,
       difficultyClass: "normal",
+      difficultyFrom: { tier: "text", fidelity: "proxy", reason: "the text alone" },
       weighed: [{ arm: rung.arm, estimate: rung.estimate, ruledOut: "too dear" }],
     },
     thrift: { lambda: 0, undegraded: rung.arm, isStrict: false, ...thrift },
+    adviceAgeMs: null,
   };
 }
 
@@ -108,6 +112,9 @@ describe("an explanation", () => {
       features: { difficulty: 0.25, kind: "math", confidence: 0.75 },
       choice: {
         difficulty_class: "normal",
+        difficulty_from: { tier: "text", fidelity: "proxy" },
+        propensity: 0.75,
+        explored: true,
         ladder: [
           { arm: "small/long", reason: "utility", because: "Because.", expected_cost_nanos: 30 },
         ],

@@ -11,7 +11,7 @@ import { CATALOG, policy } from "../policies/choose-questions.ts";
 const QUESTION =
   "A train leaves at 9:40 and rides 3 hours 25 minutes, then waits 18 minutes. When does it leave again? Show each step.";
 
-function surround(prices: Record<string, number>) {
+function surround(prices: Record<string, number>, fields: object) {
   const remembered: string[] = [];
   const memory = new Map(Object.entries(prices).map(([id, lambda]) => [id, { lambda, atMs: 0 }]));
   const tenant = parseTenant({ id: "t", name: "T", policy: "p" });
@@ -20,7 +20,7 @@ function surround(prices: Record<string, number>) {
     configuration: {
       key: async () => ({ id: "k", tenant: "t", limits: [] }),
       tenant: async () => tenant.value,
-      policy: async () => policy({ lambda: 0 }),
+      policy: async () => policy({ lambda: 0, ...fields }),
       catalog: async () => CATALOG,
     },
     conversations: {
@@ -29,13 +29,20 @@ function surround(prices: Record<string, number>) {
         remembered.push(JSON.stringify(arm)),
     },
     prices: new BudgetPrices(memory, () => 0),
+    heads: { advise: async () => null },
     now: () => 0,
+    // Inside every share, so that what may be explored is.
+    chance: () => 0,
   } as unknown as Dependencies;
   return { deps, remembered };
 }
 
-async function planFor(prices: Record<string, number>, headers: Record<string, string> = {}) {
-  const { deps, remembered } = surround(prices);
+async function planFor(
+  prices: Record<string, number>,
+  headers: Record<string, string> = {},
+  fields: object = {},
+) {
+  const { deps, remembered } = surround(prices, fields);
   const request = new Request("https://sluice.invalid/v1/chat/completions", {
     method: "POST",
     headers: { authorization: "Bearer sk", ...headers },
@@ -73,5 +80,26 @@ describe("the budget's price", () => {
   it("makes a first turn one to remember, since nobody could derive it later", async () => {
     expect((await planFor({})).remembered).toEqual([]);
     expect((await planFor({ t: 100 })).remembered).toHaveLength(1);
+  });
+});
+
+describe("exploration", () => {
+  const exploring = { exploreShare: 0.2, exploreRegretMax: 1 };
+
+  it("tries another arm, whose conversation is written down, since nobody could derive it later", async () => {
+    const tried = await planFor({}, {}, exploring);
+    const best = await planFor({});
+    expect(tried.choice).toMatchObject({
+      isExplored: true,
+      ladder: [{ reason: { word: "explored" } }],
+    });
+    expect(tried.choice.ladder[0].arm).not.toEqual(best.choice.ladder[0].arm);
+    expect(tried.remembered).toHaveLength(1);
+    expect(best.choice).toMatchObject({ isExplored: false, propensity: 1 });
+  });
+
+  it("is nothing to a caller who is strict", async () => {
+    const strict = await planFor({}, { "x-sluice-budget": "strict" }, exploring);
+    expect(strict.choice).toMatchObject({ isExplored: false, propensity: 1 });
   });
 });

@@ -70,6 +70,7 @@ export function readChat(body: string): ReadAsk {
     setsTemperature: (parsed["temperature"] ?? null) !== null,
     setsThinking: THINKING_FIELDS.some((key) => (parsed[key] ?? null) !== null),
     isConstrained: constrainsForm(parsed),
+    wantsJson: wantsJson(parsed),
     hasTools: isFilled(parsed["tools"]) || isFilled(parsed["functions"]),
     ...conversation,
     ...measureInput(body, found, parsed, messages),
@@ -111,6 +112,14 @@ function constrainsForm(parsed: Fields): boolean {
     "grammar",
     "prediction",
   ].some((key) => (parsed[key] ?? null) !== null);
+}
+
+function wantsJson(parsed: Fields): boolean {
+  const format = parsed["response_format"];
+  const type = isFields(format) ? format["type"] : null;
+  return (
+    type === "json_object" || type === "json_schema" || (parsed["guided_json"] ?? null) !== null
+  );
 }
 
 function isFilled(value: unknown): boolean {

@@ -2,6 +2,7 @@
 import type { Usage } from "../../../policies/account.ts";
 import type { Delta } from "../../dialect/dialect.ts";
 import { TagSplitter, type Piece } from "../../stream/tags.ts";
+import type { AnswerForm } from "./form.ts";
 import { readUsage } from "./usage.ts";
 
 export type Reading =
@@ -49,6 +50,10 @@ export class AnswerReader {
   readonly #begun = new Set<number>();
   readonly #ended = new Set<number>();
   usage: Usage | null = null;
+  /** The first answer's, as the engine says it. */
+  finishReason: string | null = null;
+  /** Set where a form was asked for; it judges the first answer. */
+  form: AnswerForm | null = null;
 
   /** Answers that began and have not ended, by their numbers; the first when none has begun. */
   get openAnswers(): readonly number[] {
@@ -111,11 +116,16 @@ export class AnswerReader {
       }
       // One by one: as arguments, an engine's endless list of tool calls would overflow the stack.
       if (isFirst) for (const delta of read) deltas.push(delta);
+      if (isFirst && this.form !== null) for (const delta of read) this.form.see(delta);
       if (typeof choice["finish_reason"] === "string") {
         isReal = true;
         if (isCounted) this.#ended.add(index);
-        if (isFirst)
-          deltas.push(...this.#flush(), { kind: "finish", reason: choice["finish_reason"] });
+        if (isFirst) {
+          this.finishReason = choice["finish_reason"];
+          const rest = this.#flush();
+          for (const delta of rest) this.form?.see(delta);
+          deltas.push(...rest, { kind: "finish", reason: this.finishReason });
+        }
       }
     }
     const usage = readUsage(chunk["usage"]);

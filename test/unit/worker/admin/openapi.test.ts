@@ -1,5 +1,7 @@
 // The OpenAPI document is the table of routes and nothing else, both ways.
 import { expect, it } from "vitest";
+import { DOCUMENT_KINDS } from "../../../../policies/administration.ts";
+import { documentSchema } from "../../../../policies/document-schema.ts";
 import { describeRoutes } from "../../../../worker/admin/openapi.ts";
 import { BASE_PATH, ROUTES } from "../../../../worker/admin/table.ts";
 
@@ -20,6 +22,14 @@ const described = JSON.parse(JSON.stringify(describeRoutes(ROUTES, BASE_PATH))) 
 const operations = Object.entries(described.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );
+
+it("is what the Worker serves; `npm run describe` writes it anew", async () => {
+  // What makes schemas of declarations is a sixteenth of the Worker's code, so they are made ahead.
+  const schemas = DOCUMENT_KINDS.map((kind) => [kind, documentSchema(kind)]);
+  const description = { openapi: described, schemas: Object.fromEntries(schemas) as object };
+  const text = `${JSON.stringify(description, null, 1)}\n`;
+  await expect(text).toMatchFileSnapshot("../../../../worker/admin/description.txt");
+});
 
 it("describes every route, and no other", () => {
   const mounted = ROUTES.map(({ method, path }) => `${method} ${BASE_PATH}${path}`);
@@ -48,7 +58,7 @@ it("declares what each route takes", () => {
 });
 
 it("can rehearse every write, but for those that only repeat what they did", () => {
-  const repeatable = ["publishAgain", "refundCall"];
+  const repeatable = ["publishAgain", "refundCall", "gradeAnswers"];
   const writes = ROUTES.filter(
     ({ method, name }) => method !== "GET" && !repeatable.includes(name),
   );

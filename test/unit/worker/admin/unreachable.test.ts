@@ -4,6 +4,7 @@ import { createAdmin } from "../../../../worker/admin/admin.ts";
 import type { Limiter } from "../../../../worker/admin/login.ts";
 import type {
   AdminDependencies,
+  OperatedHead,
   OperatedLedger,
   RegistryPort,
 } from "../../../../worker/admin/route.ts";
@@ -95,7 +96,10 @@ function failing(error: Error) {
     resting: new Map<string, number>(),
     registry: vi.fn(() => registry),
     ledgerOf: () => new Proxy({}, { get: () => () => Promise.reject(error) }) as OperatedLedger,
+    headOf: () => new Proxy({}, { get: () => () => Promise.reject(error) }) as OperatedHead,
+    forgetHead: () => undefined,
     lookAtBreaker: () => Promise.reject(error),
+    description: () => ({ openapi: {}, schemas: {} }),
     isSecretSet: () => false,
     forget: () => undefined,
     now: () => 0,

@@ -26,6 +26,7 @@ const rung = rungOf("small", "short", "utility", [], {
   budgetFraction: 0.4,
   outputTokensMax: 400,
   effort: null,
+  tier: "text",
 });
 
 describe("the mode prompt", () => {
@@ -106,6 +107,18 @@ describe("diffadapt", () => {
     });
     expect(rewrite(draftOf()).knobs).toEqual([
       expect.objectContaining({ knob: "output-cap", fidelity: "proxy" }),
+    ]);
+  });
+
+  it("is exact where the class was read from the model's hidden state", () => {
+    const read = { ...rung, settings: { ...rung.settings, tier: "hidden-state" as const } };
+    expect(diffadapt.rewrite?.(draftOf(), read).knobs).toEqual([
+      {
+        knob: "output-cap",
+        fidelity: "exact",
+        reason:
+          "DiffAdapt's share for a class read from the model's hidden state: 400 of 1000 output tokens",
+      },
     ]);
   });
 });
