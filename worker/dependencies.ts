@@ -1,5 +1,6 @@
 // What a request's life needs from outside, named once. Below the entry nothing sees the environment itself,
 // so every step takes just what it uses, and a test can stand in for any of it.
+import type { Features } from "../classifiers/features.ts";
 import type { Breakers } from "./breakers.ts";
 import type { BudgetPrices } from "./budget-prices.ts";
 import type { Configuration } from "./configuration.ts";
@@ -14,6 +15,8 @@ import type { FeedbackPort, HeadPort, LedgerPort } from "./ports.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 
 export interface Dependencies {
+  /** Reads a query, in microseconds and without a call. */
+  readonly probe: (text: string) => Features;
   readonly configuration: Configuration;
   readonly breakers: Breakers;
   readonly conversations: Conversations;

@@ -27,6 +27,7 @@ import { Lessons, type LessonMemory } from "./lessons.ts";
 import { Metrics } from "./metrics.ts";
 import { Owed, type DebtMemory } from "./owed.ts";
 import { newLookupState, registryLookup } from "./registry-lookup.ts";
+import { probe } from "./probe.ts";
 import { telemetry } from "./telemetry.ts";
 import { strategyOf } from "./strategy/table.ts";
 import { refuseUnbound } from "./unbound.ts";
@@ -57,6 +58,7 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   const reachHead = (tenantId: string, policyName: string) =>
     headOf(env.HEAD, tenantId, policyName);
   return {
+    probe,
     configuration: new Configuration(env.CONFIGURATION, documents, now, lookUp),
     breakers: new Breakers((upstreamId) => breakerOf(env.BREAKER, upstreamId), permits, now),
     conversations: new Conversations((tenantId, sessionHash) =>

@@ -1,6 +1,5 @@
 // From a request to a plan: admit, assign, probe, choose. `POST /v1/choose` ends here; `serve` goes on. It calls nobody but,
 // where the policy reads difficulty from hidden states and the plan is for a real answer, a pooling replica.
-import { classify } from "../classifiers/classify.ts";
 import type { Features } from "../classifiers/features.ts";
 import type { Capability } from "../policies/catalog.ts";
 import type { ChoiceFailure, Question, Rung } from "../policies/choice.ts";
@@ -56,7 +55,7 @@ export async function plan(
   if (admission.kind === "refused") return { ...admission, tenantId: caller.tenant.id };
   const { ask, tenant, catalog } = admission;
   const { policy, variant } = assign(admission.policy);
-  const features = classify(ask.query);
+  const features = deps.probe(ask.query);
   const remembered = await recall(admission, deps);
   const inputTokens = Math.ceil(ask.inputBytes / BYTES_PER_TOKEN);
   const fresh: Question = {
@@ -73,7 +72,7 @@ export async function plan(
     // A first turn that chance decided is written down, so what is derived again never needs it.
     chance: null,
   };
-  const previous = remembered ?? deriveEarlier(ask, fresh);
+  const previous = remembered ?? deriveEarlier(ask, fresh, deps);
   const advised = await advisedBy(admission, policy, features, deps);
   const asking = { requestId, admission, policy, variant, features, patience };
   const sensed = isPreview ? leaveUnread(policy) : await readHiddenState(asking, deps);
@@ -163,11 +162,11 @@ function isDerivable({ session, ask, asked }: Admission, { reason }: Rung): bool
 }
 
 /** The arm that the earlier turn of an unremembered conversation was given; wrong at worst about a cache. */
-function deriveEarlier(ask: Ask, fresh: Question): Arm | null {
+function deriveEarlier(ask: Ask, fresh: Question, deps: Dependencies): Arm | null {
   if (!ask.hasHistory || ask.earlierQuery === null) return null;
   const chosen = choose({
     ...fresh,
-    features: classify(ask.earlierQuery),
+    features: deps.probe(ask.earlierQuery),
     asked: { mode: null, model: null, effort: null },
   });
   return chosen.kind === "chosen" ? chosen.choice.ladder[0].arm : null;

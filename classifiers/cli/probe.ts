@@ -1,24 +1,30 @@
 // `npm run -s probe`: JSON Lines {id, text} in, one line of features each out.
-//   node classifiers/cli/probe.ts [FILE ...] < queries.jsonl
-import { classify } from "../classify.ts";
+//   node classifiers/cli/probe.ts [--weights FILE] [FILE ...] < queries.jsonl
+import { parseArgs } from "node:util";
+import { openProbe } from "./open-probe.ts";
 import { readQueries } from "./query-lines.ts";
 
-const files: string[] = [];
-for (const argument of process.argv.slice(2)) {
-  if (argument.startsWith("--weights"))
-    stop("--weights is not supported yet: the interim probe has no trained weights to replace");
-  if (argument.startsWith("-"))
-    stop(`unknown option ${argument}; give files of JSON Lines, or nothing to read standard input`);
-  files.push(argument);
-}
-
+const { weightsFile, files } = readArguments();
+const opened = openProbe(weightsFile);
+if (opened.kind === "unreadable") stop(opened.problem);
 const read = readQueries(files);
 if (read.kind === "faulty") stop(read.problem);
-const lines = read.queries.map(({ id, text }) => {
-  const { difficulty, hard, kind, expectedTokens, confidence } = classify(text);
-  return `${JSON.stringify({ id, difficulty, hard, kind, expectedTokens, confidence })}\n`;
-});
-process.stdout.write(lines.join(""));
+for (const { id, text } of read.queries) {
+  const { difficulty, hard, kind, expectedTokens, confidence } = opened.probe(text);
+  const line = { id, difficulty, hard, kind, expectedTokens, confidence };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+function readArguments(): { weightsFile: string | undefined; files: string[] } {
+  try {
+    const options = { weights: { type: "string" } } as const;
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    return { weightsFile: values.weights, files: positionals };
+  } catch (error) {
+    // parseArgs names the option that it does not know, which is what a person at a terminal needs.
+    stop(error instanceof Error ? error.message : "unknown option");
+  }
+}
 
 function stop(problem: string): never {
   process.stderr.write(`probe: ${problem}\n`);

@@ -1,9 +1,10 @@
 // `npm run -s choose`: JSON Lines {id, text} in, one line {id, arm, mode, scores, reasons} each out.
-//   node policies/cli/choose.ts --catalog catalog.json --policy policy.json [--policy-name NAME] [FILE ...] < queries.jsonl
+//   node policies/cli/choose.ts --catalog catalog.json --policy policy.json [--policy-name NAME] [--weights FILE] [FILE ...] < queries.jsonl
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { readQueries } from "../../classifiers/cli/query-lines.ts";
-import { classify } from "../../classifiers/classify.ts";
+import type { Features } from "../../classifiers/features.ts";
+import { openProbe } from "../../classifiers/cli/open-probe.ts";
 import { parseCatalog, type Catalog } from "../catalog.ts";
 import type { Choice } from "../choice.ts";
 import { choose } from "../choose.ts";
@@ -14,7 +15,8 @@ import { parsePolicy, type Policy } from "../policy.ts";
 /** Characters that one input token holds, roughly, in English. */
 const CHARS_PER_TOKEN = 4;
 
-const { catalogFile, policyFile, policyName, files } = readArguments();
+const { catalogFile, policyFile, policyName, weightsFile, files } = readArguments();
+const probe = open();
 const catalog: Catalog = accept(parseCatalog(readJson(catalogFile)), catalogFile);
 const policy: Policy = accept(parsePolicy(pickPolicy(readJson(policyFile))), policyFile);
 const read = readQueries(files);
@@ -25,7 +27,7 @@ process.stdout.write(
 
 function chooseFor(text: string): object {
   const chosen = choose({
-    features: classify(text),
+    features: probe(text),
     policy,
     catalog,
     modelsAllowed: null,
@@ -48,6 +50,11 @@ function chooseFor(text: string): object {
   };
 }
 
+function open(): (text: string) => Features {
+  const opened = openProbe(weightsFile);
+  return opened.kind === "opened" ? opened.probe : stop(opened.problem);
+}
+
 /** The expected score of every arm that was weighed, best utility first. */
 function scoresOf(choice: Choice): object {
   return Object.fromEntries(
@@ -64,12 +71,14 @@ function readArguments(): {
   catalogFile: string;
   policyFile: string;
   policyName: string | undefined;
+  weightsFile: string | undefined;
   files: string[];
 } {
   const options = {
     catalog: { type: "string" },
     policy: { type: "string" },
     "policy-name": { type: "string" },
+    weights: { type: "string" },
   } as const;
   let parsed;
   try {
@@ -85,6 +94,7 @@ function readArguments(): {
     catalogFile: catalogPath,
     policyFile: policyPath,
     policyName: parsed.values["policy-name"],
+    weightsFile: parsed.values.weights,
     files: parsed.positionals,
   };
 }

@@ -8,7 +8,7 @@ import { seeded, shuffled } from "../replay/random.ts";
 import { parseArms, type RecordedArm } from "../replay/recorded-arm.ts";
 import { reportOn, sweep } from "../replay/report.ts";
 import { predictOffline, predictOnline } from "../replay/route.ts";
-import { openProbe } from "./open-probe.ts";
+import { openProbe } from "../../classifiers/cli/open-probe.ts";
 import { BadFile, readRecorded, type Recorded } from "./replay-files.ts";
 
 const given = readArguments();

@@ -3,7 +3,7 @@
 // The tables in policies/README.md are this program's output.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { classify } from "../../classifiers/classify.ts";
+import { openProbe } from "../../classifiers/cli/open-probe.ts";
 import type { Features } from "../../classifiers/features.ts";
 import { DATA_FOLDER, readQueries, type RecordedQuery } from "../../classifiers/train/recorded.ts";
 import { parseCatalog, type Catalog } from "../catalog.ts";
@@ -21,6 +21,9 @@ const LAMBDAS = [0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 4, 16];
 
 const seed = Number(process.argv[process.argv.indexOf("--seed") + 1] ?? 1) || 1;
 const queries = readQueries();
+const opened = openProbe(undefined);
+if (opened.kind === "unreadable") throw new Error(opened.problem);
+const { probe } = opened;
 if (queries === null) console.error(`report-choice: skipped, no recorded data at ${DATA_FOLDER}`);
 else {
   reportSpread(draw(queries));
@@ -42,7 +45,7 @@ function draw(all: readonly RecordedQuery[]): RecordedQuery[] {
 function reportSpread(sample: readonly RecordedQuery[]): void {
   const catalog = accept(parseCatalog(readSeed("catalog.json")));
   const documents = (readSeed("policies.json") as { policies: unknown[] }).policies;
-  const features = sample.map(({ text }) => classify(text));
+  const features = sample.map(({ text }) => probe(text));
   const inputs = sample.map(({ text }) => FRAME_TOKENS + Math.ceil(text.length / 4));
   console.log(
     `## ${QUERIES} queries over ${new Set(sample.map(({ source }) => source)).size} sources, seed ${seed}`,
@@ -126,7 +129,7 @@ function reportRuns(
   );
   const rows = all.flatMap((query) => {
     const run = runs.get(query.id);
-    return run === undefined ? [] : [{ query, run, features: classify(query.text) }];
+    return run === undefined ? [] : [{ query, run, features: probe(query.text) }];
   });
   for (const source of [null, "csqa", "svamp"]) {
     const members = source === null ? rows : rows.filter(({ query }) => query.source === source);

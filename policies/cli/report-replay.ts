@@ -13,7 +13,7 @@ import { seeded, shuffled } from "../replay/random.ts";
 import { parseArms } from "../replay/recorded-arm.ts";
 import { sweep } from "../replay/report.ts";
 import { predictOffline, predictOnline } from "../replay/route.ts";
-import { openProbe } from "./open-probe.ts";
+import { openProbe } from "../../classifiers/cli/open-probe.ts";
 import { readRecorded } from "./replay-files.ts";
 
 /** Source, then model and mode of the weak and of the strong arm. */

@@ -1,5 +1,5 @@
 // Where the gateway's own time goes: its pure steps, each by itself, in this process.
-import { classify } from "../../classifiers/classify.ts";
+import { classify } from "../unit/classifiers/shipped.ts";
 import { parseCatalog } from "../../policies/catalog.ts";
 import type { Question } from "../../policies/choice.ts";
 import { choose } from "../../policies/choose.ts";

@@ -1,6 +1,7 @@
 // The gateway with a ledger, conversations and breakers in its own isolate, of the same interfaces: what is left is what
 // the gateway itself costs, without a hop to an object. Documents come from a map that answers for any number of keys.
 import type { CallEntry } from "../../../policies/ledger/entry.ts";
+import { probe } from "../../../worker/probe.ts";
 import { decideCheckpoint, decideExtension } from "../../../policies/ledger/extend.ts";
 import { decideHold, type Decision } from "../../../policies/ledger/hold.ts";
 import { decideRelease, decideSettlement } from "../../../policies/ledger/settle.ts";
@@ -94,6 +95,7 @@ function dependenciesOf(env: Bindings, context: ExecutionContext): Dependencies 
   const now = (): number => Date.now();
   const closed = { state: "closed", permitted: true, retryInMs: 0 } as const;
   return {
+    probe,
     configuration: new Configuration(store, documents, now, async () => ({ kind: "absent" })),
     breakers: new Breakers(
       () => ({

@@ -1,7 +1,7 @@
 // What the interim probe reads off a text's surface. A failing property prints its seed.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { classify } from "../../../classifiers/classify.ts";
+import { classify } from "./shipped.ts";
 import { HEAD_CHARS_MAX, TAIL_CHARS_MAX } from "../../../classifiers/excerpt.ts";
 import { KINDS } from "../../../classifiers/features.ts";
 import { MODES } from "../../../policies/mode.ts";

@@ -14,6 +14,8 @@ const features: fc.Arbitrary<Features> = fc.record({
   difficulty: share,
   hard: share,
   confidence: share,
+  novelty: share,
+  representation: fc.constant(new Int8Array(64)),
   kind: fc.constantFrom(...KINDS),
   expectedTokens: fc.record({
     direct: fc.integer({ min: 1, max: 500 }),

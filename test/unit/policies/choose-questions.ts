@@ -1,7 +1,7 @@
 // Questions to choose for, over the seeds' own catalog and policies; the texts are ours.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { classify } from "../../../classifiers/classify.ts";
+import { classify } from "../classifiers/shipped.ts";
 import type { Features } from "../../../classifiers/features.ts";
 import { parseCatalog, type Catalog } from "../../../policies/catalog.ts";
 import type { Choice, Question } from "../../../policies/choice.ts";

@@ -1,6 +1,6 @@
 // Who decides, and what the choice then says.
 import { describe, expect, test } from "vitest";
-import { classify } from "../../../classifiers/classify.ts";
+import { classify } from "../classifiers/shipped.ts";
 import { choose } from "../../../policies/choose.ts";
 import { MODES } from "../../../policies/mode.ts";
 import {

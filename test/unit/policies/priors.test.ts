@@ -1,6 +1,6 @@
 // The priors say what was published, in between and outside.
 import { describe, expect, test } from "vitest";
-import { classify } from "../../../classifiers/classify.ts";
+import { classify } from "../classifiers/shipped.ts";
 import { KINDS, type Features, type Kind } from "../../../classifiers/features.ts";
 import { MODES } from "../../../policies/mode.ts";
 import { expectScore, PRIORS } from "../../../policies/priors.ts";

@@ -1,4 +1,5 @@
 // A plan under a budget's price: what is chosen, for whom, and what is remembered of it.
+import { classify } from "../classifiers/shipped.ts";
 import { describe, expect, it } from "vitest";
 import { parseTenant } from "../../../policies/tenant.ts";
 import { BudgetPrices } from "../../../worker/budget-prices.ts";
@@ -29,6 +30,7 @@ function surround(prices: Record<string, number>, fields: object) {
         remembered.push(JSON.stringify(arm)),
     },
     prices: new BudgetPrices(memory, () => 0),
+    probe: classify,
     heads: { advise: async () => null },
     now: () => 0,
     // Inside every share, so that what may be explored is.

@@ -1,7 +1,7 @@
 // What a finished request tells its head: the propensities of what could have run, what it really cost, and nothing of
 // requests that teach nothing.
 import { expect, it } from "vitest";
-import { classify } from "../../../classifiers/classify.ts";
+import { classify } from "../classifiers/shipped.ts";
 import { choose } from "../../../policies/choose.ts";
 import { armName } from "../../../policies/mode.ts";
 import type { Admission } from "../../../worker/admit.ts";

@@ -1,6 +1,6 @@
 // A decision as a head is told it, for tests of what is made of it.
 import type { Decision } from "../../../../policies/head/decision.ts";
-import { classify } from "../../../../classifiers/classify.ts";
+import { classify } from "../../classifiers/shipped.ts";
 import { headInput } from "../../../../policies/head/inputs.ts";
 
 export function aDecision(

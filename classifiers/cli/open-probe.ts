@@ -1,11 +1,11 @@
 // The probe for programs, with the weights that ship or others.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { classify } from "../../classifiers/classify.ts";
-import type { Features } from "../../classifiers/features.ts";
-import { openWeights } from "../../classifiers/weights.ts";
+import { classify } from "../classify.ts";
+import type { Features } from "../features.ts";
+import { openWeights } from "../weights.ts";
 
-const SHIPPED_FILE = resolve(import.meta.dirname, "../../classifiers/weights.bin");
+const SHIPPED_FILE = resolve(import.meta.dirname, "../weights.bin");
 
 export type OpenedProbe =
   | { readonly kind: "opened"; readonly probe: (text: string) => Features }
