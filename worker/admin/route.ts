@@ -22,10 +22,11 @@ export type RegistryPort = {
     : never;
 };
 
-/** A tenant's ledger as an operator sees it. */
+/** A ledger of a tenant or an organisation as an operator sees it. */
 export interface OperatedLedger {
-  /** All scopes when `scopes` is null. */
-  usage(zone: string, scopes: readonly string[] | null): Promise<Standing>;
+  usage(zone: string, scopes: readonly string[], pricedIn: readonly string[]): Promise<Standing>;
+  /** Scopes with something standing after one of them, from the widest to the narrowest. */
+  scopes(zone: string, after: string, max: number): Promise<string[]>;
   /** Canonical lines with a seq above `afterSeq`. `nextSeq`: what the next page is asked for after. */
   journal(afterSeq: number, max: number): Promise<ChainPage & { readonly nextSeq: number }>;
   refund(refund: Refund): Promise<RefundAnswer>;
@@ -43,14 +44,14 @@ export interface AdminDependencies extends LoginSurroundings {
   /** A fresh stub at every call: one that threw is broken for good. */
   registry(): RegistryPort;
   /** A fresh stub at every call, as well. */
-  ledgerOf(tenantId: string): OperatedLedger;
+  ledgerOf(name: string): OperatedLedger;
   lookAtBreaker(upstream: Upstream): Promise<BreakerLook>;
   isSecretSet(name: string): boolean;
   /** Has this isolate read a document again at its next use; the last good copy is kept until then. */
   forget(kind: DocumentKind, id: string): void;
 }
 
-export type QueryName = "after" | "limit" | "scope" | "dry_run" | "secrets_later";
+export type QueryName = "after" | "limit" | "scope" | "ledger" | "dry_run" | "secrets_later";
 
 /** What a write must say of what it was decided on. */
 export type Condition =
@@ -70,6 +71,8 @@ export interface Call {
   readonly limit: number;
   /** The only one that is asked for; null: all. */
   readonly scope: string | null;
+  /** The only ledger of the tenant's that is asked; null: all. */
+  readonly ledger: string | null;
   readonly isDryRun: boolean;
   readonly areSecretsLater: boolean;
   /** 0: there must be none yet. Null: whatever stands. */

@@ -6,7 +6,14 @@ import { FORMAT, KEY_HASH } from "../../policies/configuration-document.ts";
 import { DECLARATIONS } from "../../policies/document-schema.ts";
 import { limit, limits, LIMITS_MAX } from "../../policies/ledger/limit.ts";
 import { SCOPES } from "../../policies/tenant.ts";
-import { instant, journalLine, refund, refundOrder, usage } from "./ledger-shapes.ts";
+import {
+  instant,
+  journalLine,
+  organisationUsage,
+  refund,
+  refundOrder,
+  usage,
+} from "./ledger-shapes.ts";
 
 const { catalog, policy, organisation, tenant, key } = DECLARATIONS;
 const version = z.int().check(z.gte(0));
@@ -231,6 +238,7 @@ export const SHAPES = {
   NewKey: newKey,
   RevokedKey: revokedKey,
   Usage: usage,
+  OrganisationUsage: organisationUsage,
   JournalLine: journalLine,
   RefundOrder: refundOrder,
   Refund: refund,
