@@ -60,6 +60,8 @@ export type { Attempt };
 
 class Attempt {
   readonly reader = new AnswerReader();
+  /** The answer came in one piece, and has come. */
+  isWhole = false;
   readonly #outbound: Outbound;
   readonly #now: () => number;
   readonly #startedAtMs: number;
@@ -120,6 +122,16 @@ class Attempt {
    */
   get silentMs(): number {
     return this.#silence.totalMs;
+  }
+
+  /** Reads on to the end, or for so long: for what the answer comes to, not for what it says. */
+  async hearOut(waitMs: number): Promise<void> {
+    const endsAtMs = this.#now() + waitMs;
+    for (;;) {
+      const heard = await this.#patience.wait(this.peek(), endsAtMs - this.#now());
+      if (heard === TIMED_OUT || heard.kind !== "event") return;
+      this.take();
+    }
   }
 
   /** Stops the upstream. When it has said its last, its connection is left to end by itself and be used again. */
@@ -249,6 +261,7 @@ class Attempt {
     const reading = this.reader.readBody(text);
     switch (reading.kind) {
       case "chunk":
+        this.isWhole = true;
         return { kind: "whole", text, deltas: reading.deltas };
       case "error":
         return inBandError(redact(reading.error, this.#outbound), true, this.#elapsedMs());

@@ -9,6 +9,7 @@ import type { RecordSink } from "./learn.ts";
 import type { Owed } from "./owed.ts";
 import type { FeedbackPort, LedgerPort } from "./ports.ts";
 import type { Strategy } from "./strategy/strategy.ts";
+import type { TenantLedgers } from "./tenant-ledgers.ts";
 
 export interface Dependencies {
   readonly configuration: Configuration;
@@ -16,6 +17,7 @@ export interface Dependencies {
   readonly conversations: Conversations;
   /** A fresh stub at every call: one that threw is broken for good. */
   ledgerOf(name: string): LedgerPort;
+  readonly ledgers: TenantLedgers;
   readonly prices: BudgetPrices;
   readonly emergency: Emergency;
   readonly owed: Owed;

@@ -17,6 +17,7 @@ import { Metrics } from "./metrics.ts";
 import { Owed, type DebtMemory } from "./owed.ts";
 import { newLookupState, registryLookup } from "./registry-lookup.ts";
 import { telemetry } from "./telemetry.ts";
+import { TenantLedgers, type LedgerMemory } from "./tenant-ledgers.ts";
 import { strategyOf } from "./strategy/table.ts";
 import { refuseUnbound } from "./unbound.ts";
 
@@ -34,6 +35,7 @@ const metrics = new Metrics();
 const prices: PriceMemory = new Map();
 const emergencies = newEmergencyMemory();
 const debts: DebtMemory = new Map();
+const ledgerNames: LedgerMemory = new Map();
 const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
@@ -46,6 +48,7 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
       conversationOf(env.CONVERSATION, tenantId, sessionHash),
     ),
     ledgerOf: (name) => ledgerOf(env.LEDGER, name),
+    ledgers: new TenantLedgers((id) => registryOf(env.REGISTRY).ledgersOf(id), ledgerNames, now),
     prices: new BudgetPrices(prices, now),
     emergency: new Emergency(emergencies, now),
     owed: new Owed(debts),
@@ -67,7 +70,7 @@ function adminDependenciesOf(env: Env): AdminDependencies {
     ...limitersOf(env),
     resting,
     registry: () => registryOf(env.REGISTRY),
-    ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
+    ledgerOf: (name) => ledgerOf(env.LEDGER, name),
     lookAtBreaker: ({ id, breaker }) => breakerOf(env.BREAKER, id).look(breaker),
     isSecretSet: (name) => secretOf(env, name) !== null,
     forget: (kind, id) => forgetDocument(documents, kind === "catalog" ? id : `${kind}:${id}`),

@@ -7,6 +7,7 @@ import type { Arm } from "../policies/mode.ts";
 import { chooseThriftily } from "../policies/thrift.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
 import { assign } from "./assign.ts";
+import { pricedPath } from "./budget-prices.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Explained } from "./explain.ts";
@@ -66,7 +67,10 @@ export async function plan(
       ...fresh,
       conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
     },
-    { lambda: deps.prices.of(admission.ledger), isStrict: admission.isStrict },
+    {
+      lambda: deps.prices.of(pricedPath(admission.ledger, admission.scopes)),
+      isStrict: admission.isStrict,
+    },
   );
   if (chosen.kind !== "chosen") {
     return { kind: "refused", failure: choiceFailure(chosen), tenantId: tenant.id };
