@@ -69,6 +69,14 @@ export function checkSettlement({ callId, certainty, ending }: Settlement): void
     throw new RangeError(`certainty is not known: ${String(certainty)}.`);
 }
 
+export function checkDebt(request: HoldRequest, settlement: Settlement): void {
+  checkHold(request);
+  checkSettlement(settlement);
+  demandCount("offers", request.offers.length, 1, 1);
+  if (request.callId !== settlement.callId)
+    throw new RangeError("A debt and its settlement must be of one call.");
+}
+
 export function checkRefund({ callId, refundId, tokens, nanos }: Refund): void {
   checkCallId(callId);
   demandName("refundId", refundId);

@@ -3,6 +3,7 @@ import { DIMENSIONS, type Amounts } from "../policies/ledger/amounts.ts";
 import type { AskEntry } from "../policies/ledger/entry.ts";
 import { LIMIT_MAX, type Limit } from "../policies/ledger/limit.ts";
 import { isLeased } from "../policies/ledger/loan.ts";
+import type { LeaseReport } from "./ledger-lending.ts";
 
 const NAME_CHARS_MAX = 300;
 /** One for each lease of a borrower, and a borrower that has more open has lost control. */
@@ -15,9 +16,15 @@ export function checkAsk(ask: AskEntry, borrower: string, limits: readonly Limit
   for (const { limit } of limits) checkCount("limit", limit);
 }
 
-export function checkReport(leaseId: string, spent: Amounts): void {
-  checkName(leaseId);
-  checkAmounts(spent);
+/** Reports that one message carries: few enough for one turn of the lender. */
+export const REPORTS_MAX = 500;
+
+export function checkReports(reports: readonly LeaseReport[]): void {
+  if (reports.length > REPORTS_MAX) throw new RangeError(`At most ${REPORTS_MAX} reports at once.`);
+  for (const { leaseId, spent } of reports) {
+    checkName(leaseId);
+    checkAmounts(spent);
+  }
 }
 
 export function checkLeases(leaseIds: readonly string[]): void {

@@ -1,8 +1,10 @@
 // A ledger's state beside the journal that it follows from: one place writes an entry down, applies it and finds it again
 // at the next start. Nothing here decides, and nothing waits.
 import type { Entry, HoldEntry, Path } from "../policies/ledger/entry.ts";
-import { applyLease } from "../policies/ledger/lease.ts";
+import { lentWindows } from "../policies/ledger/lease.ts";
+import { applyLease } from "../policies/ledger/lease-entries.ts";
 import { apply, newState, type EndedCalls, type LedgerState } from "../policies/ledger/state.ts";
+import { olderWindows } from "../policies/ledger/zones.ts";
 import { Buckets } from "./ledger-buckets.ts";
 import { Journal } from "./ledger-journal.ts";
 import { Prices } from "./ledger-prices.ts";
@@ -65,14 +67,13 @@ export class Book {
 
   /** Before a decision on a path: whatever it is counted in is in memory. */
   bringIn(path: Path, session: string | null, atMs: number): void {
-    this.buckets.bringIn(path, session, atMs);
+    const older = olderWindows(this.state.zones, path.zone, atMs);
+    this.buckets.bringIn(path, session, atMs, older);
   }
 
   /** Writes an entry down and applies it, inside a transaction. Whatever throws, memory is not to be believed again. */
   record(entry: Entry): void {
-    const call = "callId" in entry ? this.state.calls.get(entry.callId) : undefined;
-    const seq = this.journal.append(entry, call);
-    this.#follow(seq, entry);
+    this.#follow(this.journal.append(entry), entry);
   }
 
   /** Stores what stands, inside a transaction; `keepSnapshot` once that is through. */
@@ -123,7 +124,7 @@ export class Book {
       entry.op === "hold"
         ? entry
         : (state.calls.get(entry.callId)?.hold ?? ended.find(entry.callId)?.hold);
-    if (hold !== undefined) this.bringIn(hold.path, hold.session, hold.atMs);
+    if (hold !== undefined) this.buckets.bringIn(hold.path, hold.session, hold.atMs, hold.older);
     apply(state, entry, ended);
     if (hold !== undefined) this.#price(entry, hold);
   }
@@ -155,12 +156,8 @@ export class Book {
 
   #bringInLease(entry: Exclude<Entry, { readonly callId: string }>): void {
     const { lent } = this.state.leases;
-    const of =
-      entry.op === "ask" || entry.op === "lend"
-        ? entry
-        : entry.op === "return"
-          ? lent.get(entry.leaseId)
-          : undefined;
-    if (of !== undefined) this.buckets.bringInOne(of.scope, of.window, of.key);
+    const lend = entry.op === "return" ? lent.get(entry.leaseId) : entry;
+    const windows = entry.op === "ask" ? [entry] : lend?.op === "lend" ? lentWindows(lend) : [];
+    for (const { scope, window, key } of windows) this.buckets.bringInOne(scope, window, key);
   }
 }

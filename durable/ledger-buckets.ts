@@ -1,10 +1,12 @@
 // The buckets of a ledger in its database, each as it stood at the last snapshot that found it changed. Memory holds those
 // in use and is the newer one; the journal's tail is what lies between.
 import { DIMENSIONS, NOTHING, type Amounts } from "../policies/ledger/amounts.ts";
-import { bucketName, type Bucket } from "../policies/ledger/bucket.ts";
-import { WINDOWS, windowsOf, type Window } from "../policies/ledger/limit.ts";
+import { bucketName, newBucket, type Bucket, type Returned } from "../policies/ledger/bucket.ts";
+import { lentWindows } from "../policies/ledger/lease.ts";
+import { WINDOWS, type Window } from "../policies/ledger/limit.ts";
 import type { Path } from "../policies/ledger/entry.ts";
-import { pinnedKey, type LedgerState } from "../policies/ledger/state.ts";
+import { countedIn, pinnedKey, type LedgerState } from "../policies/ledger/state.ts";
+import type { OlderWindow } from "../policies/ledger/zones.ts";
 
 /** Buckets in memory, some 600 bytes each; above this, those that no open call needs are dropped when they are saved. */
 const IN_MEMORY_MAX = 20_000;
@@ -12,7 +14,7 @@ const IN_MEMORY_MAX = 20_000;
 type BucketRow = { scope: string; window: Window; key: string; body: string };
 
 /** What was last saved of a bucket: amounts are replaced and never edited, so being the same object is being equal. */
-type Saved = readonly [spent: Amounts, held: Amounts, over: Amounts];
+type Saved = readonly [spent: Amounts, held: Amounts, over: Amounts, returned: Returned];
 
 export class Buckets {
   readonly #sql: SqlStorage;
@@ -25,12 +27,14 @@ export class Buckets {
   }
 
   /** Brings the buckets into memory that a call on this path is counted in, before anything looks at them. */
-  bringIn({ zone, scopes }: Path, session: string | null, atMs: number): void {
-    for (const { scope, limits } of scopes)
-      for (const window of windowsOf(limits)) {
-        const key = pinnedKey(window, zone, session, atMs);
-        if (key !== null) this.bringInOne(scope, window, key);
-      }
+  bringIn(
+    path: Path,
+    session: string | null,
+    atMs: number,
+    older: readonly OlderWindow[] = [],
+  ): void {
+    for (const { scope, window, key } of countedIn(path, session, atMs, older))
+      this.bringInOne(scope, window, key);
   }
 
   bringInOne(scope: string, window: Window, key: string): void {
@@ -47,7 +51,7 @@ export class Buckets {
     if (row === undefined) return;
     const bucket = readBucket(row);
     this.#state.buckets.set(name, bucket);
-    this.#saved.set(bucket, [bucket.spent, bucket.held, bucket.over]);
+    this.#noteSaved(bucket);
   }
 
   /** Buckets in memory, and at most `max` others of the windows that are open now. */
@@ -78,13 +82,13 @@ export class Buckets {
   save(atMs: number): void {
     for (const bucket of this.#state.buckets.values()) {
       if (this.#isSaved(bucket)) continue;
-      const { scope, window, key, spent, held, over } = bucket;
+      const { scope, window, key } = bucket;
       this.#sql.exec(
         "INSERT OR REPLACE INTO bucket (scope, window, key, body, at_ms) VALUES (?, ?, ?, ?, ?)",
         scope,
         window,
         key,
-        JSON.stringify([filled(spent), filled(held), filled(over)]),
+        bodyOf(bucket),
         atMs,
       );
     }
@@ -93,8 +97,7 @@ export class Buckets {
   /** After the snapshot was stored: what is in memory is what is saved, and what is too much can go. */
   keep(): void {
     const { buckets } = this.#state;
-    for (const bucket of buckets.values())
-      this.#saved.set(bucket, [bucket.spent, bucket.held, bucket.over]);
+    for (const bucket of buckets.values()) this.#noteSaved(bucket);
     if (buckets.size <= IN_MEMORY_MAX) return;
     const needed = this.#needed();
     for (const [name, bucket] of buckets) if (!needed.has(bucket)) this.#drop(name, bucket);
@@ -135,7 +138,8 @@ export class Buckets {
     for (const call of this.#state.calls.values())
       for (const bucket of call.buckets) needed.add(bucket);
     const { loans, lent } = this.#state.leases;
-    for (const { scope, window, key } of [...loans.values(), ...lent.values()]) {
+    const lends = [...lent.values()].flatMap(lentWindows);
+    for (const { scope, window, key } of [...loans.values(), ...lends]) {
       const bucket = this.#state.buckets.get(bucketName(scope, window, key));
       if (bucket !== undefined) needed.add(bucket);
     }
@@ -148,8 +152,14 @@ export class Buckets {
       saved !== undefined &&
       saved[0] === bucket.spent &&
       saved[1] === bucket.held &&
-      saved[2] === bucket.over
+      saved[2] === bucket.over &&
+      saved[3] === bucket.returned
     );
+  }
+
+  #noteSaved(bucket: Bucket): void {
+    const { spent, held, over, returned } = bucket;
+    this.#saved.set(bucket, [spent, held, over, returned]);
   }
 
   #drop(name: string, bucket: Bucket): void {
@@ -158,17 +168,25 @@ export class Buckets {
   }
 }
 
+/** What was returned stands at the end, where a version that does not know it does not look, and only where there is some. */
+function bodyOf({ spent, held, over, returned }: Bucket): string {
+  const own = [spent, held, over].map(filled);
+  const others = [returned.spent, returned.over].map(filled);
+  const isReturned = others.some((amounts) => Object.keys(amounts).length > 0);
+  return JSON.stringify(isReturned ? [...own, ...others] : own);
+}
+
 function readBucket({ scope, window, key, body }: BucketRow): Bucket {
   // Written by `save`.
-  const [spent, held, over] = JSON.parse(body) as readonly Partial<Amounts>[];
-  return {
-    scope,
-    window,
-    key,
-    spent: { ...NOTHING, ...spent },
-    held: { ...NOTHING, ...held },
-    over: { ...NOTHING, ...over },
-  };
+  const all = (JSON.parse(body) as readonly Partial<Amounts>[]).map((amounts) => ({
+    ...NOTHING,
+    ...amounts,
+  }));
+  const [spent = NOTHING, held = NOTHING, over = NOTHING] = all;
+  const bucket = { ...newBucket(scope, window, key), spent, held, over };
+  const [, , , returnedSpent, returnedOver = NOTHING] = all;
+  if (returnedSpent === undefined) return bucket;
+  return { ...bucket, returned: { spent: returnedSpent, over: returnedOver } };
 }
 
 function filled(amounts: Amounts): Partial<Amounts> {

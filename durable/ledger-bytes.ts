@@ -91,6 +91,11 @@ export class ByteReader {
     this.#bytes = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   }
 
+  /** Whether all was read: what an earlier version wrote ends sooner. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
   byte(): number {
     const value = this.#bytes[this.#at++];
     if (value === undefined) throw new RangeError("The bytes end within a number.");

@@ -1,7 +1,7 @@
 // Journal entries as bytes and back. The first byte says the format and the operation. Within an operation fields are only
 // ever added, at the end, and readers ignore what follows the fields that they know; what does not fit that is a new
 // operation or format, which the version before cannot read and leaves out with an alarm (ledger-journal.ts).
-import type { Entry } from "../policies/ledger/entry.ts";
+import type { Entry, HoldEntry } from "../policies/ledger/entry.ts";
 import { WINDOWS } from "../policies/ledger/limit.ts";
 import { ByteReader, ByteWriter } from "./ledger-bytes.ts";
 import { readAmounts, readPosting, writeAmounts, writePosting } from "./ledger-posting-codec.ts";
@@ -49,6 +49,14 @@ export function encodeEntry(entry: Entry, words: Words): ArrayBuffer {
       out.count(entry.outputTokens);
       out.count(entry.heldOutputTokens);
       out.count(entry.ttlMs);
+      if (entry.isDebt === true || entry.older !== undefined) {
+        out.count(entry.isDebt === true ? 1 : 0);
+        out.count(entry.older?.length ?? 0);
+        for (const { window, key } of entry.older ?? []) {
+          out.count(WINDOWS.indexOf(window));
+          out.text(key);
+        }
+      }
       break;
     case "extend":
       out.callId(entry.callId);
@@ -83,6 +91,10 @@ export function encodeEntry(entry: Entry, words: Words): ArrayBuffer {
       out.count(WINDOWS.indexOf(entry.window));
       out.text(entry.key);
       writeAmounts(out, entry.amounts);
+      if (entry.op === "lend" && entry.olderKeys !== undefined) {
+        out.count(entry.olderKeys.length);
+        for (const key of entry.olderKeys) out.text(key);
+      }
       break;
     case "borrow":
       out.callId(entry.leaseId);
@@ -144,9 +156,10 @@ export function decodeEntry(body: ArrayBuffer, words: Words): Entry | null {
       if (window === undefined) return null;
       const key = from.text();
       const amounts = readAmounts(from);
-      return op === "ask"
-        ? { op, leaseId, atMs, lender: other, scope, window, key, amounts }
-        : { op, leaseId, atMs, borrower: other, scope, window, key, amounts };
+      if (op === "ask") return { op, leaseId, atMs, lender: other, scope, window, key, amounts };
+      const lend = { op, leaseId, atMs, borrower: other, scope, window, key, amounts };
+      if (from.isAtEnd) return lend;
+      return { ...lend, olderKeys: Array.from({ length: from.count() }, () => from.text()) };
     }
     case "borrow": {
       const leaseId = from.callId();
@@ -194,5 +207,18 @@ function readHold(from: ByteReader, atMs: number, words: Words): Entry {
     outputTokens,
     heldOutputTokens,
     ttlMs: from.count(),
+    ...readTail(from),
   };
+}
+
+/** What stands only on few holds, and on none of earlier versions. */
+function readTail(from: ByteReader): Pick<HoldEntry, "isDebt" | "older"> {
+  if (from.isAtEnd) return {};
+  const isDebt = from.count() % 2 === 1;
+  const older = Array.from({ length: from.count() }, () => {
+    const window = WINDOWS[from.count()];
+    const key = from.text();
+    return window === undefined ? [] : [{ window, key }];
+  }).flat();
+  return { ...(isDebt ? { isDebt } : {}), ...(older.length === 0 ? {} : { older }) };
 }

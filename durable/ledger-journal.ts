@@ -2,7 +2,7 @@
 // is how a call id counts once, and how a late settlement finds what it corrects.
 import type { Entry, EndEntry } from "../policies/ledger/entry.ts";
 import type { JournalLine } from "../policies/ledger/canonical.ts";
-import type { EndedCall, EndedCalls, OpenCall } from "../policies/ledger/state.ts";
+import type { EndedCall, EndedCalls } from "../policies/ledger/state.ts";
 import { callKey, requestKeys } from "./ledger-bytes.ts";
 import { atMsOf, decodeEntry, encodeEntry } from "./ledger-codec.ts";
 import { Words } from "./ledger-words.ts";
@@ -17,9 +17,11 @@ type EndedRow = {
   held_seq: number;
   end_seq: number;
   adjust_seq: number | null;
-  held_output: number | null;
   refund_seqs: string | null;
 };
+
+/** Marks lines whose words are marked as used (ledger-schema.ts). */
+const WRITER = 1;
 
 export class Journal {
   readonly #sql: SqlStorage;
@@ -48,13 +50,15 @@ export class Journal {
     return this.#sql.exec<{ seq: number }>("SELECT seq FROM pruned").toArray()[0]?.seq ?? 0;
   }
 
-  /** Adds an entry, and where it ends a call, how to find that call again. `call`: as it was before the entry. */
-  append(entry: Entry, call: OpenCall | undefined): number {
+  /** Adds an entry, and where it ends a call, how to find that call again. */
+  append(entry: Entry): number {
     const seq = this.#lastSeq + 1;
+    this.#words.useAt(entry.atMs);
     this.#sql.exec(
-      "INSERT INTO journal (seq, body) VALUES (?, ?)",
+      "INSERT INTO journal (seq, body, writer) VALUES (?, ?, ?)",
       seq,
       encodeEntry(entry, this.#words),
+      WRITER,
     );
     this.#lastSeq = seq;
     this.#firstAtMs ??= entry.atMs;
@@ -64,13 +68,13 @@ export class Journal {
       switch (entry.op) {
         case "settle":
         case "release":
-          this.#end(callId, seqs, seq, null, call);
+          this.#end(callId, seqs, seq, null);
           break;
         case "expire":
-          if (entry.suspendedUntilMs === null) this.#end(callId, seqs, seq, null, call);
+          if (entry.suspendedUntilMs === null) this.#end(callId, seqs, seq, null);
           break;
         case "lapse":
-          this.#end(callId, seqs, seqs?.expiredSeq ?? seq, null, call);
+          this.#end(callId, seqs, seqs?.expiredSeq ?? seq, null);
           break;
         case "adjust":
           if (seqs === undefined)
@@ -79,7 +83,7 @@ export class Journal {
               seq,
               callKey(callId),
             );
-          else this.#end(callId, seqs, seqs.expiredSeq ?? seq, seq, call);
+          else this.#end(callId, seqs, seqs.expiredSeq ?? seq, seq);
           break;
         case "refund":
           this.#sql.exec(
@@ -215,6 +219,15 @@ export class Journal {
     this.#firstAtMs = this.#readFirstAtMs();
   }
 
+  /**
+   * Forgets at most `max` words that no line names any more. Not while there are lines of a version that does not mark the
+   * words that it uses.
+   */
+  pruneWords(nowMs: number, max: number): void {
+    const { seq } = this.#sql.exec<{ seq: number }>("SELECT seq FROM unmarked").one();
+    if (seq <= this.prunedSeq()) this.#words.prune(this.#firstAtMs ?? nowMs, max);
+  }
+
   keepAnchor(seq: number, hash: string): void {
     this.#sql.exec("INSERT OR REPLACE INTO anchor (seq, hash) VALUES (?, ?)", seq, hash);
   }
@@ -237,29 +250,21 @@ export class Journal {
     return row === undefined ? null : atMsOf(row.body);
   }
 
-  #end(
-    callId: string,
-    seqs: OpenSeqs | undefined,
-    endSeq: number,
-    adjustSeq: number | null,
-    call: OpenCall | undefined,
-  ): void {
+  #end(callId: string, seqs: OpenSeqs | undefined, endSeq: number, adjustSeq: number | null): void {
     if (seqs === undefined) throw new Error(`A call ended that was never held: ${callId}.`);
-    const isAsHeld = call === undefined || call.heldOutputTokens === call.hold.heldOutputTokens;
     this.#sql.exec(
-      "INSERT INTO ended (call_id, held_seq, end_seq, adjust_seq, held_output) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO ended (call_id, held_seq, end_seq, adjust_seq) VALUES (?, ?, ?, ?)",
       callKey(callId),
       seqs.heldSeq,
       endSeq,
       adjustSeq,
-      isAsHeld ? null : call.heldOutputTokens,
     );
   }
 
   #find(callId: string, beforeSeq: number): EndedCall | null {
     const [row] = this.#sql
       .exec<EndedRow>(
-        "SELECT held_seq, end_seq, adjust_seq, held_output, refund_seqs FROM ended WHERE call_id = ?",
+        "SELECT held_seq, end_seq, adjust_seq, refund_seqs FROM ended WHERE call_id = ?",
         callKey(callId),
       )
       .toArray();
@@ -273,7 +278,6 @@ export class Journal {
     const refundSeqs = JSON.parse(row.refund_seqs ?? "[]") as number[];
     return {
       hold,
-      heldOutputTokens: row.held_output ?? hold.heldOutputTokens,
       end,
       refunds: refundSeqs.flatMap((seq) => {
         const refund = seq < beforeSeq ? this.read(seq) : null;

@@ -1,7 +1,7 @@
 // A ledger among others: what it borrows of budgets that it does not own; what it lends is ledger-lending.ts. Only there
 // and here does a ledger wait for another one; every decision is a turn of its own, before or after the wait and never around it.
 import type { Extension, HoldRequest, ReplenishAnswer } from "../policies/account.ts";
-import { minus, NOTHING, type Amounts } from "../policies/ledger/amounts.ts";
+import { minus, type Amounts } from "../policies/ledger/amounts.ts";
 import {
   decideAsk,
   decideBorrow,
@@ -20,16 +20,17 @@ import type { AskEntry, LeasedWindow, Path } from "../policies/ledger/entry.ts";
 import { PIECE_TOKENS_MIN } from "../policies/ledger/extend.ts";
 import { isNothing, type Purpose } from "../policies/ledger/lease.ts";
 import type { Limit } from "../policies/ledger/limit.ts";
-import { hasClosed, type Loan } from "../policies/ledger/loan.ts";
+import { hasClosed, type Unheard } from "../policies/ledger/loan.ts";
 import { wishesOf } from "../policies/ledger/size.ts";
+import type { LedgerState } from "../policies/ledger/state.ts";
 import type { Book } from "./ledger-book.ts";
-import { Lending, type LeasePort, type Turn } from "./ledger-lending.ts";
-import { checkLeases } from "./lease-request.ts";
+import { Lending, type LeasePort, type LeaseReport } from "./ledger-lending.ts";
+import type { Turn } from "./ledger-turns.ts";
+import { Waits } from "./ledger-waits.ts";
+import { checkLeases, REPORTS_MAX } from "./lease-request.ts";
 
 /** A window in which nothing moved for so long is idle, and gives back what it has. A request then waits for one hop. */
 const IDLE_MS = 10_000;
-/** A lender that had nothing is not asked again at once, or everyone whom it refuses would write to two journals. */
-const REFUSED_MS = 250;
 /** Messages that one alarm sends; the next one sends the rest. */
 const MESSAGES_PER_ALARM_MAX = 100;
 
@@ -41,8 +42,6 @@ function ownName({ id, storage }: DurableObjectState): string {
   return id.name;
 }
 
-type Moved = { readonly spent: Amounts; readonly held: Amounts; readonly sinceMs: number };
-
 export class Leases {
   readonly lending: Lending;
   readonly #ctx: DurableObjectState;
@@ -52,13 +51,7 @@ export class Leases {
   readonly #turn: Turn;
   /** Asks under way; what is in the journal and not here was asked before this object started, or its answer was lost. */
   readonly #inFlight = new Set<string>();
-  /** How each lent window stood when the alarm last saw it move. */
-  readonly #moved = new Map<string, Moved>();
-  /** Windows of which lenders had nothing a moment ago, with what they said. */
-  readonly #refused = new Map<
-    string,
-    { readonly atMs: number; readonly answer: ReplenishAnswer }
-  >();
+  readonly #waits = new Waits();
   #lookedAtMs: number | null = null;
 
   constructor(ctx: DurableObjectState, book: Book, reach: (name: string) => LeasePort, turn: Turn) {
@@ -92,8 +85,9 @@ export class Leases {
     const { state } = this.#book;
     const call = state.calls.get(callId);
     if (call === undefined) return;
+    this.#waits.came(path);
     const wants = lowFor(state, path, call.hold.atMs, call.held).filter(
-      (want) => this.#refusedIn(want, state.atMs) === null,
+      (want) => !this.#waits.isShort(want, state.atMs),
     );
     if (wants.length > 0) this.#ctx.waitUntil(this.#borrowEarly(wants));
   }
@@ -103,13 +97,28 @@ export class Leases {
     return stillKnown(this.#book.state.leases, leaseIds);
   }
 
+  /** What lies idle of a window goes back to its owner, who is short of it; not what a call waits for. */
+  giveBackNow({ scope, window, key }: LeasedWindow, isIdle: boolean): LeaseReport[] {
+    const name = bucketName(scope, window, key);
+    return this.#turn((nowMs) => {
+      const { state } = this.#book;
+      const loan = state.leases.loans.get(name);
+      if (loan !== undefined && !this.#waits.isAwaited(loan, nowMs))
+        for (const entry of decideReports(state, loan, isIdle, nowMs)) this.#book.record(entry);
+      return [...state.leases.unheard.values()]
+        .filter(({ of }) => of !== undefined && bucketName(of.scope, of.window, of.key) === name)
+        .slice(0, REPORTS_MAX)
+        .map(({ leaseId, spent }) => ({ leaseId, spent }));
+    });
+  }
+
   /** When there is something to give back, to say again or to look after; infinity while there is nothing. */
   dueMs(nowMs: number): number {
-    const { loans, asked, unheard } = this.#book.state.leases;
+    const { asked, unheard } = this.#book.state.leases;
     // After a start, what got no answer is said again at once.
     const lookedAtMs = this.#lookedAtMs ?? nowMs - IDLE_MS;
     return Math.min(
-      asked.size + unheard.size > 0 || hasLeases(loans)
+      asked.size + unheard.size > 0 || hasLoans(this.#book.state)
         ? lookedAtMs + IDLE_MS
         : Number.POSITIVE_INFINITY,
       this.lending.dueMs(nowMs),
@@ -140,7 +149,7 @@ export class Leases {
         const { state } = this.#book;
         const wants = lacksFor(state, path, atMs, needs);
         const refused = wants
-          .map((want) => this.#refusedIn(want, nowMs))
+          .map((want) => this.#waits.refusedIn(want, nowMs))
           .find((one) => one !== null);
         if (index === 0 && refused != null) return refused;
         return wants.flatMap((want) => this.#ask(want, purposeOf(state.leases, want), nowMs));
@@ -148,7 +157,10 @@ export class Leases {
       if ("kind" in asks) return asks;
       const answers = await Promise.all(asks.map((ask) => this.#say(ask)));
       const refusal = answers.find(({ kind }) => kind !== "lent");
-      if (refusal === undefined) return { kind: "lent" };
+      if (refusal === undefined) {
+        for (const { entry } of asks) this.#waits.noteLent(entry, this.#book.state.atMs);
+        return { kind: "lent" };
+      }
       if (refusal.kind === "unreachable") return refusal;
       answer = refusal;
       if (index === wishes.length - 1) this.#noteRefused(asks, answers);
@@ -196,56 +208,30 @@ export class Leases {
   }
 
   #noteRefused(asks: readonly Ask[], answers: readonly ReplenishAnswer[]): void {
-    const nowMs = this.#book.state.atMs;
-    // Windows are few, and what is old says nothing.
-    for (const [name, { atMs }] of this.#refused)
-      if (atMs + REFUSED_MS <= nowMs) this.#refused.delete(name);
-    for (const [index, { entry }] of asks.entries()) {
+    for (const [index, { entry, purpose }] of asks.entries()) {
       const answer = answers[index];
       if (answer?.kind === "nothing")
-        this.#refused.set(bucketName(entry.scope, entry.window, entry.key), {
-          atMs: nowMs,
-          answer,
-        });
+        this.#waits.noteRefused(entry, answer, purpose === "early", this.#book.state.atMs);
     }
-  }
-
-  #refusedIn({ scope, window, key }: LeasedWindow, nowMs: number): ReplenishAnswer | null {
-    const refused = this.#refused.get(bucketName(scope, window, key));
-    return refused !== undefined && nowMs < refused.atMs + REFUSED_MS ? refused.answer : null;
   }
 
   #giveBack(nowMs: number): void {
     const { state } = this.#book;
     for (const loan of state.leases.loans.values()) {
-      const isIdle = this.#isIdle(loan, nowMs) || hasClosed(loan, nowMs);
+      const isIdle = nowMs >= (loan.movedAtMs ?? 0) + IDLE_MS || hasClosed(loan, nowMs);
       for (const entry of decideReports(state, loan, isIdle, nowMs)) this.#book.record(entry);
       const tab = tabFor(state, loan);
       const ask = tab === null ? null : decideAsk(state.leases, tab, crypto.randomUUID(), nowMs);
       if (ask !== null) this.#book.record(ask);
     }
-    for (const name of this.#moved.keys())
-      if (!state.leases.loans.has(name)) this.#moved.delete(name);
-  }
-
-  /** Amounts are replaced and never edited, so being the same object is having stood still. */
-  #isIdle({ scope, window, key }: Loan, nowMs: number): boolean {
-    const name = bucketName(scope, window, key);
-    const bucket = this.#book.state.buckets.get(name);
-    const seen = this.#moved.get(name);
-    const spent = bucket?.spent ?? NOTHING;
-    const held = bucket?.held ?? NOTHING;
-    if (seen?.spent === spent && seen.held === held) return nowMs >= seen.sinceMs + IDLE_MS;
-    this.#moved.set(name, { spent, held, sinceMs: nowMs });
-    return false;
   }
 
   async #sayAgain(): Promise<void> {
     const { asked, unheard } = this.#book.state.leases;
     const asks = [...asked.values()].filter(({ leaseId }) => !this.#inFlight.has(leaseId));
-    const reports = [...unheard.values()].slice(0, MESSAGES_PER_ALARM_MAX);
+    const reports = Map.groupBy(unheard.values(), ({ lender }) => lender);
     await Promise.all([
-      ...reports.map(({ leaseId, spent, lender }) => this.#report(lender, leaseId, spent)),
+      ...[...reports].map(([lender, own]) => this.#reportAll(lender, own)),
       // Nobody waits for it any more: a lender that never heard of it is not to lend now.
       ...asks
         .slice(0, MESSAGES_PER_ALARM_MAX)
@@ -253,22 +239,32 @@ export class Leases {
     ]);
   }
 
-  async #report(lender: string, leaseId: string, spent: Amounts): Promise<void> {
+  /** Message after message until all is said, or the lender does not answer. */
+  async #reportAll(lender: string, unheard: readonly Unheard[]): Promise<void> {
+    const most = Math.min(unheard.length, REPORTS_MAX * MESSAGES_PER_ALARM_MAX);
     try {
-      await this.#reach(lender).takeBack(leaseId, spent);
-      this.#turn((nowMs) => {
-        const heard = decideHeard(this.#book.state.leases, leaseId, nowMs);
-        if (heard !== null) this.#book.record(heard);
-      });
+      for (let from = 0; from < most; from += REPORTS_MAX) {
+        const reports = unheard.slice(from, from + REPORTS_MAX);
+        await this.#reach(lender).takeBackAll(
+          reports.map(({ leaseId, spent }) => ({ leaseId, spent })),
+        );
+        this.#turn((nowMs) => {
+          for (const { leaseId } of reports) {
+            const heard = decideHeard(this.#book.state.leases, leaseId, nowMs);
+            if (heard !== null) this.#book.record(heard);
+          }
+        });
+      }
     } catch (error) {
       warn("ledger-lender-unreachable", lender, error);
     }
   }
 }
 
-/** Looked at after every turn: most loans have leases, so the first as a rule tells. */
-function hasLeases(loans: ReadonlyMap<string, Loan>): boolean {
-  for (const { leases } of loans.values()) if (leases.size > 0) return true;
+/** Looked at after every turn: most loans have leases, so the first as a rule tells. Others may owe what no lease covers. */
+function hasLoans(state: LedgerState): boolean {
+  for (const loan of state.leases.loans.values())
+    if (loan.leases.size > 0 || tabFor(state, loan) !== null) return true;
   return false;
 }
 

@@ -1,17 +1,28 @@
 // What a ledger lends of its own budgets to others: to tenants of an organisation, to shards of a tenant.
 import { NOTHING, type Amounts } from "../policies/ledger/amounts.ts";
-import type { AskEntry } from "../policies/ledger/entry.ts";
+import { bucketName } from "../policies/ledger/bucket.ts";
+import type { AskEntry, LeasedWindow } from "../policies/ledger/entry.ts";
+import { leastHeard, type Heard } from "../policies/ledger/heard.ts";
 import {
   decideLend,
+  borrowersOf,
   decideReturn,
+  olderKeysOf,
   type LendDecision,
   type Purpose,
 } from "../policies/ledger/lease.ts";
 import type { Limit } from "../policies/ledger/limit.ts";
 import type { Book } from "./ledger-book.ts";
-import { checkAsk, checkReport } from "./lease-request.ts";
+import type { Turn } from "./ledger-turns.ts";
+import { checkAsk, checkReports } from "./lease-request.ts";
 
 export type LendAnswer = Omit<LendDecision, "entry">;
+
+/** A lease that its borrower has ended. */
+export interface LeaseReport {
+  readonly leaseId: string;
+  readonly spent: Amounts;
+}
 
 /** What one ledger says to another. */
 export interface LeasePort {
@@ -21,22 +32,30 @@ export interface LeasePort {
     limits: readonly Limit[],
     purpose: Purpose,
   ): Promise<LendAnswer>;
-  takeBack(leaseId: string, spent: Amounts): Promise<void>;
+  takeBackAll(reports: readonly LeaseReport[]): Promise<void>;
+  giveBack(of: LeasedWindow, isIdle: boolean): Promise<LeaseReport[]>;
   knownLeases(leaseIds: readonly string[]): Promise<string[]>;
 }
-
-/** One transaction of the ledger. */
-export type Turn = <Answer>(decide: (nowMs: number) => Answer) => Answer;
 
 /** Borrowers may hold a lease for as long as they are busy; one that a lender wonders about is rarely forgotten. */
 const CHECK_EVERY_MS = 600_000;
 /** Borrowers that one alarm asks; the next one asks the rest. */
 const CHECKED_MAX = 100;
+/** Borrowers that a lender which is short asks at once for what they leave idle: as many as a tenant has shards. */
+const RECALLED_MAX = 32;
+/** A request waits for them; what comes later serves the next one. */
+const RECALL_WAIT_MS = 300;
+/** After a recall that did not help, so that a budget which is used up does not bring a storm of messages. */
+const RECALL_AGAIN_MS = 100;
 
 export class Lending {
   readonly #book: Book;
   readonly #reach: (name: string) => LeasePort;
   readonly #turn: Turn;
+  readonly #heard: Heard = new Map();
+  /** By the window's name: recalls under way, and when one was made in vain. */
+  readonly #recalls = new Map<string, Promise<unknown>>();
+  readonly #vain = new Map<string, number>();
   #checkedAtMs: number | null = null;
 
   constructor(book: Book, reach: (name: string) => LeasePort, turn: Turn) {
@@ -45,21 +64,26 @@ export class Lending {
     this.#turn = turn;
   }
 
-  lend(ask: AskEntry, borrower: string, limits: readonly Limit[], purpose: Purpose): LendAnswer {
+  /** Where a call waits for what others have borrowed, they give back what lies idle there before it is refused. */
+  async lend(
+    ask: AskEntry,
+    borrower: string,
+    limits: readonly Limit[],
+    purpose: Purpose,
+  ): Promise<LendAnswer> {
     checkAsk(ask, borrower, limits);
-    return this.#turn((nowMs) => {
-      this.#book.buckets.bringInOne(ask.scope, ask.window, ask.key);
-      const { state } = this.#book;
-      const { entry, ...answer } = decideLend(state, ask, borrower, limits, purpose, nowMs);
-      if (entry !== null) this.#book.record(entry);
-      return answer;
-    });
+    const answer = this.#decide(ask, borrower, limits, purpose);
+    if (!answer.isBusy || purpose === "early") return answer;
+    if (!(await this.#recall(ask, borrower))) return answer;
+    const again = this.#decide(ask, borrower, limits, purpose);
+    if (again.isBusy) this.#noteVain(ask);
+    return again;
   }
 
-  /** A lease ended, and so much of it was spent. A second time changes nothing. */
-  takeBack(leaseId: string, spent: Amounts): void {
-    checkReport(leaseId, spent);
-    this.#end([leaseId], spent);
+  /** Leases ended, and so much of each was spent. A second time changes nothing. */
+  takeBackAll(reports: readonly LeaseReport[]): void {
+    checkReports(reports);
+    this.#end(reports);
   }
 
   /** When to ask borrowers again; infinity while nothing is lent. */
@@ -84,27 +108,80 @@ export class Lending {
       borrowers.map(async ([borrower, ids]) => {
         try {
           const known = new Set(await this.#reach(borrower).knownLeases(ids));
-          this.#end(
-            ids.filter((leaseId) => !known.has(leaseId)),
-            NOTHING,
-          );
+          const unknown = ids.filter((leaseId) => !known.has(leaseId));
+          this.#end(unknown.map((leaseId) => ({ leaseId, spent: NOTHING })));
         } catch (error) {
-          const problem = String(error);
-          console.error(
-            JSON.stringify({ event: "ledger-borrower-unreachable", borrower, problem }),
-          );
+          warnOf(borrower, error);
         }
       }),
     );
   }
 
-  #end(leaseIds: readonly string[], spent: Amounts): void {
-    if (leaseIds.length === 0) return;
+  #decide(ask: AskEntry, borrower: string, asked: readonly Limit[], purpose: Purpose): LendAnswer {
+    return this.#turn((nowMs) => {
+      const { scope, window, key } = ask;
+      const { state, buckets } = this.#book;
+      for (const one of [key, ...olderKeysOf(state.zones, ask, nowMs)])
+        buckets.bringInOne(scope, window, one);
+      const limits = leastHeard(this.#heard, scope, asked, nowMs);
+      const { entry, ...answer } = decideLend(state, ask, borrower, limits, purpose, nowMs);
+      if (entry !== null) this.#book.record(entry);
+      return answer;
+    });
+  }
+
+  /** Whether anybody was asked. One recall of a window serves all who wait for it. */
+  async #recall(of: LeasedWindow, asking: string): Promise<boolean> {
+    const name = bucketName(of.scope, of.window, of.key);
+    const underWay = this.#recalls.get(name);
+    if (underWay !== undefined) {
+      await underWay;
+      return true;
+    }
+    const { state } = this.#book;
+    const vainAtMs = this.#vain.get(name);
+    if (vainAtMs !== undefined && this.#turn((nowMs) => nowMs) < vainAtMs + RECALL_AGAIN_MS)
+      return false;
+    const borrowers = borrowersOf(state.leases, of).slice(0, RECALLED_MAX);
+    if (borrowers.length === 0) return false;
+    const { scope, window, key } = of;
+    const answers = borrowers.map(async (borrower) => {
+      try {
+        // Who asks keeps what is left there, and says what was spent: else what is used up would seem to be lent.
+        const isIdle = borrower !== asking;
+        const reports = await this.#reach(borrower).giveBack({ scope, window, key }, isIdle);
+        this.#end(reports);
+      } catch (error) {
+        warnOf(borrower, error);
+      }
+    });
+    const recall = Promise.race([Promise.all(answers), scheduler.wait(RECALL_WAIT_MS)]);
+    this.#recalls.set(name, recall);
+    await recall;
+    this.#recalls.delete(name);
+    return true;
+  }
+
+  /** Windows are few, and what is old says nothing. */
+  #noteVain({ scope, window, key }: LeasedWindow): void {
+    const nowMs = this.#book.state.atMs;
+    for (const [name, atMs] of this.#vain)
+      if (atMs + RECALL_AGAIN_MS <= nowMs) this.#vain.delete(name);
+    this.#vain.set(bucketName(scope, window, key), nowMs);
+  }
+
+  #end(reports: readonly LeaseReport[]): void {
+    if (reports.length === 0) return;
     this.#turn((nowMs) => {
-      for (const leaseId of leaseIds) {
+      for (const { leaseId, spent } of reports) {
         const entry = decideReturn(this.#book.state.leases, leaseId, spent, nowMs);
         if (entry !== null) this.#book.record(entry);
       }
     });
   }
+}
+
+function warnOf(borrower: string, error: unknown): void {
+  const event = "ledger-borrower-unreachable";
+  console.error(JSON.stringify({ event, borrower, problem: String(error) }));
 }

@@ -140,4 +140,17 @@ export const STEPS: readonly string[] = [
     id INTEGER PRIMARY KEY CHECK (id = 1),
     seq INTEGER NOT NULL
   ) STRICT;`,
+  `-- On which day since 1970 a word was last written into a line, so that one that no line names any more can go; null: not
+  -- since this step. A version from before it does not say so of words, but its lines show by writer: while there is one
+  -- that it wrote, no word goes.
+  ALTER TABLE word ADD COLUMN used_day INTEGER;
+  ALTER TABLE journal ADD COLUMN writer INTEGER;
+  CREATE TABLE unmarked (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    seq INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO unmarked (id, seq) SELECT 1, coalesce(max(seq), 0) FROM journal;
+  CREATE TRIGGER line_unmarked AFTER INSERT ON journal WHEN new.writer IS NULL BEGIN
+    UPDATE unmarked SET seq = new.seq;
+  END;`,
 ];

@@ -2,11 +2,13 @@
 // changes what a start costs and never what it comes to; only for lines that were pruned does it stand alone.
 import type { Amounts } from "../policies/ledger/amounts.ts";
 import type { AskEntry, HoldEntry, LendEntry } from "../policies/ledger/entry.ts";
+import { lentWindows } from "../policies/ledger/lease.ts";
 import { ratesOf } from "../policies/ledger/limit.ts";
-import type { LeaseState, Loan } from "../policies/ledger/loan.ts";
+import type { Loan, Unheard } from "../policies/ledger/loan.ts";
 import type { PriceState } from "../policies/ledger/price.ts";
 import type { RateBucket } from "../policies/ledger/rate.ts";
-import { bucketsOf, rateName, type LedgerState, type OpenCall } from "../policies/ledger/state.ts";
+import { rateName } from "../policies/ledger/contribution.ts";
+import { bucketsOf, type LedgerState, type OpenCall } from "../policies/ledger/state.ts";
 import type { Buckets } from "./ledger-buckets.ts";
 import type { Journal } from "./ledger-journal.ts";
 
@@ -24,6 +26,8 @@ export interface Snapshot {
   readonly drains: readonly (readonly [name: string, perMinute: number])[];
   readonly calls: readonly SavedCall[];
   readonly leases: SavedLeases;
+  /** Not in those of earlier versions. */
+  readonly zones?: readonly (readonly [zone: string, usedAtMs: number])[];
 }
 
 interface SavedCall {
@@ -46,11 +50,11 @@ interface SavedLeases {
     Omit<Loan, "leases"> & { readonly leases: readonly (readonly [string, Amounts | null])[] },
   ])[];
   readonly asked: readonly AskEntry[];
-  readonly unheard: readonly MapValue<LeaseState["unheard"]>[];
+  readonly unheard: readonly Unheard[];
   readonly lent: readonly LendEntry[];
   readonly returned: readonly string[];
+  readonly staleMinute?: number;
 }
-type MapValue<M> = M extends ReadonlyMap<string, infer Value> ? Value : never;
 
 export function takeSnapshot(
   state: LedgerState,
@@ -58,7 +62,7 @@ export function takeSnapshot(
   prices: ReadonlyMap<string, PriceState>,
   drains: ReadonlyMap<string, number>,
 ): Snapshot {
-  const { loans, asked, unheard, lent, returned } = state.leases;
+  const { loans, asked, unheard, lent, returned, staleMinute } = state.leases;
   const rateNames = new Map([...state.rates].map(([name, rate]) => [rate, name]));
   return {
     format: FORMAT,
@@ -96,7 +100,9 @@ export function takeSnapshot(
       unheard: [...unheard.values()],
       lent: [...lent.values()],
       returned: [...returned],
+      staleMinute,
     },
+    zones: [...state.zones],
   };
 }
 
@@ -108,11 +114,15 @@ export function restore(
   buckets: Buckets,
 ): void {
   state.atMs = snapshot.atMs;
+  for (const [zone, usedAtMs] of snapshot.zones ?? []) state.zones.set(zone, usedAtMs);
   for (const [name, rate] of snapshot.rates) state.rates.set(name, rate);
   for (const call of snapshot.calls) restoreCall(call, state, journal, buckets);
-  const { loans, asked, unheard, lent, returned } = snapshot.leases;
-  for (const [name, loan] of loans)
+  const { loans, asked, unheard, lent, returned, staleMinute = 0 } = snapshot.leases;
+  state.leases.staleMinute = staleMinute;
+  for (const [name, loan] of loans) {
     state.leases.loans.set(name, { ...loan, leases: new Map(loan.leases) });
+    for (const [leaseId] of loan.leases) state.leases.borrowed.set(leaseId, name);
+  }
   for (const ask of asked) state.leases.asked.set(ask.leaseId, ask);
   for (const report of unheard) state.leases.unheard.set(report.leaseId, report);
   for (const lend of lent) state.leases.lent.set(lend.leaseId, lend);
@@ -120,7 +130,7 @@ export function restore(
   // Leases are reckoned from memory.
   for (const { scope, window, key } of [
     ...state.leases.loans.values(),
-    ...state.leases.lent.values(),
+    ...[...state.leases.lent.values()].flatMap(lentWindows),
   ])
     buckets.bringInOne(scope, window, key);
 }
@@ -136,7 +146,7 @@ function restoreCall(
   const expired = expiredSeq === null ? null : journal.read(expiredSeq);
   if (hold?.op !== "hold" || (expired !== null && expired.op !== "expire"))
     throw new Error(`The snapshot names a hold that the journal does not have: ${heldSeq}.`);
-  buckets.bringIn(hold.path, hold.session, hold.atMs);
+  buckets.bringIn(hold.path, hold.session, hold.atMs, hold.older);
   state.calls.set(hold.callId, {
     ...rest,
     hold,

@@ -62,9 +62,10 @@ export class Upkeep {
       if (this.#book.snapshotSeq < seq) this.#snapshot();
       this.#storage.transactionSync(() => journal.prune(seq, hash));
     }
-    this.#storage.transactionSync(() =>
-      buckets.prune(nowMs - BUCKET_KEPT_MS, PRUNED_PER_ALARM_MAX),
-    );
+    this.#storage.transactionSync(() => {
+      buckets.prune(nowMs - BUCKET_KEPT_MS, PRUNED_PER_ALARM_MAX);
+      journal.pruneWords(nowMs, PRUNED_PER_ALARM_MAX);
+    });
     this.#pruningAtMs = seq === null ? nowMs + PRUNING_EVERY_MS : 0;
   }
 }

@@ -5,6 +5,7 @@ import type { Limit } from "../policies/ledger/limit.ts";
 
 /** Words that are remembered beside the database; when there are more, all are forgotten and read anew. */
 const REMEMBERED_MAX = 4_096;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 type LimitWord = readonly [Limit["dimension"], Limit["window"], number, number | null, boolean];
 /** The zone, then the words of each scope's name, limits and lender if any: users share limits, and limits are long. */
@@ -15,11 +16,34 @@ type CallWord = readonly [string, string, string | null, string, readonly string
 
 export class Words {
   readonly #sql: SqlStorage;
+  /** Of words that were marked as used on this day. */
   readonly #ids = new Map<string, number>();
+  #day = 0;
   readonly #values = new Map<number, unknown>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+  }
+
+  /** Words that are asked for from now on are written into a line of this time. Days only go on. */
+  useAt(atMs: number): void {
+    const day = Math.floor(atMs / DAY_MS);
+    if (day <= this.#day) return;
+    this.#day = day;
+    this.#ids.clear();
+  }
+
+  /** Forgets at most `max` words that were not written since a day that lies well before `firstAtMs`. */
+  prune(firstAtMs: number, max: number): void {
+    const { rowsWritten } = this.#sql.exec(
+      "DELETE FROM word WHERE id IN (SELECT id FROM word WHERE coalesce(used_day, 0) < ? LIMIT ?)",
+      Math.floor(firstAtMs / DAY_MS) - 1,
+      max,
+    );
+    if (rowsWritten === 0) return;
+    // A new word may get the number of one that went.
+    this.#ids.clear();
+    this.#values.clear();
   }
 
   pathId({ zone, scopes }: Path): number {
@@ -98,15 +122,31 @@ export class Words {
     const text = JSON.stringify(value);
     const remembered = this.#ids.get(text);
     if (remembered !== undefined) return remembered;
-    const [row] = this.#sql
-      .exec<{ id: number }>("SELECT id FROM word WHERE text = ?", text)
-      .toArray();
-    const { id } =
-      row ??
-      this.#sql.exec<{ id: number }>("INSERT INTO word (text) VALUES (?) RETURNING id", text).one();
+    const id = this.#markedId(text);
     if (this.#ids.size >= REMEMBERED_MAX) this.#ids.clear();
     this.#ids.set(text, id);
     return id;
+  }
+
+  /** Marks a word as used today, with one row a word and day. */
+  #markedId(text: string): number {
+    const [row] = this.#sql
+      .exec<{ id: number; used_day: number | null }>(
+        "SELECT id, used_day FROM word WHERE text = ?",
+        text,
+      )
+      .toArray();
+    if (row === undefined)
+      return this.#sql
+        .exec<{ id: number }>(
+          "INSERT INTO word (text, used_day) VALUES (?, ?) RETURNING id",
+          text,
+          this.#day,
+        )
+        .one().id;
+    if ((row.used_day ?? 0) < this.#day)
+      this.#sql.exec("UPDATE word SET used_day = ? WHERE id = ?", this.#day, row.id);
+    return row.id;
   }
 
   #read<Word, Value>(id: number, of: (word: Word) => Value): Value {

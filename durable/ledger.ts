@@ -17,18 +17,20 @@ import type {
   SettleAnswer,
   Settlement,
 } from "../policies/account.ts";
-import type { Amounts } from "../policies/ledger/amounts.ts";
-import type { AskEntry, Entry } from "../policies/ledger/entry.ts";
+import { decideDebt } from "../policies/ledger/debt.ts";
+import type { AskEntry, Entry, LeasedWindow } from "../policies/ledger/entry.ts";
 import { decideCheckpoint, decideExtension } from "../policies/ledger/extend.ts";
 import { decideHold, type Decision } from "../policies/ledger/hold.ts";
 import type { Purpose } from "../policies/ledger/lease.ts";
 import type { Limit } from "../policies/ledger/limit.ts";
 import { decideRefund, decideRelease, decideSettlement } from "../policies/ledger/settle.ts";
-import { standingOf, type Standing } from "../policies/ledger/standing.ts";
+import type { Standing } from "../policies/ledger/standing.ts";
+import type { EndedCalls, LedgerState } from "../policies/ledger/state.ts";
 import { decideSweep, nextDueMs } from "../policies/ledger/sweep.ts";
 import {
   checkCallId,
   checkCheckpoint,
+  checkDebt,
   checkExtension,
   checkHold,
   checkKeyId,
@@ -41,8 +43,10 @@ import { Book } from "./ledger-book.ts";
 import { exportPage, type JournalPage } from "./ledger-export.ts";
 import { dropFirstForm, hasFirstForm, readFirstForm } from "./ledger-first-form.ts";
 import { Leases } from "./ledger-leases.ts";
-import type { LendAnswer } from "./ledger-lending.ts";
+import type { LeaseReport, LendAnswer } from "./ledger-lending.ts";
 import { STEPS } from "./ledger-schema.ts";
+import { lookAt, scopesIn } from "./ledger-standing.ts";
+import { Turns } from "./ledger-turns.ts";
 import { Upkeep } from "./ledger-upkeep.ts";
 import { migrate } from "./migrate.ts";
 import { ledgerOf } from "./reach.ts";
@@ -53,27 +57,23 @@ const SWEPT_PER_HOLD_MAX = 50;
 const SWEPT_PER_ALARM_MAX = 500;
 /** After a failed alarm, so that a fault that stays does not spin. */
 const ALARM_RETRY_MS = 30_000;
-/** Buckets beside those in memory that one look at the standing reads. */
-const STANDING_MAX = 2_000;
 
 export class Ledger extends DurableObject<Env> {
-  readonly #clockMs: () => number;
   readonly #book: Book;
   readonly #upkeep: Upkeep;
   readonly #leases: Leases;
   readonly #alarm: Alarm;
   /** Few and for ever, so they lie in memory whole. */
   readonly #revoked: Set<string>;
-  #lastMs: number;
+  readonly #turns: Turns;
 
   /** `clockMs`: the object's own clock, in milliseconds since 1970; a subclass in a test gives another. */
   constructor(ctx: DurableObjectState, env: Env, clockMs: () => number = () => Date.now()) {
     super(ctx, env);
-    this.#clockMs = clockMs;
     const { sql } = ctx.storage;
     migrate(ctx.storage, STEPS);
     this.#book = new Book(sql);
-    this.#lastMs = this.#book.state.atMs;
+    this.#turns = new Turns(ctx, clockMs, this.#book.state.atMs);
     this.#alarm = new Alarm(ctx.storage);
     this.#upkeep = new Upkeep(ctx.storage, this.#book);
     this.#leases = new Leases(
@@ -141,13 +141,23 @@ export class Ledger extends DurableObject<Env> {
   }
 
   /** Another ledger borrows of this one's budget; nothing in all dimensions when there is not enough. */
-  lend(ask: AskEntry, borrower: string, limits: readonly Limit[], purpose: Purpose): LendAnswer {
+  async lend(
+    ask: AskEntry,
+    borrower: string,
+    limits: readonly Limit[],
+    purpose: Purpose,
+  ): Promise<LendAnswer> {
     return this.#leases.lending.lend(ask, borrower, limits, purpose);
   }
 
-  /** Another ledger ends a lease, and says how much of it was spent. */
-  takeBack(leaseId: string, spent: Amounts): void {
-    this.#leases.lending.takeBack(leaseId, spent);
+  /** Another ledger ends leases, and says how much of each was spent. */
+  takeBackAll(reports: readonly LeaseReport[]): void {
+    this.#leases.lending.takeBackAll(reports);
+  }
+
+  /** A budget's owner is short of it: ends what is used up here of a window, with `isIdle` what lies idle too. */
+  giveBack(of: LeasedWindow, isIdle: boolean): LeaseReport[] {
+    return this.#leases.giveBackNow(of, isIdle);
   }
 
   /** Of leases that another ledger lent to this one, those that are not over here. */
@@ -158,37 +168,38 @@ export class Ledger extends DurableObject<Env> {
   /** Keeps a call's hold alive, and what was seen of its answer for the day when nobody settles it. */
   checkpoint(checkpoint: Checkpoint): CheckpointAnswer {
     checkCheckpoint(checkpoint);
-    return this.#act((nowMs) => {
-      const { state, ended } = this.#book;
-      return this.#enact(decideCheckpoint(state, ended, checkpoint, nowMs));
-    });
+    return this.#decide((state, ended, nowMs) => decideCheckpoint(state, ended, checkpoint, nowMs));
   }
 
   /** Posts what a call used, once. An exact usage that comes after expiry replaces the expiry's estimate, once. */
   settle(settlement: Settlement): SettleAnswer {
     checkSettlement(settlement);
+    return this.#decide((state, ended, nowMs) => decideSettlement(state, ended, settlement, nowMs));
+  }
+
+  /** Posts what was used while no ledger could be asked, once. No limit refuses it, and nothing is borrowed for it. */
+  chargeDebt(request: HoldRequest, settled: Settlement): SettleAnswer {
+    checkDebt(request, settled);
+    const print = fingerprint(request);
     return this.#act((nowMs) => {
+      this.#sweep(nowMs, SWEPT_PER_HOLD_MAX);
       const { state, ended } = this.#book;
-      return this.#enact(decideSettlement(state, ended, settlement, nowMs));
+      const { answer, entries } = decideDebt(state, ended, request, settled, print, nowMs);
+      for (const entry of entries) this.#book.record(entry);
+      return answer;
     });
   }
 
   /** Gives a hold back whole. Only for calls that were never sent: after dispatch, settle. */
   release(callId: string): ReleaseAnswer {
     checkCallId(callId);
-    return this.#act((nowMs) => {
-      const { state, ended } = this.#book;
-      return this.#enact(decideRelease(state, ended, callId, nowMs));
-    });
+    return this.#decide((state, ended, nowMs) => decideRelease(state, ended, callId, nowMs));
   }
 
   /** Credits the windows that a call was charged in. The same refund id is one refund. */
   refund(refund: Refund): RefundAnswer {
     checkRefund(refund);
-    return this.#act((nowMs) => {
-      const { state, ended } = this.#book;
-      return this.#enact(decideRefund(state, ended, refund, nowMs));
-    });
+    return this.#decide((state, ended, nowMs) => decideRefund(state, ended, refund, nowMs));
   }
 
   /** From the next turn on this key holds nothing, whatever the caller's copy of it says. */
@@ -209,13 +220,14 @@ export class Ledger extends DurableObject<Env> {
     return this.#book.journal.hasRequest(requestId);
   }
 
-  /** What stands in the windows that are open now, of some scopes or of all. */
-  usage(zone: string, scopes: readonly string[] | null): Standing {
-    const nowMs = this.#now();
-    const { state, buckets, prices } = this.#book;
-    const within = buckets.standing(scopes, zone, nowMs, STANDING_MAX);
-    const lambda = prices.lambdaOf(scopes ?? ["tenant"]);
-    return standingOf({ ...state, buckets: within }, zone, scopes, lambda, nowMs);
+  /** What stands in the windows that are open now, of some scopes or of all; `pricedIn`: whose price of money. */
+  usage(zone: string, scopes: readonly string[] | null, pricedIn = scopes ?? ["tenant"]): Standing {
+    return lookAt(this.#book, zone, scopes, pricedIn, this.#turns.now());
+  }
+
+  /** Scopes with something standing after one of them, from the widest to the narrowest, at most `max`. */
+  scopes(zone: string, after: string, max: number): string[] {
+    return scopesIn(this.#book, zone, after, max, this.#turns.now());
   }
 
   /** Canonical lines after a seq, oldest first, with the hash chain before and after them. Decides nothing. */
@@ -228,43 +240,29 @@ export class Ledger extends DurableObject<Env> {
     this.#alarm.clear();
     let notBeforeMs = 0;
     try {
-      this.#turn((nowMs) => this.#sweep(nowMs, SWEPT_PER_ALARM_MAX));
+      this.#turns.take((nowMs) => this.#sweep(nowMs, SWEPT_PER_ALARM_MAX));
       // Apart, so that no fault of upkeep keeps holds from expiring.
-      await this.#upkeep.run(this.#now());
-      await this.#leases.run(this.#now());
+      await this.#upkeep.run(this.#turns.now());
+      await this.#leases.run(this.#turns.now());
     } catch (error) {
       console.error(JSON.stringify({ event: "ledger-alarm-failed", problem: String(error) }));
-      notBeforeMs = this.#lastMs + ALARM_RETRY_MS;
+      notBeforeMs = this.#turns.lastMs + ALARM_RETRY_MS;
     } finally {
       this.#arm(notBeforeMs);
     }
   }
 
-  /** Never backwards: callers send intervals, so theirs does not matter. */
-  #now(): number {
-    this.#lastMs = Math.max(this.#lastMs, this.#clockMs());
-    return this.#lastMs;
-  }
-
   #act<Answer>(decide: (nowMs: number) => Answer): Answer {
-    const answer = this.#turn(decide);
+    const answer = this.#turns.take(decide);
     this.#arm();
     return answer;
   }
 
-  /**
-   * One synchronous turn in one transaction. What throws in here is a bug or a broken disk: the transaction is rolled back,
-   * memory may be half-way, so the object ends itself, and the next call finds one that was built from storage.
-   */
-  #turn<Answer>(decide: (nowMs: number) => Answer): Answer {
-    const nowMs = this.#now();
-    try {
-      return this.ctx.storage.transactionSync(() => decide(nowMs));
-    } catch (error) {
-      console.error(JSON.stringify({ event: "ledger-turn-failed", problem: String(error) }));
-      this.ctx.abort(`The ledger's turn failed: ${String(error)}`);
-      throw error;
-    }
+  #decide<Answer>(
+    decide: (state: LedgerState, ended: EndedCalls, nowMs: number) => Decision<Answer, Entry>,
+  ): Answer {
+    const { state, ended } = this.#book;
+    return this.#act((nowMs) => this.#enact(decide(state, ended, nowMs)));
   }
 
   #enact<Answer>({ answer, entry }: Decision<Answer, Entry>): Answer {
@@ -281,7 +279,7 @@ export class Ledger extends DurableObject<Env> {
   }
 
   #carryOver(sql: SqlStorage): void {
-    const nowMs = this.#now();
+    const nowMs = this.#turns.now();
     this.ctx.storage.transactionSync(() => {
       for (const entry of readFirstForm(sql, nowMs)) this.#book.record(entry);
       dropFirstForm(sql);
@@ -292,9 +290,9 @@ export class Ledger extends DurableObject<Env> {
   #arm(notBeforeMs = 0): void {
     const dueMs = Math.min(
       this.#book.state.nextDueMs,
-      this.#upkeep.dueMs(this.#lastMs),
-      this.#leases.dueMs(this.#lastMs),
+      this.#upkeep.dueMs(this.#turns.lastMs),
+      this.#leases.dueMs(this.#turns.lastMs),
     );
-    this.#alarm.arm(dueMs, this.#lastMs, notBeforeMs);
+    this.#alarm.arm(dueMs, this.#turns.lastMs, notBeforeMs);
   }
 }

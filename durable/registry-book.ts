@@ -97,6 +97,14 @@ export function openRegistryBook(sql: SqlStorage) {
         .toArray();
     },
 
+    /** The most shards that a tenant ever had at once; 1 of one that there never was. */
+    shardsEver(tenant: string): number {
+      const [row] = sql
+        .exec<{ most: number }>("SELECT most FROM tenant_shards WHERE tenant = ?", tenant)
+        .toArray();
+      return row?.most ?? 1;
+    },
+
     tenantsOf(organisation: string, max: number): DocumentRow[] {
       return sql
         .exec<DocumentRow>(

@@ -1,16 +1,15 @@
-// Where a tenant's calls are held: its own ledger, and its shards while it has some.
-import { ledgerNames } from "../policies/ledger/shard.ts";
-import { parseTenant } from "../policies/tenant.ts";
+// Where a tenant's calls are or were held: its own ledger, and as many shards as it ever had at once.
+import { everyLedgerName } from "../policies/ledger/shard.ts";
 import type { Ledger } from "./ledger.ts";
 import { ledgerOf } from "./reach.ts";
 import type { RegistryBook } from "./registry-book.ts";
 
-/** The tenant's own is always among them: a key that was revoked there stays so when the shards are given up. */
+/**
+ * The tenant's own first. Shards that were given up are among them: they hold history and perhaps open calls, and a key
+ * that was revoked stays so when they are used again.
+ */
 export function ledgersOf(book: RegistryBook, tenantId: string): string[] {
-  const text = book.find("tenant", tenantId)?.text ?? null;
-  const parsed = text === null ? null : parseTenant(JSON.parse(text));
-  const shards = parsed?.kind === "parsed" ? parsed.value.shards : 1;
-  return [...new Set([tenantId, ...ledgerNames(tenantId, shards)])];
+  return everyLedgerName(tenantId, book.shardsEver(tenantId));
 }
 
 /** Tells each of those ledgers that a key holds nothing any more; fails where one was not told. */

@@ -113,6 +113,27 @@ export const STEPS: readonly string[] = [
   CREATE INDEX document_member ON document (text ->> '$.organisation') WHERE kind = 'tenant';
 
   ${TENANT_TRIGGERS}`,
+  `-- The most shards that a tenant ever had at once, also one that was removed: ledgers that are no longer used still hold
+  -- its history. Triggers keep it, because the version of the code before this step writes tenants too.
+  CREATE TABLE tenant_shards (
+    tenant TEXT PRIMARY KEY,
+    most INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO tenant_shards (tenant, most)
+    SELECT id, max(ifnull(text ->> '$.shards', 1)) FROM (
+      SELECT id, text FROM document WHERE kind = 'tenant'
+      UNION ALL SELECT id, before FROM audit WHERE kind = 'tenant'
+      UNION ALL SELECT id, after FROM audit WHERE kind = 'tenant'
+    ) GROUP BY id;
+
+  CREATE TRIGGER tenant_sharded AFTER INSERT ON document WHEN new.kind = 'tenant' BEGIN
+    INSERT INTO tenant_shards (tenant, most) VALUES (new.id, ifnull(new.text ->> '$.shards', 1))
+      ON CONFLICT (tenant) DO UPDATE SET most = max(most, excluded.most);
+  END;
+  CREATE TRIGGER tenant_sharded_anew AFTER UPDATE OF text ON document WHEN new.kind = 'tenant' BEGIN
+    INSERT INTO tenant_shards (tenant, most) VALUES (new.id, ifnull(new.text ->> '$.shards', 1))
+      ON CONFLICT (tenant) DO UPDATE SET most = max(most, excluded.most);
+  END;`,
 ];
 
 export type DocumentRow = {

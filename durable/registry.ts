@@ -27,6 +27,7 @@ import { openRegistryBook, type RegistryBook } from "./registry-book.ts";
 import { put, remove, standingVersion, type Turn } from "./registry-documents.ts";
 import { exportAll, importAll } from "./registry-transfer.ts";
 import { createKey, revokeKey, rotateKey } from "./registry-keys.ts";
+import { boundPage, PAGE_CHARS_MAX, pageOf } from "./registry-pages.ts";
 import { confirmRevocation, filedAs, publish } from "./registry-publication.ts";
 import { openRegistryQueue, type RegistryQueue } from "./registry-queue.ts";
 import { ledgersOf, revokeIn } from "./registry-ledgers.ts";
@@ -41,9 +42,6 @@ import {
 } from "./registry-rows.ts";
 import { keepUp } from "./registry-upkeep.ts";
 
-/** Documents and audit lines on one page, and the characters that end it sooner: an answer holds 32 MiB. */
-const PAGE_MAX = 200;
-const PAGE_CHARS_MAX = 4 * 1024 * 1024;
 /** What is told of a long queue; the count tells the rest. */
 const QUEUE_TOLD_MAX = 100;
 /** Documents that are brought to KV side by side: a Worker has six connections. */
@@ -168,6 +166,11 @@ export class Registry extends DurableObject<Env> {
     return { version: row.version, documentText: row.text };
   }
 
+  /** Names of every ledger that a tenant's calls are or were ever held in, its own first. */
+  ledgersOf(tenantId: string): string[] {
+    return ledgersOf(this.#book, tenantId);
+  }
+
   publication(): Publication {
     return {
       unpublishedCount: this.#queue.unpublishedCount(),
@@ -272,28 +275,4 @@ export class Registry extends DurableObject<Env> {
     // Not awaited: the output gate holds every answer back until it is stored.
     void this.ctx.storage.setAlarm(Math.max(dueMs, this.#now() + ALARM_SPACING_MS));
   }
-}
-
-function boundPage(max: number): number {
-  return Math.max(1, Math.min(max, PAGE_MAX));
-}
-
-/** `rows` hold one more than the page when there is a next one. */
-function pageOf(
-  rows: readonly DocumentRow[],
-  max: number,
-  idOf: (row: DocumentRow) => string,
-): DocumentPage {
-  let chars = 0;
-  let count = 0;
-  for (const { text } of rows.slice(0, max)) {
-    chars += text?.length ?? 0;
-    if (count > 0 && chars > PAGE_CHARS_MAX) break;
-    count += 1;
-  }
-  const last = rows[count - 1];
-  return {
-    documents: rows.slice(0, count).map(readDocument),
-    next: count < rows.length && last !== undefined ? idOf(last) : null,
-  };
 }

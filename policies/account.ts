@@ -223,5 +223,7 @@ export type RefundAnswer =
   /** More than what was charged and not yet given back. */
   | { readonly kind: "too-much"; readonly tokensLeft: number; readonly nanosLeft: number }
   | { readonly kind: "mismatch"; readonly refundId: string }
+  /** The call has been refunded as often as a call may be. */
+  | { readonly kind: "too-many"; readonly refundsMax: number }
   | { readonly kind: "open" }
   | { readonly kind: "missing" };

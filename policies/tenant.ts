@@ -9,6 +9,8 @@ import { parseWith, type Fault, type Parsed } from "./parse.ts";
 const TAGS_MAX = 64;
 /** Each is an object of some hundreds of operations a second; more would only strand more of the limits between them. */
 const SHARDS_MAX = 32;
+/** What a shard's part of a rate's burst holds at least: a call with some input, and the first slice of its answer. */
+const PART_TOKENS_MIN = 4_096;
 
 /** Names an organisation, wherever one is named. */
 export const organisationId = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/));
@@ -66,7 +68,26 @@ export function parseTenant(document: unknown): Parsed<Tenant> {
     ...limitFaults(of.limits, "limits"),
     ...limitFaults(of.userLimits, "userLimits"),
     ...tagFaults(of.tags),
+    ...shardFaults(of),
   ]);
+}
+
+/** Of rates each shard has its part, which must hold a call: else every shard would refuse it for ever. */
+function shardFaults({ shards, limits: own, userLimits, tags }: Tenant): Fault[] {
+  if (shards === 1) return [];
+  const lists = { limits: own, userLimits };
+  const tagged = Object.entries(tags).map(([tag, list]) => [`tags.${tag}`, list] as const);
+  return [...Object.entries(lists), ...tagged].flatMap(([path, list]) =>
+    list.flatMap(({ dimension, window, limit: most, burst = most }, index): Fault[] => {
+      if (window !== "minute") return [];
+      const least = shards * (/tokens$/i.test(dimension) ? PART_TOKENS_MIN : 1);
+      const at = `${path}.${index}`;
+      if (most < shards)
+        return [{ path: `${at}.limit`, problem: `must be at least ${shards}, 1 for each shard` }];
+      const problem = `must be at least ${least}, ${least / shards} for each of ${shards} shards, or a call does not fit one`;
+      return burst < least ? [{ path: `${at}.burst`, problem }] : [];
+    }),
+  );
 }
 
 export function parseKey(document: unknown): Parsed<Key> {

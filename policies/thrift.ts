@@ -13,13 +13,25 @@ export interface Thrift {
   readonly isStrict: boolean;
 }
 
+/**
+ * Of rungs that could run now, best first, those that a budget may choose among. Stand-ins are in a ladder for when an
+ * upstream fails, and many are cheaper: to a strict caller a short budget is a refusal and never one of them.
+ */
+export function affordableAmong<Rung>(
+  rungs: readonly Rung[],
+  { isStrict }: Pick<Thrift, "isStrict">,
+): readonly Rung[] {
+  return isStrict ? rungs.slice(0, 1) : rungs;
+}
+
 export type ThriftyChosen =
   | { readonly kind: "chosen"; readonly choice: Choice; readonly thrift: Thrift }
   | ChoiceFailure;
 
 /**
  * Chooses with the price on top of the question's lambda; without one the choice is the plain one. A caller who is strict
- * gets neither the price nor the rungs that are only cheaper: either what it would have had, or a refusal.
+ * gets neither the price nor the rungs that are only cheaper: either what it would have had, or, when its upstream fails,
+ * a stand-in for that, or a refusal.
  */
 export function chooseThriftily(
   question: Question,

@@ -1,4 +1,5 @@
-// Asks a ledger, and gives up in time: the ledger's own answer, or null when there is none.
+// Asks a ledger, and gives up in time: the ledger's own answer, or why there is none.
+import { isBugInside } from "./object-fault.ts";
 import type { LedgerPort } from "./ports.ts";
 import type { Patience } from "./stream/patience.ts";
 import { TIMED_OUT } from "./stream/wait.ts";
@@ -11,7 +12,15 @@ const TRIES_MAX = 2;
 /** The answer, or why there is none; `late` is one that may come still. */
 export type Asked<T> =
   | { readonly kind: "answered"; readonly answer: T }
-  | { readonly kind: "unreachable"; readonly problem: string; readonly late: Promise<T> | null };
+  | Unreachable<T>
+  /** Its own code threw: a bug, which is as little a yes as it is an outage that passes. */
+  | { readonly kind: "faulted"; readonly problem: string };
+
+export interface Unreachable<T> {
+  readonly kind: "unreachable";
+  readonly problem: string;
+  readonly late: Promise<T> | null;
+}
 
 /** `reach` makes a fresh stub: one that threw is broken for good. Every operation may be said twice. */
 export async function askLedger<T>(
@@ -27,6 +36,7 @@ export async function askLedger<T>(
       const answer = await patience.wait(asking, endsAtMs - now());
       if (answer !== TIMED_OUT) return { kind: "answered", answer };
     } catch (error) {
+      if (isBugInside(error)) return { kind: "faulted", problem: String(error) };
       if (tries < TRIES_MAX && mayRepeat(error) && now() < endsAtMs) continue;
       return { kind: "unreachable", problem: String(error), late: null };
     }

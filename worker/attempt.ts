@@ -62,6 +62,8 @@ export type { Attempt };
 
 class Attempt {
   readonly reader = new AnswerReader();
+  /** The answer came in one piece, and has come. */
+  isWhole = false;
   readonly #outbound: Outbound;
   readonly #now: () => number;
   readonly #startedAtMs: number;
@@ -124,6 +126,16 @@ class Attempt {
     return this.#silence.totalMs;
   }
 
+  /** Reads on to the end, or for so long: for what the answer comes to, not for what it says. */
+  async hearOut(waitMs: number): Promise<void> {
+    const endsAtMs = this.#now() + waitMs;
+    for (;;) {
+      const heard = await this.#patience.wait(this.peek(), endsAtMs - this.#now());
+      if (heard === TIMED_OUT || heard.kind !== "event") return;
+      this.take();
+    }
+  }
+
   /** Stops the upstream. When it has said its last, its connection is left to end by itself and be used again. */
   cancel(): void {
     if (this.#isDone) return;
@@ -144,9 +156,7 @@ class Attempt {
   async #hearResponse(): Promise<Heard> {
     const response = await this.#patience.wait(this.#response, this.#waitMs());
     if (response === TIMED_OUT) return this.#late();
-    if (response instanceof Error) {
-      return unreachable();
-    }
+    if (response instanceof Error) return unreachable();
     const contentType = response.headers.get("content-type") ?? "";
     if (!response.ok) return this.#hearRefusal(response);
     if (response.body === null) return cut("it sent no body");
@@ -254,6 +264,7 @@ class Attempt {
     const reading = this.reader.readBody(text);
     switch (reading.kind) {
       case "chunk":
+        this.isWhole = true;
         return { kind: "whole", text, deltas: reading.deltas };
       case "error":
         return inBandError(redact(reading.error, this.#outbound), true, this.#elapsedMs());

@@ -68,7 +68,11 @@ export async function holdCall(
     // A stream renews its hold as it goes; a whole answer is silent until its deadline.
     ttlMs: call.isStream ? Math.min(STREAM_TTL_MS, wholeTtlMs) : wholeTtlMs,
   };
-  return askHold({ tenantId: tenant.id, ledger: admission.ledger }, request, deps, patience);
+  const payer = { tenantId: tenant.id, ledger: admission.ledger };
+  const outcome = await askHold(payer, request, deps, patience);
+  if (outcome.kind === "held" || outcome.failure.kind !== "budget-exceeded") return outcome;
+  const affordableTokens = Math.floor(outcome.failure.affordableTokens / admission.ask.answers);
+  return { ...outcome, failure: { ...outcome.failure, affordableTokens } };
 }
 
 /** Null where nobody renews the hold: a whole answer's lasts as long as it may, and an emergency's is nobody's. */

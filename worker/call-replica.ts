@@ -8,6 +8,7 @@ import type { Dependencies } from "./dependencies.ts";
 import type { Heard } from "./heard.ts";
 import type { Held } from "./hold.ts";
 import type { CallAccount } from "./open-call.ts";
+import { reckonUsage } from "./reckon.ts";
 import { tokenBound } from "./stream/token-bound.ts";
 import {
   POOLING_OVERHEAD_TOKENS,
@@ -100,12 +101,20 @@ export async function callReplica(
 function chargeOf(
   heard: Heard,
   pooled: PooledState | null,
-  { inputTokens: heldTokens }: Offer,
+  { inputTokens }: Offer,
 ): Omit<Settlement, "callId" | "ending"> & { readonly ending: NonNullable<CallAccount["ending"]> } {
   if (pooled !== null) {
     const counted = pooled.kind === "state" ? pooled.inputTokens : null;
-    const usage = { ...NO_USAGE, inputTokens: counted ?? heldTokens };
-    return { usage, certainty: counted === null ? "at_least" : "exact", ending: "complete" };
+    const { usage, certainty } = reckonUsage({
+      reported: counted === null ? null : { ...NO_USAGE, inputTokens: counted },
+      seenTokens: 0,
+      seenReasoningTokens: 0,
+      inputTokens,
+      heldOutputTokens: 0,
+      unseenTokens: 0,
+      isOver: true,
+    });
+    return { usage, certainty, ending: "complete" };
   }
   const isFree = heard.kind === "failed" && heard.trouble.isFree;
   return isFree

@@ -13,6 +13,7 @@ import type { Lessons } from "./lessons.ts";
 import type { Owed } from "./owed.ts";
 import type { FeedbackPort, HeadPort, LedgerPort } from "./ports.ts";
 import type { Strategy } from "./strategy/strategy.ts";
+import type { TenantLedgers } from "./tenant-ledgers.ts";
 
 export interface Dependencies {
   /** Reads a query, in microseconds and without a call. */
@@ -22,6 +23,7 @@ export interface Dependencies {
   readonly conversations: Conversations;
   /** A fresh stub at every call: one that threw is broken for good. */
   ledgerOf(name: string): LedgerPort;
+  readonly ledgers: TenantLedgers;
   readonly prices: BudgetPrices;
   readonly emergency: Emergency;
   readonly owed: Owed;

@@ -1,20 +1,21 @@
 // What may be spent while a ledger cannot be asked, where all limits are soft: little, and counted in this isolate alone.
 // In any day an isolate lets through at most ALLOWED_SHARE of what each limit allows in a day, or the least below; so all
-// of them together overspend by no more than isolates x that. Plain data, shared by the isolate's requests.
+// of them together overspend by no more than isolates x that, however many users or keys they come from. Plain data,
+// shared by the isolate's requests.
 import type { Hold, HoldRequest, Offer, Usage } from "../policies/account.ts";
 import type { Amounts, Dimension } from "../policies/ledger/amounts.ts";
 import { costOf } from "../policies/ledger/charge.ts";
 import type { Limit, Window } from "../policies/ledger/limit.ts";
-import {
-  add,
-  emptyRate,
-  giveBack,
-  roomIn,
-  type Pin,
-  type RateBucket,
-} from "../policies/ledger/rate.ts";
+import { add, giveBack, roomIn, type Pin, type RateBucket } from "../policies/ledger/rate.ts";
 import type { Room } from "../policies/ledger/room.ts";
 import { fit } from "../policies/ledger/size.ts";
+import {
+  keepMeter,
+  meterOf,
+  newMeterMemory,
+  type MeterMemory,
+  type MeterName,
+} from "./emergency-meters.ts";
 
 const ALLOWED_SHARE = 0.001;
 /** Where that share is less than one ordinary answer, as much as this, and never more than the day's whole limit. */
@@ -31,8 +32,8 @@ const ALLOWED_MIN: Readonly<Record<Dimension, number>> = {
 };
 /** Whoever the ledger refused so shortly ago is refused without it too: what was used up is used up. */
 const DENIED_MS = 300_000;
-/** An isolate sees few tenants at a time; each name stands for a few numbers. */
-const NAMES_MAX = 10_000;
+/** An isolate sees few tenants at a time. Without its note one is bounded by its meters alone. */
+const DENIED_MAX = 10_000;
 
 /** A lifetime counts as a month: nobody knows how long it lasts. */
 const DAYS_IN_WINDOW: Readonly<Record<Window, number>> = {
@@ -51,13 +52,13 @@ const NANOS_PER_UNIT = 1000;
 const UNITS_PER_DAY_MAX = 50_000_000;
 
 export interface EmergencyMemory {
-  readonly rates: Map<string, RateBucket>;
-  /** When the ledger last said no, by tenant. */
+  readonly meters: MeterMemory;
+  /** When the ledger last said no, by tenant; from the longest ago to the latest. */
   readonly denied: Map<string, number>;
 }
 
 export function newEmergencyMemory(): EmergencyMemory {
-  return { rates: new Map(), denied: new Map() };
+  return { meters: newMeterMemory(), denied: new Map() };
 }
 
 /** A hold that no ledger gave. */
@@ -79,8 +80,13 @@ export class Emergency {
 
   /** The ledger has said no to this tenant, or this allowance has. */
   deny(tenantId: string): void {
-    makeRoom(this.#memory.denied, tenantId);
-    this.#memory.denied.set(tenantId, this.#now());
+    const { denied } = this.#memory;
+    denied.delete(tenantId);
+    if (denied.size >= DENIED_MAX) {
+      const [eldest] = denied.keys();
+      if (eldest !== undefined) denied.delete(eldest);
+    }
+    denied.set(tenantId, this.#now());
   }
 
   /** Null when one of the limits is hard, the tenant was refused of late, or the allowance has no room. */
@@ -102,6 +108,8 @@ export class Emergency {
       return null;
     }
     const { offer, outputTokens, needs } = fitted;
+    // Beyond what can be counted nothing passes; that is no word about this tenant's budget.
+    if (!allowances.every((allowance) => this.#keep(allowance, nowMs))) return null;
     const taken = allowances.map((allowance) => take(allowance, needs, nowMs));
     const hold: Hold = {
       kind: "held",
@@ -132,7 +140,8 @@ export class Emergency {
     const allowed = Math.min(perDay, Math.max(perDay * ALLOWED_SHARE, ALLOWED_MIN[dimension]));
     const unit = dimension === "nanos" ? NANOS_PER_UNIT : 1;
     const half = Math.min(UNITS_PER_DAY_MAX, Math.floor(allowed / unit / 2));
-    const rate = this.#rateIn(`${tenantId}|${scope}|${dimension}|${window}`);
+    const name = { tenantId, scope, limit: `${dimension}|${window}` };
+    const rate = meterOf(this.#memory.meters, name);
     const left = half === 0 ? 0 : roomIn(rate, half, half * MINUTES_PER_DAY, nowMs);
     const room: Room = {
       scope,
@@ -146,20 +155,16 @@ export class Emergency {
       resetAtMs: null,
       waitMs: null,
     };
-    return { room, rate, perDay: half, unit };
+    return { name, room, rate, perDay: half, unit };
   }
 
-  #rateIn(name: string): RateBucket {
-    const known = this.#memory.rates.get(name);
-    if (known !== undefined) return known;
-    makeRoom(this.#memory.rates, name);
-    const rate = emptyRate();
-    this.#memory.rates.set(name, rate);
-    return rate;
+  #keep({ name, rate, perDay }: Allowance, nowMs: number): boolean {
+    return keepMeter(this.#memory.meters, name, rate, Math.max(1, perDay), nowMs);
   }
 }
 
 interface Allowance {
+  readonly name: MeterName;
   readonly room: Room;
   readonly rate: RateBucket;
   /** In units of `unit`. A rate knows minutes, so each counts as so many as a day has minutes. */
@@ -193,9 +198,4 @@ type Used = Partial<Record<Dimension, number>>;
 
 function usedOf(usage: Usage, offer: Offer): Used {
   return { tokens: usage.inputTokens + usage.outputTokens, nanos: costOf(usage, offer) };
-}
-
-/** All at once: what is forgotten was a little more than nothing, and picking the oldest would cost each call a search. */
-function makeRoom(memory: Map<string, unknown>, name: string): void {
-  if (memory.size >= NAMES_MAX && !memory.has(name)) memory.clear();
 }

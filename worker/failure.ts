@@ -5,6 +5,8 @@ import type { Scope } from "../policies/tenant.ts";
 /** A limit has no room: the ledger's refusal, as far as a caller is told of it. */
 export interface BudgetExceeded extends Omit<HoldRefusal, "kind" | "meters"> {
   readonly kind: "budget-exceeded";
+  /** For each answer that was asked for, as clients set their bounds. */
+  readonly affordableTokens: number;
 }
 
 export type Failure =

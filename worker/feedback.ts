@@ -1,11 +1,11 @@
 // `POST /v1/feedback`: what a client thinks of an answer. Kept for the tenant; a request that is not the tenant's,
 // or that nobody knows, is 404 alike. The head that chose for it learns of the score afterwards.
 import * as z from "zod/mini";
-import { ledgerNames } from "../policies/ledger/shard.ts";
 import type { Verdict } from "../policies/head/decision.ts";
 import { parseWith } from "../policies/parse.ts";
 import type { Tenant } from "../policies/tenant.ts";
 import { authenticate, type Caller } from "./admit.ts";
+import { askEach } from "./ask-each.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 import { GATHER_MS } from "./lessons.ts";
@@ -82,14 +82,19 @@ async function teachHeads(tenant: Tenant, verdict: Verdict, deps: Dependencies):
   }
 }
 
-/** By the ledger that the key's calls are held in, or by another of the tenant's: a request may have been another key's. */
+/**
+ * By the ledger that the key's calls are held in, or by another of the tenant's: a request may have been another key's, or
+ * of a time when the tenant had other shards.
+ */
 async function isKnown(
   requestId: string,
   { tenant, ledger }: Caller,
   deps: Dependencies,
 ): Promise<boolean> {
   if (await deps.ledgerOf(ledger).knows(requestId)) return true;
-  const others = ledgerNames(tenant.id, tenant.shards).filter((name) => name !== ledger);
-  const known = await Promise.all(others.map((name) => deps.ledgerOf(name).knows(requestId)));
-  return known.includes(true);
+  const others = (await deps.ledgers.namesOf(tenant)).filter((name) => name !== ledger);
+  const heard = await askEach(others, (name) => deps.ledgerOf(name).knows(requestId));
+  if (heard.some((one) => one.kind === "answered" && one.answer)) return true;
+  for (const one of heard) if (one.kind === "failed") throw one.error;
+  return false;
 }

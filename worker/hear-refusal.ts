@@ -1,6 +1,6 @@
 // What a refusal by status says, as far as the caller may hear it, and what the operator is told of it.
 import { refusal, type Troubled } from "./trouble.ts";
-import { readErrorText } from "./upstream/wire/read.ts";
+import { readErrorText } from "./upstream/wire/read-error.ts";
 import { redact } from "./upstream/wire/redact.ts";
 
 export function hearRefusal(

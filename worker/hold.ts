@@ -1,7 +1,15 @@
 // Asks a tenant's ledger for a hold, and says what its refusals mean for the caller. Where the ledger cannot be asked, a
 // hard limit is a no, and soft ones let a little through.
-import type { Hold, HoldAnswer, HoldRequest, Meter, Settlement } from "../policies/account.ts";
-import { askLedger, type Asked } from "./ask-ledger.ts";
+import {
+  NO_USAGE,
+  type Hold,
+  type HoldAnswer,
+  type HoldRequest,
+  type Meter,
+  type Settlement,
+} from "../policies/account.ts";
+import { askLedger, type Asked, type Unreachable } from "./ask-ledger.ts";
+import { pricedPath } from "./budget-prices.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 import { debtOf } from "./owed.ts";
@@ -22,6 +30,8 @@ export type HoldOutcome =
       readonly isEmergency: boolean;
       /** Posts what the call used. */
       readonly settle: (settlement: Settlement) => Promise<void>;
+      /** Voids it: the call never left. */
+      readonly release: () => Promise<unknown>;
     }
   | {
       readonly kind: "failed";
@@ -46,10 +56,15 @@ export async function askHold(
   const reach = () => deps.ledgerOf(ledger);
   const asked = await holdOrBorrow(reach, request, deps, patience);
   if (asked.kind === "unreachable") return holdWithout(payer, request, asked, deps);
+  if (asked.kind === "faulted") {
+    const { problem } = asked;
+    console.error(JSON.stringify({ event: "ledger-faulted", callId: request.callId, problem }));
+    return failed({ kind: "internal" });
+  }
   const { answer } = asked;
   switch (answer.kind) {
     case "held":
-      deps.prices.remember(ledger, answer.lambda);
+      deps.prices.remember(pricedPath(ledger, request.scopes), answer.lambda);
       if (deps.owed.has(ledger)) deps.finish(deps.owed.post(ledger, reach, patience, deps.now));
       return {
         kind: "held",
@@ -57,6 +72,7 @@ export async function askHold(
         meters: answer.meters,
         isEmergency: false,
         settle: (settlement) => settle(ledger, settlement, deps),
+        release: () => reach().release(request.callId),
       };
     case "refused": {
       const { kind: _, meters, ...refusal } = answer;
@@ -81,10 +97,11 @@ async function holdOrBorrow(
 ): Promise<Asked<HoldAnswer>> {
   const hold = () => askLedger(reach, (ledger) => ledger.hold(request), patience, now);
   const asked = await hold();
-  if (asked.kind === "unreachable") return asked;
+  if (asked.kind !== "answered") return asked;
   const { answer } = asked;
   if (answer.kind !== "refused" || answer.reason !== "unlent") return asked;
   const lent = await askLedger(reach, (ledger) => ledger.replenish(request), patience, now);
+  if (lent.kind === "faulted") return lent;
   if (lent.kind === "unreachable") {
     lent.late?.catch(() => undefined);
     return { ...lent, late: null };
@@ -106,7 +123,7 @@ async function holdOrBorrow(
 function holdWithout(
   { tenantId, ledger }: Payer,
   request: HoldRequest,
-  { problem, late }: Extract<Asked<HoldAnswer>, { kind: "unreachable" }>,
+  { problem, late }: Unreachable<HoldAnswer>,
   deps: Dependencies,
 ): HoldOutcome {
   const { callId } = request;
@@ -125,6 +142,7 @@ function holdWithout(
       giveBack(settlement.usage);
       deps.owed.keep(debtOf(ledger, request, offer, settlement));
     },
+    release: async () => giveBack(NO_USAGE),
   };
 }
 

@@ -29,6 +29,7 @@ import { Owed, type DebtMemory } from "./owed.ts";
 import { newLookupState, registryLookup } from "./registry-lookup.ts";
 import { probe } from "./probe.ts";
 import { telemetry } from "./telemetry.ts";
+import { TenantLedgers, type LedgerMemory } from "./tenant-ledgers.ts";
 import { strategyOf } from "./strategy/table.ts";
 import { refuseUnbound } from "./unbound.ts";
 
@@ -50,6 +51,7 @@ const debts: DebtMemory = new Map();
 const heads = newHeadMemory();
 const lessons: LessonMemory = new Map();
 const difficulties = newDifficultyMemory();
+const ledgerNames: LedgerMemory = new Map();
 const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
@@ -65,6 +67,7 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
       conversationOf(env.CONVERSATION, tenantId, sessionHash),
     ),
     ledgerOf: (name) => ledgerOf(env.LEDGER, name),
+    ledgers: new TenantLedgers((id) => registryOf(env.REGISTRY).ledgersOf(id), ledgerNames, now),
     prices: new BudgetPrices(prices, now),
     emergency: new Emergency(emergencies, now),
     owed: new Owed(debts),
@@ -90,7 +93,7 @@ function adminDependenciesOf(env: Env): AdminDependencies {
     ...limitersOf(env),
     resting,
     registry: () => registryOf(env.REGISTRY),
-    ledgerOf: (tenantId) => ledgerOf(env.LEDGER, tenantId),
+    ledgerOf: (name) => ledgerOf(env.LEDGER, name),
     headOf: (tenantId, policyName) => headOf(env.HEAD, tenantId, policyName),
     forgetHead: (tenantId, policyName) => forgetHead(heads, tenantId, policyName),
     lookAtBreaker: ({ id, breaker }) => breakerOf(env.BREAKER, id).look(breaker),

@@ -218,14 +218,27 @@ export class Metering {
       return asked.answer;
     }
     const { problem } = asked;
+    if (asked.kind === "faulted") {
+      const event = "ledger-faulted";
+      this.#awaySinceMs = null;
+      console.error(JSON.stringify({ event, callId: hold.callId, problem, mid: "stream" }));
+      // A bug is no outage, in which soft limits would let it go on: what is held is all that it has.
+      if (this.#isBeyond) this.#end = { kind: "lost" };
+      else if (!this.#isStopped) await this.#pause();
+      return null;
+    }
     asked.late?.catch(() => undefined);
     console.error(
       JSON.stringify({ event: "ledger-unreachable", callId: hold.callId, problem, mid: "stream" }),
     );
     const isLong = now() - this.#awaySinceMs >= AWAY_MS_MAX;
     if (this.#isBeyond && (isLong || !this.#of.isHard)) this.#goOnWithout();
-    else if (!this.#isStopped) await patience.wait(new Promise(() => undefined), RETRY_PAUSE_MS);
+    else if (!this.#isStopped) await this.#pause();
     return null;
+  }
+
+  async #pause(): Promise<void> {
+    await this.#of.patience.wait(new Promise(() => undefined), RETRY_PAUSE_MS);
   }
 
   /** Nobody can say whether there is more: under a hard limit there is not, under soft ones up to the call's own cap. */

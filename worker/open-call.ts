@@ -1,11 +1,12 @@
 // A call that has begun to answer: its bytes, what they mean, and an end that settles it exactly once.
 import { NO_USAGE, type Certainty, type Hold, type Usage } from "../policies/account.ts";
 import type { Prices } from "../policies/catalog.ts";
-import { UNSEEN_TOKENS_PER_SECOND } from "../policies/ledger/charge.ts";
+import { findAnomaly, UNSEEN_TOKENS_PER_SECOND } from "../policies/ledger/charge.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Heard } from "./heard.ts";
 import type { BudgetEnd, Metering } from "./metering.ts";
 import type { Preparation } from "./prepare.ts";
+import { reckonUsage, type Reckoning } from "./reckon.ts";
 import type { Patience } from "./stream/patience.ts";
 import { TIMED_OUT } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
@@ -63,7 +64,7 @@ export class OpenCall {
   readonly #attempt: Attempt;
   readonly #metering: Metering | null;
   readonly #heldBack: Heard[] = [];
-  readonly #settle: (settled: Settled) => void;
+  readonly #settle: (settled: Settled | Promise<Settled>) => void;
   #waitingForRoom: Promise<Heard> | null = null;
   #isEnded = false;
 
@@ -72,7 +73,7 @@ export class OpenCall {
     preparation: Preparation,
     hold: Hold,
     account: CallAccount,
-    settle: (settled: Settled) => void,
+    settle: (settled: Settled | Promise<Settled>) => void,
     metering: Metering | null = null,
   ) {
     this.#attempt = attempt;
@@ -169,9 +170,10 @@ export class OpenCall {
 
   #meter(): void {
     const { reader } = this.#attempt;
-    // An engine that counts along knows better than what can be counted here, up to its cap.
-    const told = Math.min(Math.floor(reader.usage?.outputTokens ?? 0), this.hold.outputTokens);
-    this.#metering?.see(Math.max(reader.seenTokens, told));
+    // An engine that counts along knows better than what can be counted here, up to its cap and where its count can be.
+    const { usage } = reader;
+    const told = usage === null || findAnomaly(usage) !== null ? 0 : usage.outputTokens;
+    this.#metering?.see(Math.max(reader.seenTokens, Math.min(told, this.hold.outputTokens)));
   }
 
   /** An answer that has ended needs no more, and is whole. */
@@ -187,45 +189,59 @@ export class OpenCall {
 
   /** What the call has used as far as is known now, and how sure that is. */
   reckon(ending: Ending): Settled {
-    const { reader } = this.#attempt;
-    const { usage: reported, seenTokens } = reader;
-    // Some engines count along in every chunk: until the answer has ended, such a count is only a floor.
-    const isOver = ending === "complete" || reader.isFinished;
-    if (reported !== null && isOver && !isBlank(reported, seenTokens))
-      return { usage: reported, certainty: "exact", ending };
-    const seen = Math.max(seenTokens, reported?.outputTokens ?? 0);
-    const usage: Usage = {
-      inputTokens: reported?.inputTokens || this.preparation.inputTokens,
-      cachedTokens: reported?.cachedTokens ?? 0,
-      cacheWriteTokens: reported?.cacheWriteTokens ?? 0,
-      outputTokens: isOver ? seen : this.#withUnseen(seen),
-      reasoningTokens: Math.max(reader.seenReasoningTokens, reported?.reasoningTokens ?? 0),
-    };
-    const isUnseen = seen === 0 && ending !== "complete";
-    return { usage, certainty: isUnseen ? "unknown" : "at_least", ending };
+    const { usage, certainty } = this.#reckon(ending);
+    return { usage, certainty, ending };
   }
 
-  /**
-   * What an answer that was cut short may have cost beyond what was seen of it: an engine that thinks out of sight is
-   * silent meanwhile, and leaving at its first word must not be cheaper than hearing it out. At most what was held.
-   */
-  #withUnseen(seenTokens: number): number {
+  #reckon(ending: Ending): Reckoning {
+    const { reader, silentMs, isWhole } = this.#attempt;
     const { answers } = this.preparation.draft.ask;
-    const unseen = Math.ceil((this.#attempt.silentMs * UNSEEN_TOKENS_PER_SECOND * answers) / 1000);
-    const heldTokens = this.#metering?.heldTokens ?? this.hold.outputTokens;
-    return Math.max(seenTokens, Math.min(heldTokens, seenTokens + unseen));
+    // All of a whole answer was written in silence, and what was seen is all of it.
+    const silent = isWhole ? 0 : Math.ceil((silentMs * UNSEEN_TOKENS_PER_SECOND * answers) / 1000);
+    return reckonUsage({
+      reported: reader.usage,
+      seenTokens: reader.seenTokens,
+      seenReasoningTokens: reader.seenReasoningTokens,
+      inputTokens: this.preparation.inputTokens,
+      heldOutputTokens: this.#metering?.heldTokens ?? this.hold.outputTokens,
+      unseenTokens: this.#isBilledWhole(ending) ? Infinity : silent,
+      isOver: ending === "complete" || reader.isFinished,
+    });
+  }
+
+  /** It was stopped here, and its provider writes on and bills what it would have written. */
+  #isBilledWhole(ending: Ending): boolean {
+    const { upstream } = this.preparation;
+    const isStopped = ["client-left", "abandoned", "cut-off"].includes(ending);
+    return upstream.billsCancelled === true && isStopped && !this.#attempt.reader.isFinished;
   }
 
   /** Ends the call for good: the first ending settles, every later one is nothing. */
   end(ending: Ending, isFree = false): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    const isHeardOut = !isFree && ending !== "cut-off" && this.#isBilledWhole(ending);
+    if (!isHeardOut) this.#attempt.cancel();
+    const settled = this.#account(isFree ? FREE : this.#reckon(ending), ending);
+    this.#settle(isHeardOut ? this.#hearOut(ending) : settled);
+  }
+
+  /** Nobody reads it any more, but what it comes to is billed: only its end says how much that is. */
+  async #hearOut(ending: Ending): Promise<Settled> {
+    await this.#attempt.hearOut(HEARD_OUT_MS);
     this.#attempt.cancel();
-    const settled = isFree
-      ? { usage: NO_USAGE, certainty: "exact" as const, ending }
-      : this.reckon(ending);
+    return this.#account(this.#reckon(ending), ending);
+  }
+
+  #account({ usage, certainty, anomaly }: Reckoning, ending: Ending): Settled {
+    if (anomaly !== null) {
+      // An engine's fault, which a ledger that gets only what can be would never show.
+      const { callId } = this.account;
+      console.error(JSON.stringify({ event: "usage-unsound", callId, problem: anomaly }));
+    }
+    const settled: Settled = { usage, certainty, ending };
     Object.assign(this.account, settled);
-    this.#settle(settled);
+    return settled;
   }
 
   /** Ends the call as the trouble says: whether it is free, and whether it speaks against the upstream. */
@@ -239,7 +255,7 @@ const HELD_BACK_EVENTS_MAX = 1000;
 /** Far above the comments and the role chunk of any engine before it begins. */
 const HELD_BACK_BYTES_MAX = 262_144;
 
-/** A prompt of no tokens, or none for text that was seen: zeros that a proxy filled in, not a count. */
-function isBlank({ inputTokens, outputTokens }: Usage, seenTokens: number): boolean {
-  return inputTokens === 0 || (outputTokens === 0 && seenTokens > 0);
-}
+/** Cloudflare gives a request whose client has left thirty seconds; a few are left for the settlement. */
+const HEARD_OUT_MS = 25_000;
+
+const FREE: Reckoning = { usage: NO_USAGE, certainty: "exact", anomaly: null };

@@ -1,7 +1,6 @@
 // What was used while a ledger could not be asked, until it can be told. Plain data in the isolate's memory: what an isolate
-// takes with it when it ends stands in the log, as do debts that found no room here.
+// takes with it when it ends stands in the log, as do debts that found no room here or that a ledger does not take.
 import type { HoldRequest, Offer, Settlement } from "../policies/account.ts";
-import { LIMIT_MAX } from "../policies/ledger/limit.ts";
 import { askLedger } from "./ask-ledger.ts";
 import type { LedgerPort } from "./ports.ts";
 import type { Patience } from "./stream/patience.ts";
@@ -10,8 +9,6 @@ import type { Patience } from "./stream/patience.ts";
 const DEBTS_MAX = 1000;
 /** With each call that reaches the ledger, so that a long queue is no burst. */
 const POSTED_AT_ONCE_MAX = 20;
-/** Posting takes two turns; a hold that is not settled then expires by itself. */
-const TTL_MS = 90_000;
 
 export interface Debt {
   readonly ledger: string;
@@ -34,15 +31,14 @@ export class Owed {
   }
 
   keep(debt: Debt): void {
-    let count = 0;
-    for (const debts of this.#memory.values()) count += debts.length;
-    if (count >= DEBTS_MAX) {
-      lose(debt, "too many debts are kept");
-      return;
-    }
-    const debts = this.#memory.get(debt.ledger);
-    if (debts === undefined) this.#memory.set(debt.ledger, [debt]);
-    else debts.push(debt);
+    const debts = this.#memory.get(debt.ledger) ?? [];
+    this.#memory.set(debt.ledger, [...debts, debt]);
+    const kept = [...this.#memory.values()];
+    if (kept.reduce((sum, { length }) => sum + length, 0) <= DEBTS_MAX) return;
+    // Of the ledger that is owed most: one tenant's outage must not cost another what it is owed.
+    const [most] = kept.toSorted((left, right) => right.length - left.length);
+    const lost = most?.pop();
+    if (lost !== undefined) lose(lost, "too many debts are kept");
   }
 
   /** Posts some of what a ledger is owed; it has just answered. */
@@ -58,54 +54,33 @@ export class Owed {
     const posting = debts.splice(0, POSTED_AT_ONCE_MAX);
     if (debts.length === 0) this.#memory.delete(ledger);
     for (const [index, debt] of posting.entries()) {
-      const held = await askLedger(reach, (port) => port.hold(debt.request), patience, now);
-      const settled =
-        held.kind === "answered" && held.answer.kind === "held"
-          ? await askLedger(reach, (port) => port.settle(debt.settlement), patience, now)
-          : held;
-      if (settled.kind === "unreachable") {
+      const { request, settlement } = debt;
+      const charge = (port: LedgerPort) => port.chargeDebt(request, settlement);
+      const asked = await askLedger(reach, charge, patience, now);
+      if (asked.kind === "unreachable") {
+        asked.late?.catch(() => undefined);
         for (const left of posting.slice(index)) this.keep(left);
         return;
       }
-      if (held.kind === "answered" && held.answer.kind !== "held")
-        lose(debt, `the ledger says ${held.answer.kind}`);
+      // What it does not take today it will not take tomorrow, and those behind it must not wait for that.
+      if (asked.kind === "faulted") lose(debt, asked.problem);
+      else if (asked.answer.kind === "missing") lose(debt, "the ledger knows no such call");
     }
   }
 }
 
-/** What a call owes, as a hold that nothing refuses and its settlement: it has been used, whatever the limits say. */
+/** What a call owes: its own request with the rung that was sent, and what that used, under a name of its own. */
 export function debtOf(
   ledger: string,
   request: HoldRequest,
   offer: Offer,
   settlement: Settlement,
 ): Debt {
+  // The ledger may know the call as released.
   const callId = `${request.callId}-emergency`;
-  const { inputTokens, outputTokens } = settlement.usage;
   return {
     ledger,
-    request: {
-      ...request,
-      callId,
-      ttlMs: TTL_MS,
-      scopes: request.scopes.map((scope) => ({
-        ...scope,
-        // The windows stay, so that they are counted in. A rate has passed by.
-        limits: scope.limits
-          .filter(({ window }) => window !== "minute")
-          .map((limit) => ({ ...limit, limit: LIMIT_MAX })),
-      })),
-      offers: [
-        {
-          ...offer,
-          rung: 0,
-          inputTokens,
-          outputTokens,
-          outputTokensMin: 0,
-          sliceTokens: outputTokens,
-        },
-      ],
-    },
+    request: { ...request, callId, offers: [offer] },
     settlement: { ...settlement, callId },
   };
 }

@@ -10,6 +10,7 @@ import type { Policy } from "../policies/policy.ts";
 import { chooseThriftily } from "../policies/thrift.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
 import { assign } from "./assign.ts";
+import { pricedPath } from "./budget-prices.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Explained } from "./explain.ts";
@@ -84,7 +85,10 @@ export async function plan(
   };
   const chosen = chooseThriftily(
     { ...question, chance: policy.exploreShare > 0 ? deps.chance() : null },
-    { lambda: deps.prices.of(admission.ledger), isStrict: admission.isStrict },
+    {
+      lambda: deps.prices.of(pricedPath(admission.ledger, admission.scopes)),
+      isStrict: admission.isStrict,
+    },
   );
   if (chosen.kind !== "chosen") {
     return { kind: "refused", failure: choiceFailure(chosen), tenantId: tenant.id };

@@ -25,6 +25,8 @@ export interface LedgerPort {
   replenishCall(extension: Extension): Promise<ReplenishAnswer>;
   checkpoint(checkpoint: Checkpoint): Promise<CheckpointAnswer>;
   settle(settlement: Settlement): Promise<SettleAnswer>;
+  /** Charges what was used while it could not be asked: no limit refuses it, and the same call twice is one charge. */
+  chargeDebt(request: HoldRequest, settlement: Settlement): Promise<SettleAnswer>;
   /** Voids a hold whose call never left. */
   release(callId: string): Promise<unknown>;
   knows(requestId: string): Promise<boolean>;

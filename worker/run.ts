@@ -1,7 +1,8 @@
 // Runs a plan: the strategies drive one function, `call`, and each call is prepared, held, placed, attempted and
 // settled. Retry and fallback are further calls, made only while nothing has been sent to the client.
-import type { Meter, Offer, Settlement } from "../policies/account.ts";
+import type { Meter, Offer } from "../policies/account.ts";
 import type { Rung } from "../policies/choice.ts";
+import { affordableAmong } from "../policies/thrift.ts";
 import { attempt } from "./attempt.ts";
 import { accountOf, holdCall, meterCall, type RunInput } from "./call-hold.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -123,8 +124,9 @@ export class Run {
       return fail({ kind: "upstream-resting", retryAfterMs: Math.min(...restsMs) }, first);
     }
     const isStream = order.isStream ?? admission.ask.isStream;
+    const offered = affordableAmong(asked, admission);
     const offers = preparations.flatMap((preparation, index): Offer[] =>
-      preparation !== null && asked.includes(preparation)
+      preparation !== null && offered.includes(preparation)
         ? [offerOf(preparation, index, isStream)]
         : [],
     );
@@ -180,13 +182,8 @@ export class Run {
     const { wantsJson, hasTools } = admission.ask;
     if (wantsJson || hasTools) attempted.reader.form = new AnswerForm(wantsJson);
     const metering = meterCall(this.input, preparation, outcome, outgoing.isStream, this.#deps);
-    const post = async (settlement: Settlement): Promise<void> => {
-      // An extension that came behind its own settlement would be too late to cover it.
-      await metering?.stop();
-      await outcome.settle(settlement);
-    };
-    const end = (settled: Settled): void => {
-      this.#post(post({ callId: held.callId, ...settled }));
+    const end = async (ending: Settled | Promise<Settled>): Promise<void> => {
+      const settled = await ending;
       const isFault = settled.ending === "upstream-broke";
       const { breakers } = this.#deps;
       // A client that left before anything was said tells nothing of the upstream's health.
@@ -196,8 +193,18 @@ export class Run {
           ? breakers.handBack(preparation.upstream, permit)
           : breakers.report(preparation.upstream, permit, !isFault),
       );
+      // An extension that came behind its own settlement would be too late to cover it.
+      await metering?.stop();
+      await outcome.settle({ callId: held.callId, ...settled });
     };
-    const call = new OpenCall(attempted, preparation, held, account, end, metering);
+    const call = new OpenCall(
+      attempted,
+      preparation,
+      held,
+      account,
+      (ending) => this.#post(end(ending)),
+      metering,
+    );
     this.#open.push(call);
     const leave = (): void => call.end("client-left");
     signal.addEventListener("abort", leave, { once: true });
@@ -233,12 +240,10 @@ export class Run {
   }
 
   /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
-  #release(account: CallAccount, { isEmergency }: Extract<HoldOutcome, { kind: "held" }>): void {
+  #release(account: CallAccount, { release }: Extract<HoldOutcome, { kind: "held" }>): void {
     account.ending = "released";
-    if (isEmergency) return;
-    const released = this.#deps.ledgerOf(this.input.admission.ledger).release(account.callId);
     this.#post(
-      released.catch((error: unknown) => {
+      release().catch((error: unknown) => {
         console.error(
           JSON.stringify({
             event: "release-failed",

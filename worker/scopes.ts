@@ -43,15 +43,40 @@ export function readScopes(
   return scopes;
 }
 
-/** The header goes before the body, which an application may let its own users write. */
+/** The header goes before the body, which an application may let its own users write. One that is empty names nobody. */
 function readUser(header: string | null, named: string | null): string | null | Fault {
-  const user = header ?? named;
-  if (user === null || user === "") return null;
-  if (user.length <= USER_CHARS_MAX && !/[\p{Cc}|]/u.test(user)) return user;
+  const inHeader = header === null ? "" : spell(decode(header));
+  // Two headers of one name come as one, with a comma between them: which of the two is it?
+  if (inHeader.includes(","))
+    return { field: "x-sluice-user", problem: "must name one user, once, and without a comma" };
+  const field = inHeader === "" ? "user" : "x-sluice-user";
+  const user = inHeader === "" ? spell(named ?? "") : inHeader;
+  if (user === "") return null;
+  if (user.length <= USER_CHARS_MAX && user.isWellFormed() && !/[\p{Cc}|]/u.test(user)) return user;
   return {
-    field: header === null ? "user" : "x-sluice-user",
-    problem: `must be at most ${USER_CHARS_MAX} characters, without control characters and "|"`,
+    field,
+    problem: `must be at most ${USER_CHARS_MAX} characters of well-formed Unicode, without control characters and "|"`,
   };
+}
+
+/** One user has one budget, however its name was typed. */
+function spell(user: string): string {
+  return user.trim().normalize("NFC");
+}
+
+/** Headers are bytes, of which the platform makes a character each; what is UTF-8 is meant as such. */
+function decode(header: string): string {
+  const codes = Array.from({ length: header.length }, (_, at) => header.charCodeAt(at));
+  // A platform that has read it as UTF-8 already gives characters that are no bytes.
+  if (codes.some((code) => code > 0xff)) return header;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(
+      Uint8Array.from(codes),
+    );
+  } catch {
+    // Latin-1, as HTTP had it once.
+    return header;
+  }
 }
 
 function readTags(header: string | null, tenant: Tenant): string[] | Fault {

@@ -73,7 +73,7 @@ function unfit(failure: BudgetExceeded): PublicFailure {
   const advice =
     affordableTokens > 0
       ? `With this input, \`${OUTPUT_BOUND}\` of at most ${affordableTokens} would fit.`
-      : "Its input alone is too much; shorten the messages.";
+      : "No answer fits beside its input; shorten the messages.";
   return {
     ...(window === "minute"
       ? { ...limited("rate_limit_exceeded", "", 0), headers: NEVER_AGAIN }

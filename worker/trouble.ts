@@ -1,6 +1,6 @@
 // What an upstream's failure means: for the caller, for another try, for the upstream's name, and for the bill.
 import type { Failure } from "./failure.ts";
-import type { UpstreamError } from "./upstream/wire/read.ts";
+import type { UpstreamError } from "./upstream/wire/read-error.ts";
 
 export interface Trouble {
   readonly failure: Failure;

@@ -1,9 +1,10 @@
-// `npm run -s audit < journal.jsonl`: follows a ledger's journal, as GET /admin/v1/tenants/{id}/journal gives it page by page,
-// and prints one object: what it adds up to, whether its hash chain is whole, and everything that cannot be.
+// `npm run -s audit < journal.jsonl`: follows a ledger's journal, or those of all ledgers of a tenant, as
+// GET /admin/v1/tenants/{id}/journal gives them page by page, and prints one object: what they add up to, whether their
+// hash chains are whole, and everything that cannot be.
 //   node durable/cli/audit.ts [FILE ...] < journal.jsonl
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { JournalAudit } from "./journal-audit.ts";
+import { JoinedAudit } from "./joined-audit.ts";
 
 /** Told in the report; `problemCount` is whole. */
 const PROBLEMS_TOLD_MAX = 100;
@@ -11,7 +12,7 @@ const PROBLEMS_TOLD_MAX = 100;
 const sha256 = async (text: string): Promise<string> =>
   createHash("sha256").update(text, "utf8").digest("hex");
 
-const audit = new JournalAudit(sha256);
+const audit = new JoinedAudit(sha256);
 const files = process.argv.slice(2);
 try {
   for (const file of files.length === 0 ? [null] : files)

@@ -67,6 +67,7 @@ export function problemOf(
 /** The limits of its hold that a call passed when it was held or extended. What is lent is the lender's to bound. */
 export function limitsPassed(state: LedgerState, call: OpenCall): string[] {
   const { hold, heldOutputTokens } = call;
+  if (hold.isDebt === true) return [];
   const needed = heldAmounts(hold, heldOutputTokens);
   return hold.path.scopes.flatMap(({ scope, limits, lender }) =>
     limits.flatMap(({ dimension, window, limit }) => {

@@ -1,5 +1,5 @@
-// Checks a journal that was written down: each line by itself, its place, the hash chain over all of them, and whether what
-// they tell can have happened.
+// Checks one ledger's journal that was written down: each line by itself, its place, the hash chain over all of them, and
+// whether what they tell can have happened. Several in one document are joined-audit.ts.
 import {
   CHAIN_START,
   verifyPage,
@@ -7,6 +7,7 @@ import {
   type Sha256,
 } from "../../policies/ledger/chain.ts";
 import { parseLine } from "../../policies/ledger/parse-line.ts";
+import type { LedgerPart } from "../../policies/ledger/whole.ts";
 import { Replay, type Balance } from "./replay.ts";
 
 export interface Problem {
@@ -56,8 +57,9 @@ export class JournalAudit {
     this.#sha256 = sha256;
   }
 
-  async take(line: string): Promise<void> {
-    this.#lineNumber += 1;
+  /** `lineNumber`: in the document that the line is read from, from 1. */
+  async take(line: string, lineNumber = this.#lineNumber + 1): Promise<void> {
+    this.#lineNumber = lineNumber;
     if (line === "") return;
     const chain = readChain(line);
     if (chain !== null) {
@@ -95,6 +97,10 @@ export class JournalAudit {
       hash: this.#hash,
       problems: this.#problems,
     };
+  }
+
+  parts(): LedgerPart[] {
+    return this.#replay.parts();
   }
 
   /** Each page is judged by itself, so that one bad line does not make all that follow bad. */

@@ -2,9 +2,12 @@
 // followed. All arithmetic is the ledger's own (policies/ledger/).
 import { DIMENSIONS, NOTHING, plus, type Amounts } from "../../policies/ledger/amounts.ts";
 import type { CallEntry, Entry, LeaseEntry } from "../../policies/ledger/entry.ts";
-import { applyLease } from "../../policies/ledger/lease.ts";
+import { lentWindows } from "../../policies/ledger/lease.ts";
+import { applyLease } from "../../policies/ledger/lease-entries.ts";
+import { lentAndUnreported } from "../../policies/ledger/loan.ts";
 import { filled } from "../../policies/ledger/standing.ts";
 import { apply, newState, type EndedCall, type OpenCall } from "../../policies/ledger/state.ts";
+import type { LedgerPart } from "../../policies/ledger/whole.ts";
 import { INSTANT_MAX } from "../../policies/ledger/window.ts";
 import { limitsPassed, problemOf } from "./call-problems.ts";
 
@@ -67,10 +70,11 @@ export class Replay {
       for (const bucket of call.buckets)
         held.set(bucket, plus(held.get(bucket) ?? NOTHING, call.held));
     const lent = new Map<string, Amounts>();
-    for (const { scope, window, key, amounts } of this.#state.leases.lent.values()) {
-      const name = `${scope}|${window}|${key}`;
-      lent.set(name, plus(lent.get(name) ?? NOTHING, amounts));
-    }
+    for (const lend of this.#state.leases.lent.values())
+      for (const { scope, window, key } of lentWindows(lend)) {
+        const name = `${scope}|${window}|${key}`;
+        lent.set(name, plus(lent.get(name) ?? NOTHING, lend.amounts));
+      }
     const early = this.#early === null ? [] : [`the last one ${this.#early}`];
     const wrong = [...this.#state.buckets].flatMap(([name, bucket]) => {
       const expected = plus(held.get(bucket) ?? NOTHING, lent.get(name) ?? NOTHING);
@@ -108,6 +112,15 @@ export class Replay {
     };
   }
 
+  /** As `sums`, with what each window has to do with other ledgers. */
+  parts(): LedgerPart[] {
+    const partOf = lentAndUnreported(this.#state.leases);
+    return [...this.#state.buckets.values()].map((bucket) => {
+      const { scope, window, key, spent, held, over } = bucket;
+      return { scope, window, key, spent, held, over, ...partOf(bucket) };
+    });
+  }
+
   #problemOfLease(entry: LeaseEntry): string | null {
     const { asked, lent, returned, unheard, loans } = this.#state.leases;
     const { leaseId } = entry;
@@ -142,8 +155,7 @@ export class Replay {
     if (before === undefined || this.#state.calls.has(callId)) return;
     const end = op === "lapse" ? before.expired : entry;
     if (end === null || !("op" in end) || !isEnd(end)) return;
-    const { hold, heldOutputTokens } = before;
-    this.#ended.set(callId, { hold, heldOutputTokens, end, refunds: [] });
+    this.#ended.set(callId, { hold: before.hold, end, refunds: [] });
   }
 }
 
@@ -159,6 +171,6 @@ function isEnd(entry: CallEntry): entry is EndedCall["end"] {
   return ["settle", "expire", "adjust", "release"].includes(entry.op);
 }
 
-function short(amounts: Amounts): Partial<Amounts> {
+export function short(amounts: Amounts): Partial<Amounts> {
   return Object.fromEntries(filled(amounts).map((dimension) => [dimension, amounts[dimension]]));
 }

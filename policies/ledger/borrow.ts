@@ -10,7 +10,8 @@ import type {
   Path,
   ReportEntry,
 } from "./entry.ts";
-import { isNothing, leaseIdAt, quantumOf, type Purpose } from "./lease.ts";
+import { leaseIdAt } from "./lease-id.ts";
+import { isNothing, quantumOf, type Purpose } from "./lease.ts";
 import type { Limit } from "./limit.ts";
 import { freeOf, isLeased, leasedOf, unreportedOf, type LeaseState, type Loan } from "./loan.ts";
 import { pinnedKey, type LedgerState } from "./state.ts";
@@ -43,7 +44,9 @@ export function lacksFor(
 /** What runs low once a call has taken its part, for windows that nobody is asking for already. */
 export function lowFor(state: LedgerState, path: Path, pinnedAtMs: number, taken: Amounts): Want[] {
   const wants = wantsFor(state, path, pinnedAtMs, (dimension, free, { limit }) =>
-    free < EARLY_SHARE * quantumOf(limit, taken[dimension]) ? taken[dimension] : 0,
+    dimension !== "concurrency" && free < EARLY_SHARE * quantumOf(limit, taken[dimension])
+      ? taken[dimension]
+      : 0,
   );
   return wants.filter((want) => asksOf(state.leases, want) === 0);
 }
@@ -174,8 +177,6 @@ export function decideHeard(leases: LeaseState, leaseId: string, atMs: number): 
 
 /** Of some leases those that this ledger still has to do with; the rest its lender may take back as unspent. */
 export function stillKnown(leases: LeaseState, leaseIds: readonly string[]): string[] {
-  const open = new Set<string>();
-  for (const loan of leases.loans.values())
-    for (const leaseId of loan.leases.keys()) open.add(leaseId);
-  return leaseIds.filter((leaseId) => open.has(leaseId) || leases.unheard.has(leaseId));
+  const { borrowed, unheard } = leases;
+  return leaseIds.filter((leaseId) => borrowed.has(leaseId) || unheard.has(leaseId));
 }

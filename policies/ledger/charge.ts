@@ -162,7 +162,8 @@ function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= CALL_TOKENS_MAX;
 }
 
-function findAnomaly(usage: Usage): string | null {
+/** Why a usage cannot be; null where it can. */
+export function findAnomaly(usage: Usage): string | null {
   const { inputTokens, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens } = usage;
   const counts = [inputTokens, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens];
   if (!counts.every(isCount)) return `not counts: ${counts.map(String).join(", ")}`;

@@ -3,6 +3,7 @@
 import type { Certainty, ScopeLimits, Usage } from "../account.ts";
 import type { Amounts } from "./amounts.ts";
 import type { Window } from "./limit.ts";
+import type { OlderWindow } from "./zones.ts";
 
 /** The scopes that a call is checked and charged in, with the limits that it was admitted under. The same for many calls. */
 export interface Path {
@@ -47,6 +48,10 @@ export interface HoldEntry {
   /** How much of the cap is held at first; the same in whole mode. */
   readonly heldOutputTokens: number;
   readonly ttlMs: number;
+  /** Windows of the calendar before an edit of the zone that it counts in too, in every scope that is not lent. */
+  readonly older?: readonly OlderWindow[];
+  /** It was used while no ledger could be asked, and holds nothing: its settlement follows in the same turn. */
+  readonly isDebt?: true;
 }
 
 /** `heldOutputTokens` is the new total, so that an extension that comes twice is one. */
@@ -183,6 +188,8 @@ export interface LendEntry extends Lease, LeasedWindow {
   readonly op: "lend";
   readonly borrower: string;
   readonly amounts: Amounts;
+  /** Names of the same window in the calendars before an edit of the zone: what is lent counts in them too. */
+  readonly olderKeys?: readonly string[];
 }
 
 export interface ReturnEntry extends Lease {

@@ -29,7 +29,7 @@ export function decideExtension(
   }
   const whole = heldAmounts(hold, wished);
   // What it needs no more of cannot stop it, however much others have overrun that.
-  const rooms = roomsFor(state, hold.path, hold.session, hold.atMs, nowMs)
+  const rooms = roomsFor(state, hold.path, hold.session, hold.older ?? [], hold.atMs, nowMs)
     .filter(({ dimension }) => whole[dimension] > call.held[dimension])
     .map((room) => ({ ...room, remaining: room.remaining + call.held[room.dimension] }));
   const affordable = affordableOutput(hold, wished, rooms);

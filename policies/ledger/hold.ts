@@ -1,12 +1,13 @@
 // Decides a hold: the whole of admission as one function of the state and the time, so that nothing can come between the
 // check and the entry that acts on it.
-import type { Hold, HoldAnswer, HoldRequest } from "../account.ts";
+import type { Hold, HoldAnswer, HoldRequest, Offer } from "../account.ts";
 import type { Amounts } from "./amounts.ts";
 import { heldAmounts } from "./charge.ts";
 import type { HoldEntry } from "./entry.ts";
 import { metersOf, roomsFor, type Room } from "./room.ts";
 import { fit, pricesOf } from "./size.ts";
 import type { EndedCalls, LedgerState } from "./state.ts";
+import { olderWindows, type OlderWindow } from "./zones.ts";
 
 /** An answer, and the entry that makes it true; null when nothing changes. */
 export interface Decision<Answer, E> {
@@ -24,6 +25,8 @@ export function decideHold(
   nowMs: number,
 ): Decision<HoldAnswer, HoldEntry> {
   const known = state.calls.get(request.callId) ?? ended.find(request.callId);
+  const { session, zone } = request;
+  const older = olderWindows(state.zones, zone, nowMs);
   if (known !== null) {
     const { hold } = known;
     if (hold.fingerprint !== fingerprint)
@@ -33,13 +36,13 @@ export function decideHold(
       answer: holdAnswer(
         hold,
         lambda,
-        roomsFor(state, request, request.session, nowMs, nowMs),
+        roomsFor(state, request, session, older, nowMs, nowMs),
         nowMs,
       ),
       entry: null,
     };
   }
-  const rooms = roomsFor(state, request, request.session, nowMs, nowMs);
+  const rooms = roomsFor(state, request, session, older, nowMs, nowMs);
   const fitted = fit(request.offers, rooms, request.requests);
   if (fitted.kind === "refused") {
     const { binding, reason, affordableTokens, waitMs } = fitted;
@@ -63,29 +66,37 @@ export function decideHold(
     };
   }
   const { offer, outputTokens, heldOutputTokens, needs } = fitted;
-  const entry: HoldEntry = {
+  const sizes = { outputTokens, heldOutputTokens };
+  const entry = entryOf(request, offer, sizes, older, fingerprint, nowMs);
+  return { answer: holdAnswer(entry, lambda, rooms, nowMs, needs), entry };
+}
+
+export function entryOf(
+  request: HoldRequest,
+  offer: Offer,
+  sizes: Pick<HoldEntry, "outputTokens" | "heldOutputTokens">,
+  older: readonly OlderWindow[],
+  fingerprint: number,
+  nowMs: number,
+): HoldEntry {
+  const { callId, scopes, zone, keyId, policyVersion, variant, requests, ttlMs } = request;
+  const { arm, strategies, rung, inputTokens } = offer;
+  return {
     op: "hold",
-    callId: request.callId,
+    callId,
     atMs: nowMs,
     fingerprint,
-    path: { zone: request.zone, scopes: request.scopes },
+    path: { zone, scopes },
     session: hasSessionLimit(request) ? request.session : null,
     prices: pricesOf(offer),
-    words: {
-      keyId: request.keyId,
-      policyVersion: request.policyVersion,
-      variant: request.variant,
-      arm: offer.arm,
-      strategies: offer.strategies,
-    },
-    requests: request.requests,
-    rung: offer.rung,
-    inputTokens: offer.inputTokens,
-    outputTokens,
-    heldOutputTokens,
-    ttlMs: request.ttlMs,
+    words: { keyId, policyVersion, variant, arm, strategies },
+    requests,
+    rung,
+    inputTokens,
+    ...sizes,
+    ttlMs,
+    ...(older.length === 0 ? {} : { older }),
   };
-  return { answer: holdAnswer(entry, lambda, rooms, nowMs, needs), entry };
 }
 
 function holdAnswer(

@@ -2,34 +2,30 @@
 // busy tenant to its shards). What is lent is reserved at the owner until the borrower's own durable report ends the
 // lease: freed by a clock it would be spent twice, as a simulation of lost messages showed (139 of 200, research 1.8).
 //
-// The lender's part stands here, and what both parts' entries do; the borrower's part is in `borrow.ts`.
-import { combine, DIMENSIONS, minus, NOTHING, plus, type Amounts } from "./amounts.ts";
+// The lender's part stands here; the borrower's is in `borrow.ts`, and what both parts' entries do in `lease-entries.ts`.
+import { combine, DIMENSIONS, NOTHING, plus, type Amounts } from "./amounts.ts";
 import { bucketName } from "./bucket.ts";
-import type { AskEntry, BorrowEntry, LeaseEntry, LendEntry, ReturnEntry } from "./entry.ts";
+import type { AskEntry, LeasedWindow, LendEntry, ReturnEntry } from "./entry.ts";
+import { isStale } from "./lease-id.ts";
 import type { Limit } from "./limit.ts";
-import { hasClosed, loanIn, type LeaseState, type Loan } from "./loan.ts";
-import { bucketIn, type LedgerState } from "./state.ts";
+import { isLeased, type LeaseState } from "./loan.ts";
+import { pinnedKey, type LedgerState } from "./state.ts";
+import { zoneOf } from "./window.ts";
+import { olderWindows, type Zones } from "./zones.ts";
 
 /** Of a limit, a lease takes this share at most: small, because a lease can lie idle. */
 const QUANTUM_SHARE = 0.01;
 /** Or what so many requests like the one that asks would take, so that not every request asks. */
 const QUANTUM_REQUESTS = 4;
+/**
+ * And never more than so many would take, whatever the limit is said to be: asking once in 64 requests costs next to
+ * nothing, and a borrower with a wrong idea of a limit gets no more than it may use at once.
+ */
+const QUANTUM_REQUESTS_MAX = 64;
 /** And of what is left this share, so that the first who ask leave something for the others. */
 const AHEAD_SHARE = 1 / 8;
 /** From here on nothing is lent ahead: each request gets what it needs and no more. */
 const LAST_SHARE = 0.05;
-
-/**
- * An ask that is older is answered with nothing, so that the ids of ended leases need not be kept longer. The lender's own
- * clock decides both, by the minute that stands in the id, and it never goes back: an id that was dropped is always old.
- */
-const ASK_MINUTES_MAX = 24 * 60;
-const MINUTE_MS = 60_000;
-
-/** Loans that each ask looks at, one that it makes itself and some older: more than come, so that none stay for good. */
-const LOANS_SEEN_PER_ASK = 3;
-/** How long a window has to be over: its last calls have ended, and so have what corrects them. */
-const CLOSED_KEPT_MS = 2 * 24 * 60 * MINUTE_MS;
 
 /**
  * Why a borrower asks. `need`: a call waits for it, and others are asking too. `ahead`: a call waits, and it is the only
@@ -37,19 +33,10 @@ const CLOSED_KEPT_MS = 2 * 24 * 60 * MINUTE_MS;
  */
 export type Purpose = "need" | "ahead" | "early";
 
-/** Names a lease for ever: chance tells it from all others, and it says when it was asked for. */
-export function leaseIdAt(uuid: string, atMs: number): string {
-  return `${uuid}:${Math.floor(atMs / MINUTE_MS)}`;
-}
-
-function isStale(leaseId: string, atMs: number): boolean {
-  const minute = Number(leaseId.slice(leaseId.lastIndexOf(":") + 1));
-  return !(Math.floor(atMs / MINUTE_MS) - minute <= ASK_MINUTES_MAX);
-}
-
 /** The most that a lease for such a need takes of a limit: what a borrower may leave idle. */
 export function quantumOf(limit: number, needed: number): number {
-  return Math.max(Math.floor(limit * QUANTUM_SHARE), QUANTUM_REQUESTS * needed);
+  const most = Math.max(Math.floor(limit * QUANTUM_SHARE), QUANTUM_REQUESTS * needed);
+  return Math.min(most, QUANTUM_REQUESTS_MAX * needed);
 }
 
 export function isNothing(amounts: Amounts): boolean {
@@ -81,10 +68,15 @@ export function decideLend(
   const known = lent.get(leaseId);
   if (known !== undefined) return { amounts: known.amounts, isBusy: false, entry: null };
   const refused = { amounts: NOTHING, isBusy: false, entry: null };
-  if (returned.has(leaseId) || isStale(leaseId, atMs)) return refused;
-  const bucket = state.buckets.get(bucketName(scope, window, key));
-  const spent = bucket?.spent ?? NOTHING;
-  const taken = plus(spent, bucket?.held ?? NOTHING);
+  if (returned.has(leaseId) || isStale(state.leases, leaseId, atMs)) return refused;
+  const olderKeys = olderKeysOf(state.zones, { window, key }, atMs);
+  let [spent, taken] = [NOTHING, NOTHING];
+  for (const one of [key, ...olderKeys]) {
+    const bucket = state.buckets.get(bucketName(scope, window, one));
+    if (bucket === undefined) continue;
+    spent = combine(spent, bucket.spent, Math.max);
+    taken = combine(taken, plus(bucket.spent, bucket.held), Math.max);
+  }
   let isShort = false;
   const granted = { ...NOTHING } as Record<keyof Amounts, number>;
   for (const dimension of DIMENSIONS) {
@@ -94,7 +86,9 @@ export function decideLend(
     // Whoever asks for it believes in a limit. To re-read what became of an ask a borrower names none.
     if (limit === undefined || needed > limit - spent[dimension]) return refused;
     if (needed > limit - taken[dimension]) isShort = true;
-    granted[dimension] = portion(limit, limit - taken[dimension], needed, purpose);
+    // A slot that a call has left would lie idle: each call borrows its own.
+    const ahead = dimension === "concurrency" && purpose === "ahead" ? "need" : purpose;
+    granted[dimension] = portion(limit, limit - taken[dimension], needed, ahead);
   }
   if (isShort) return { ...refused, isBusy: true };
   if (isNothing(granted) && !isNothing(needs)) return refused;
@@ -107,6 +101,7 @@ export function decideLend(
     window,
     key,
     amounts: granted,
+    ...(olderKeys.length === 0 ? {} : { olderKeys }),
   };
   return { amounts: granted, isBusy: false, entry };
 }
@@ -119,6 +114,42 @@ function portion(limit: number, left: number, needed: number, purpose: Purpose):
   return Math.max(least, ahead - (ahead % needed));
 }
 
+/** What an owner counts a loan of this window in beside it: the same kind of window before an edit of the zone. */
+export function olderKeysOf(
+  zones: Zones,
+  { window, key }: Pick<LeasedWindow, "window" | "key">,
+  atMs: number,
+): string[] {
+  if (!isPresent({ window, key }, atMs)) return [];
+  return olderWindows(zones, zoneOf(key), atMs)
+    .filter((older) => older.window === window)
+    .map((older) => older.key);
+}
+
+/** Not a window that never turns, nor one that calls which began in it still extend in. */
+export function isPresent(
+  { window, key }: Pick<LeasedWindow, "window" | "key">,
+  atMs: number,
+): boolean {
+  if (window === "lifetime" || !isLeased(window)) return false;
+  return key === pinnedKey(window, zoneOf(key), null, atMs);
+}
+
+/** All windows that a loan counts in at its owner. */
+export function lentWindows({ scope, window, key, olderKeys = [] }: LendEntry): LeasedWindow[] {
+  return [key, ...olderKeys].map((one) => ({ scope, window, key: one }));
+}
+
+/** Borrowers of a window, those with most leases of it first. */
+export function borrowersOf({ lent }: LeaseState, { scope, window, key }: LeasedWindow): string[] {
+  const counts = new Map<string, number>();
+  for (const lend of lent.values()) {
+    if (lend.scope !== scope || lend.window !== window || lend.key !== key) continue;
+    counts.set(lend.borrower, (counts.get(lend.borrower) ?? 0) + 1);
+  }
+  return [...counts].toSorted(([, a], [, b]) => b - a).map(([borrower]) => borrower);
+}
+
 /** The lender hears a report. Null when it has heard it before, or never lent so. */
 export function decideReturn(
   { lent }: LeaseState,
@@ -127,108 +158,4 @@ export function decideReturn(
   atMs: number,
 ): ReturnEntry | null {
   return lent.has(leaseId) ? { op: "return", leaseId, atMs, spent } : null;
-}
-
-/** Follows an entry, as `apply` does for calls. */
-export function applyLease(state: LedgerState, leases: LeaseState, entry: LeaseEntry): void {
-  state.atMs = Math.max(state.atMs, entry.atMs);
-  switch (entry.op) {
-    case "ask": {
-      leases.asked.set(entry.leaseId, entry);
-      const bucket = bucketIn(state, entry.scope, entry.window, entry.key);
-      const loan = loanIn(leases, bucket, entry.lender);
-      dropClosed(leases, loan, entry.atMs);
-      const needed = DIMENSIONS.filter((of) => entry.amounts[of] > 0);
-      loan.limited = [...new Set([...loan.limited, ...needed])];
-      loan.leases.set(entry.leaseId, null);
-      return;
-    }
-    case "borrow":
-      borrow(state, leases, entry);
-      return;
-    case "report":
-      for (const loan of leases.loans.values()) {
-        if (!loan.leases.delete(entry.leaseId)) continue;
-        loan.reported = plus(loan.reported, entry.spent);
-        leases.unheard.set(entry.leaseId, { ...entry, lender: loan.lender });
-        dropSettled(state, leases, loan);
-        return;
-      }
-      return;
-    case "heard":
-      leases.unheard.delete(entry.leaseId);
-      return;
-    case "lend": {
-      const bucket = bucketIn(state, entry.scope, entry.window, entry.key);
-      bucket.held = plus(bucket.held, entry.amounts);
-      leases.lent.set(entry.leaseId, entry);
-      return;
-    }
-    case "return":
-      takeBack(state, leases, entry.leaseId, entry.spent, entry.atMs);
-  }
-}
-
-function borrow(state: LedgerState, leases: LeaseState, { leaseId, amounts }: BorrowEntry): void {
-  const ask = leases.asked.get(leaseId);
-  if (ask === undefined) return;
-  leases.asked.delete(leaseId);
-  const loan = loanIn(leases, bucketIn(state, ask.scope, ask.window, ask.key), ask.lender);
-  if (!isNothing(amounts) || isNothing(ask.amounts)) {
-    loan.leases.set(leaseId, amounts);
-    return;
-  }
-  loan.leases.delete(leaseId);
-  dropSettled(state, leases, loan);
-}
-
-function takeBack(
-  state: LedgerState,
-  leases: LeaseState,
-  leaseId: string,
-  spent: Amounts,
-  atMs: number,
-): void {
-  const lend = leases.lent.get(leaseId);
-  if (lend === undefined) return;
-  leases.lent.delete(leaseId);
-  leases.returned.add(leaseId);
-  // In the order in which they ended, so that an old one behind a younger one waits a little longer.
-  for (const old of leases.returned) {
-    if (!isStale(old, atMs)) break;
-    leases.returned.delete(old);
-  }
-  const bucket = bucketIn(state, lend.scope, lend.window, lend.key);
-  bucket.held = minus(bucket.held, lend.amounts);
-  bucket.spent = plus(bucket.spent, spent);
-  // Only a tab reports what was not lent; what is beside a lease's own dimensions has no limit to go over.
-  if (isNothing(lend.amounts)) bucket.over = plus(bucket.over, spent);
-}
-
-/** A loan with nothing borrowed and nothing to report says no more than none. */
-function dropSettled(state: LedgerState, leases: LeaseState, loan: Loan): void {
-  if (loan.leases.size > 0) return;
-  const name = bucketName(loan.scope, loan.window, loan.key);
-  const spent = state.buckets.get(name)?.spent ?? NOTHING;
-  if (isNothing(combine(spent, loan.reported, (a, b) => a - b))) leases.loans.delete(name);
-}
-
-/** Drops loans of windows that are long over, and looks at the rest again when all others were seen. */
-function dropClosed(leases: LeaseState, made: Loan, atMs: number): void {
-  const { loans } = leases;
-  const oldest = [...firstOf(loans, LOANS_SEEN_PER_ASK)];
-  for (const [name, loan] of oldest) {
-    if (loan === made) continue;
-    loans.delete(name);
-    const isOver = hasClosed(loan, atMs - CLOSED_KEPT_MS);
-    if (loan.leases.size > 0 || !isOver) loans.set(name, loan);
-  }
-}
-
-function* firstOf<K, V>(map: ReadonlyMap<K, V>, max: number): Generator<readonly [K, V]> {
-  let count = 0;
-  for (const entry of map) {
-    if (count++ >= max) return;
-    yield entry;
-  }
 }

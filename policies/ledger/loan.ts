@@ -1,9 +1,9 @@
 // What a ledger has borrowed of other ledgers' budgets, and what it has lent of its own.
 import { minus, NOTHING, plus, type Amounts, type Dimension } from "./amounts.ts";
-import { bucketName, type Bucket } from "./bucket.ts";
+import { bucketName, type Bucket, type Returned } from "./bucket.ts";
 import type { AskEntry, LeasedWindow, LendEntry, ReportEntry } from "./entry.ts";
 import type { Limit, Window } from "./limit.ts";
-import { windowKey } from "./window.ts";
+import { windowKey, zoneOf } from "./window.ts";
 
 /**
  * What a borrower has of one window of one scope. There is none where everything spent was reported and nothing is
@@ -17,28 +17,42 @@ export interface Loan extends LeasedWindow {
   readonly leases: Map<string, Amounts | null>;
   /** Of what the window's bucket has spent, what the lender was told. */
   reported: Amounts;
+  /**
+   * When something was last borrowed, held, spent or given back of it. From the journal, because a ledger that rests is put
+   * to sleep between two looks and remembers nothing else. Absent in snapshots of earlier versions.
+   */
+  movedAtMs?: number;
 }
+
+/** `of` is not known of reports that an earlier version made. */
+export type Unheard = ReportEntry & { readonly lender: string; readonly of?: LeasedWindow };
 
 export interface LeaseState {
   /** By the window's name. */
   readonly loans: Map<string, Loan>;
+  /** Of each open lease, the window's name. */
+  readonly borrowed: Map<string, string>;
   /** Asked and not yet answered; ask again with the same id. */
   readonly asked: Map<string, AskEntry>;
   /** Reported and not yet heard; say it again. */
-  readonly unheard: Map<string, ReportEntry & { readonly lender: string }>;
+  readonly unheard: Map<string, Unheard>;
   /** What this ledger has lent and not got back. */
   readonly lent: Map<string, LendEntry>;
   /** Leases that have ended here within the last day, so that a message that comes twice is one. */
   readonly returned: Set<string>;
+  /** Asks of this minute and before are too old, whatever the clock says: ids of theirs were forgotten. */
+  staleMinute: number;
 }
 
 export function newLeases(): LeaseState {
   return {
     loans: new Map(),
+    borrowed: new Map(),
     asked: new Map(),
     unheard: new Map(),
     lent: new Map(),
     returned: new Set(),
+    staleMinute: 0,
   };
 }
 
@@ -99,9 +113,56 @@ export function freeOf(leases: LeaseState, of: LeasedWindow, bucket: Bucket | un
 /** Whether a window was over at an instant. Its name says its zone, and names of one zone sort as time does. */
 export function hasClosed({ window, key }: LeasedWindow, atMs: number): boolean {
   if (window === "minute" || window === "session" || window === "lifetime") return false;
-  return key < windowKey(window, key.split("@")[1] ?? "UTC", atMs);
+  return key < windowKey(window, zoneOf(key), atMs);
 }
 
 export function limitedIn(limits: readonly Limit[], window: Window): Dimension[] {
   return limits.filter((one) => one.window === window).map(({ dimension }) => dimension);
+}
+
+/** What a bucket has to do with other ledgers; each is absent where it is nothing. */
+export interface LentPart {
+  /** Of what is held, what other ledgers have borrowed. */
+  readonly lent?: Amounts;
+  /** Of what is spent and over, what other ledgers reported. */
+  readonly returned?: Returned;
+  /** Of what is spent of a budget that is borrowed, what was not reported; below nothing after a correction downward. */
+  readonly unreported?: Amounts;
+  /** Reported, and not known to be heard. */
+  readonly unheard?: Amounts;
+}
+
+/** Says that of each bucket. */
+export function lentAndUnreported(leases: LeaseState): (bucket: Bucket) => LentPart {
+  const lent = sumsOf(
+    [...leases.lent.values()].flatMap(({ key, olderKeys = [], amounts, ...of }) =>
+      [key, ...olderKeys].map((one) => [{ ...of, key: one }, amounts] as const),
+    ),
+  );
+  const unheard = sumsOf(
+    [...leases.unheard.values()].flatMap(({ of, spent }) =>
+      of === undefined ? [] : [[of, spent]],
+    ),
+  );
+  return (bucket) => {
+    const name = bucketName(bucket.scope, bucket.window, bucket.key);
+    const [lentOf, unheardOf] = [lent.get(name), unheard.get(name)];
+    const loan = leases.loans.get(name);
+    const { returned } = bucket;
+    return {
+      ...(lentOf === undefined ? {} : { lent: lentOf }),
+      ...(returned.spent === NOTHING ? {} : { returned }),
+      ...(loan === undefined ? {} : { unreported: unreportedOf(loan, bucket) }),
+      ...(unheardOf === undefined ? {} : { unheard: unheardOf }),
+    };
+  };
+}
+
+function sumsOf(parts: readonly (readonly [LeasedWindow, Amounts])[]): Map<string, Amounts> {
+  const sums = new Map<string, Amounts>();
+  for (const [{ scope, window, key }, amounts] of parts) {
+    const name = bucketName(scope, window, key);
+    sums.set(name, plus(sums.get(name) ?? NOTHING, amounts));
+  }
+  return sums;
 }

@@ -93,6 +93,8 @@ const journalLine = z.discriminatedUnion("op", [
     outputTokens: count,
     heldOutputTokens: count,
     ttlMs: count,
+    older: z.exactOptional(z.array(z.strictObject({ window: z.enum(WINDOWS), key: text }))),
+    isDebt: z.exactOptional(z.literal(true)),
   }),
   z.strictObject({ ...renewal, op: z.literal("extend"), heldOutputTokens: count }),
   z.strictObject({ ...renewal, op: z.literal("checkpoint") }),
@@ -106,6 +108,13 @@ const journalLine = z.discriminatedUnion("op", [
   z.strictObject({ ...lease, op: z.literal("borrow"), amounts }),
   z.strictObject({ ...lease, op: z.literal("report"), spent: amounts }),
   z.strictObject({ ...lease, op: z.literal("heard") }),
-  z.strictObject({ ...lease, ...window, op: z.literal("lend"), borrower: text, amounts }),
+  z.strictObject({
+    ...lease,
+    ...window,
+    op: z.literal("lend"),
+    borrower: text,
+    amounts,
+    olderKeys: z.exactOptional(z.array(text)),
+  }),
   z.strictObject({ ...lease, op: z.literal("return"), spent: amounts }),
 ]);

@@ -5,9 +5,11 @@ import { bucketName } from "./bucket.ts";
 import type { Path } from "./entry.ts";
 import type { Limit, Window } from "./limit.ts";
 import { freeOf, isLeased } from "./loan.ts";
+import { rateName } from "./contribution.ts";
 import { emptyRate, roomIn, waitMs } from "./rate.ts";
-import { pinnedKey, rateName, type LedgerState } from "./state.ts";
+import { pinnedKey, type LedgerState } from "./state.ts";
 import { windowEndMs } from "./window.ts";
+import { olderEndMs, type OlderWindow } from "./zones.ts";
 
 /** One limit with what is left of it now. `remaining` is negative after an overrun. */
 export interface Room {
@@ -28,11 +30,15 @@ export interface Room {
   readonly waitMs: ((units: number) => number | null) | null;
 }
 
-/** `pinnedAtMs`: when the call was held, which says what windows it belongs to. */
+/**
+ * `pinnedAtMs`: when the call was held, which says what windows it belongs to; `older`: which of a calendar before. A limit
+ * has a room for each of its windows.
+ */
 export function roomsFor(
   state: LedgerState,
   { zone, scopes }: Path,
   session: string | null,
+  older: readonly OlderWindow[],
   pinnedAtMs: number,
   nowMs: number,
 ): Room[] {
@@ -43,8 +49,11 @@ export function roomsFor(
       // A limit per conversation has nothing to say of a call that belongs to none.
       if (key === null) return [];
       const room = bucketRoom(state, scope, limit, key, zone, pinnedAtMs);
-      const isLent = lender !== undefined && isLeased(limit.window);
-      return [isLent ? lentRoom(state, room, key) : room];
+      if (lender !== undefined) return [isLeased(limit.window) ? lentRoom(state, room, key) : room];
+      const before = older
+        .filter(({ window }) => window === limit.window)
+        .map((of) => olderRoom(state, scope, limit, of, zone, pinnedAtMs));
+      return [room, ...before];
     }),
   );
 }
@@ -94,6 +103,19 @@ function bucketRoom(
   };
 }
 
+/** What is left of a limit in a window of the calendar before an edit of the zone. */
+function olderRoom(
+  state: LedgerState,
+  scope: string,
+  limit: Limit,
+  older: OlderWindow,
+  zone: string,
+  pinnedAtMs: number,
+): Room {
+  const room = bucketRoom(state, scope, limit, older.key, zone, pinnedAtMs);
+  return { ...room, resetAtMs: olderEndMs(older, zone, pinnedAtMs) };
+}
+
 /** Of a budget that another ledger owns, here only what it has lent may be spent, and no more than a lowered limit. */
 function lentRoom(state: LedgerState, room: Room, key: string): Room {
   const { scope, window, dimension } = room;
@@ -120,5 +142,19 @@ export function meterOf(room: Room, taken: Amounts, nowMs: number): Meter {
 }
 
 export function metersOf(rooms: readonly Room[], nowMs: number, taken: Amounts = NOTHING): Meter[] {
-  return rooms.map((room) => meterOf(room, taken, nowMs));
+  // Of a limit with several windows the one that leaves least.
+  const isTightest = (room: Room, index: number): boolean =>
+    rooms.every(
+      (other, at) =>
+        !isSameLimit(room, other) ||
+        room.remaining < other.remaining ||
+        (room.remaining === other.remaining && index <= at),
+    );
+  return rooms.filter(isTightest).map((room) => meterOf(room, taken, nowMs));
+}
+
+function isSameLimit(left: Room, right: Room): boolean {
+  return (
+    left.scope === right.scope && left.dimension === right.dimension && left.window === right.window
+  );
 }

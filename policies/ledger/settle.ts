@@ -14,6 +14,9 @@ import { notOpen } from "./extend.ts";
 import type { Decision } from "./hold.ts";
 import type { EndedCall, EndedCalls, LedgerState, OpenCall } from "./state.ts";
 
+/** Each look at an ended call reads its refunds from the journal; a call that needs more is one for a person. */
+export const REFUNDS_PER_CALL_MAX = 32;
+
 export function decideSettlement(
   state: LedgerState,
   ended: EndedCalls,
@@ -105,6 +108,10 @@ export function decideRefund(
     const isSame = same.amounts.tokens === tokens && same.amounts.nanos === nanos;
     return { answer: isSame ? { kind: "refunded" } : { kind: "mismatch", refundId }, entry: null };
   }
+  if (call.refunds.length >= REFUNDS_PER_CALL_MAX) {
+    const answer = { kind: "too-many", refundsMax: REFUNDS_PER_CALL_MAX } as const;
+    return { answer, entry: null };
+  }
   const charged = call.end.op === "release" ? NOTHING : call.end.charged;
   const left = minus(charged, refundedOf(call));
   if (tokens > left.tokens || nanos > left.nanos) {
@@ -124,7 +131,7 @@ export function seenOf(call: OpenCall, nowMs: number): Seen {
   return { heldOutputTokens, seenOutputTokens, unseenMs: nowMs - seenAtMs };
 }
 
-function settled(charged: Amounts, over: Amounts): SettleAnswer {
+export function settled(charged: Amounts, over: Amounts): SettleAnswer {
   return {
     kind: "settled",
     chargedTokens: charged.tokens,

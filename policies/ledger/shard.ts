@@ -32,6 +32,14 @@ export function ledgerNames(tenantId: string, shards: number): string[] {
 }
 
 /**
+ * Names of all ledgers that may know something of a tenant: its own first, which is the owner of what shards borrow, and
+ * then as many shards as it ever had at once.
+ */
+export function everyLedgerName(tenantId: string, shardsEver: number): string[] {
+  return [...new Set([tenantId, ...ledgerNames(tenantId, shardsEver)])];
+}
+
+/**
  * A call's scopes as its shard holds them. What several keys spend from is lent by the tenant's own ledger; a key's calls
  * all meet in one shard, and an organisation lends to every shard itself. A rate cannot be lent, so each shard gets its
  * part of it, at least 1.
@@ -48,8 +56,9 @@ export function shardScopes(
   });
 }
 
-function partOf(limit: Limit, shards: number): Limit {
-  if (limit.window !== "minute") return limit;
+/** Of a rate, what each of so many shards has. */
+export function partOf(limit: Limit, shards: number): Limit {
+  if (limit.window !== "minute" || shards <= 1) return limit;
   const part = (units: number) => Math.max(1, Math.floor(units / shards));
   const { burst } = limit;
   return {

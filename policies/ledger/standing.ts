@@ -1,23 +1,24 @@
-// What stands in a ledger now, for people: what each scope has spent and holds, in the windows that are open.
-import { DIMENSIONS, NOTHING, plus, type Amounts, type Dimension } from "./amounts.ts";
-import { bucketName } from "./bucket.ts";
+// What stands in one ledger now: what each scope has spent and holds, in the windows that are open. What several ledgers of
+// a tenant come to is whole.ts.
+import { DIMENSIONS, type Amounts, type Dimension } from "./amounts.ts";
+import type { Bucket } from "./bucket.ts";
 import type { Window } from "./limit.ts";
-import type { LeaseState } from "./loan.ts";
+import { lentAndUnreported, type LentPart } from "./loan.ts";
 import { pinnedKey, type LedgerState } from "./state.ts";
 import { windowEndMs } from "./window.ts";
 
 /** A rate is kept in units times this. */
 const MINUTE_MS = 60_000;
+/** Of each scope, the conversations that spent most; a tenant may have any number. */
+export const CONVERSATIONS_SHOWN_MAX = 50;
 
-export interface StandingBucket {
+export interface StandingBucket extends LentPart {
   readonly scope: string;
   readonly window: Window;
   readonly key: string;
   readonly spent: Amounts;
   readonly held: Amounts;
   readonly over: Amounts;
-  /** Of what is held, what other ledgers have borrowed; absent where nothing is. */
-  readonly lent?: Amounts;
   /** Null: it never turns. */
   readonly resetAtMs: number | null;
 }
@@ -49,37 +50,76 @@ export function standingOf(
   lambda: number,
   nowMs: number,
 ): Standing {
-  const buckets: StandingBucket[] = [];
-  const lent = lentIn(state.leases);
-  for (const bucket of state.buckets.values()) {
-    const { scope, window, key, spent, held, over } = bucket;
-    if (scopes !== null && !scopes.includes(scope)) continue;
-    if (window !== "session" && key !== pinnedKey(window, zone, null, nowMs)) continue;
-    const resetAtMs =
-      window === "session" || window === "minute" ? null : windowEndMs(window, zone, nowMs);
-    const standing = { scope, window, key, spent, held, over, resetAtMs };
-    const part = lent.get(bucketName(scope, window, key));
-    buckets.push(part === undefined ? standing : { ...standing, lent: part });
-  }
+  const partOf = lentAndUnreported(state.leases);
+  const buckets = [...state.buckets.values()]
+    .filter(({ scope }) => scopes === null || scopes.includes(scope))
+    .filter(({ window, key }) => isOpen(window, key, zone, nowMs))
+    .map((bucket): StandingBucket => {
+      const { scope, window, key, spent, held, over } = bucket;
+      const resetAtMs =
+        window === "session" || window === "minute" ? null : windowEndMs(window, zone, nowMs);
+      return { scope, window, key, spent, held, over, resetAtMs, ...partOf(bucket) };
+    });
   let suspendedHolds = 0;
   for (const { expired } of state.calls.values()) if (expired !== null) suspendedHolds += 1;
   return {
     atMs: nowMs,
     openHolds: state.calls.size - suspendedHolds,
     suspendedHolds,
-    buckets,
+    buckets: withBusiest(buckets),
     rates: ratesIn(state, scopes),
     lambda,
   };
 }
 
-function lentIn({ lent }: LeaseState): Map<string, Amounts> {
-  const sums = new Map<string, Amounts>();
-  for (const { scope, window, key, amounts } of lent.values()) {
-    const name = bucketName(scope, window, key);
-    sums.set(name, plus(sums.get(name) ?? NOTHING, amounts));
-  }
-  return sums;
+/** Scopes that have something standing, after one of them, at most `max`. */
+export function scopesOf(
+  { buckets, rates }: Pick<LedgerState, "buckets" | "rates">,
+  zone: string,
+  after: string,
+  max: number,
+  nowMs: number,
+): string[] {
+  const open = (bucket: Bucket) => isOpen(bucket.window, bucket.key, zone, nowMs);
+  const named = [
+    ...[...buckets.values()].filter(open).map(({ scope }) => scope),
+    ...[...rates.keys()].map((name) => name.slice(0, name.lastIndexOf("|"))),
+  ];
+  return scopesAfter(named, after, max);
+}
+
+/** Of some scopes, each once, those after one of them; from the widest to the narrowest. */
+export function scopesAfter(scopes: readonly string[], after: string, max: number): string[] {
+  return [...new Set(scopes)]
+    .filter((scope) => after === "" || compareScopes(after, scope) < 0)
+    .toSorted(compareScopes)
+    .slice(0, max);
+}
+
+/** From the widest to the narrowest, so that the tenant's own figures stand on the first page. */
+const KINDS_OF_SCOPES = ["org", "tenant", "tag", "exp", "key", "user"];
+
+function compareScopes(left: string, right: string): number {
+  const placeOf = (scope: string) => KINDS_OF_SCOPES.indexOf(scope.split(":")[0] ?? "");
+  return placeOf(left) - placeOf(right) || (left < right ? -1 : left > right ? 1 : 0);
+}
+
+/** Whether a window is the one that holds `nowMs`. A conversation is always open. */
+export function isOpen(window: Window, key: string, zone: string, nowMs: number): boolean {
+  return window === "session" || key === pinnedKey(window, zone, null, nowMs);
+}
+
+function withBusiest(buckets: readonly StandingBucket[]): StandingBucket[] {
+  const counts = new Map<string, number>();
+  const sessions = buckets
+    .filter(({ window }) => window === "session")
+    .toSorted((a, b) => b.spent.tokens - a.spent.tokens)
+    .filter(({ scope }) => {
+      const count = (counts.get(scope) ?? 0) + 1;
+      counts.set(scope, count);
+      return count <= CONVERSATIONS_SHOWN_MAX;
+    });
+  return [...buckets.filter(({ window }) => window !== "session"), ...sessions];
 }
 
 /** As they were last touched: how fast each drains is its limit's matter, which may have been edited since. */

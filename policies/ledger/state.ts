@@ -1,23 +1,16 @@
 // What a ledger knows, and the one function that changes it. `apply` follows the journal's entries and decides nothing, so
 // that a replay of the journal is the ledger. It mutates: one object owns one state, and a copy a call would cost more
 // than the call.
-import { minus, NOTHING, plus, type Amounts, type Dimension } from "./amounts.ts";
-import { bucketName, type Bucket } from "./bucket.ts";
+import { minus, NOTHING, plus, type Amounts } from "./amounts.ts";
+import { bucketName, newBucket, type Bucket } from "./bucket.ts";
 import { heldAmounts, restOf } from "./charge.ts";
-import type { CallEntry, EndEntry, ExpireEntry, HoldEntry } from "./entry.ts";
-import { isLeased, limitedIn, loanIn, newLeases, type LeaseState } from "./loan.ts";
-import { ratesOf, windowsOf, type Window } from "./limit.ts";
-import { add, emptyRate, giveBack, type Pin, type RateBucket } from "./rate.ts";
+import { contribute, settleRates, type Contribution } from "./contribution.ts";
+import type { CallEntry, EndEntry, ExpireEntry, HoldEntry, LeasedWindow, Path } from "./entry.ts";
+import { isLeased, limitedIn, loanIn, loanOf, newLeases, type LeaseState } from "./loan.ts";
+import { windowsOf, type Window } from "./limit.ts";
+import type { RateBucket } from "./rate.ts";
 import { windowKey } from "./window.ts";
-
-/** What an open call added to a rate, piece by piece, so that no more of it comes back than is still there. */
-interface Contribution {
-  readonly rate: RateBucket;
-  readonly perMinute: number;
-  readonly dimension: Dimension;
-  readonly pin: Pin;
-  units: number;
-}
+import { noteZone, type OlderWindow, type Zones } from "./zones.ts";
 
 /** A call whose hold still reserves something: it is open, or expired and in suspense. */
 export interface OpenCall {
@@ -37,7 +30,6 @@ export interface OpenCall {
 /** A call that reserves nothing any more. */
 export interface EndedCall {
   readonly hold: HoldEntry;
-  readonly heldOutputTokens: number;
   readonly end: EndEntry;
   readonly refunds: readonly { readonly refundId: string; readonly amounts: Amounts }[];
 }
@@ -53,6 +45,7 @@ export interface LedgerState {
   /** Open calls, and expired ones in suspense. */
   readonly calls: Map<string, OpenCall>;
   readonly leases: LeaseState;
+  readonly zones: Zones;
   /** No call is due before this. A lower bound, so that most turns look at none. */
   nextDueMs: number;
   /** The latest time that an entry carried: the clock never goes back. */
@@ -65,6 +58,7 @@ export function newState(): LedgerState {
     rates: new Map(),
     calls: new Map(),
     leases: newLeases(),
+    zones: new Map(),
     nextDueMs: Number.POSITIVE_INFINITY,
     atMs: 0,
   };
@@ -74,19 +68,9 @@ export function bucketIn(state: LedgerState, scope: string, window: Window, key:
   const name = bucketName(scope, window, key);
   const known = state.buckets.get(name);
   if (known !== undefined) return known;
-  const bucket: Bucket = { scope, window, key, spent: NOTHING, held: NOTHING, over: NOTHING };
+  const bucket = newBucket(scope, window, key);
   state.buckets.set(name, bucket);
   return bucket;
-}
-
-export function rateName(scope: string, dimension: Dimension): string {
-  return `${scope}|${dimension}`;
-}
-
-export function rateIn(state: LedgerState, scope: string, dimension: Dimension): RateBucket {
-  const rate = state.rates.get(rateName(scope, dimension)) ?? emptyRate();
-  state.rates.set(rateName(scope, dimension), rate);
-  return rate;
 }
 
 /** Names the window of an instant; a conversation's is the conversation. Null where the call belongs to none. */
@@ -113,10 +97,12 @@ export function apply(state: LedgerState, entry: CallEntry, ended: EndedCalls): 
   state.atMs = Math.max(state.atMs, entry.atMs);
   if (entry.op === "hold") {
     open(state, entry);
+    noteLoans(state, entry, entry);
     return;
   }
   const call = state.calls.get(entry.callId);
-  if (isPosting(entry)) noteLoans(state, call?.hold ?? ended.find(entry.callId)?.hold);
+  if (entry.op !== "checkpoint")
+    noteLoans(state, entry, call?.hold ?? ended.find(entry.callId)?.hold);
   switch (entry.op) {
     case "extend":
       if (call !== undefined) extend(state, call, entry.heldOutputTokens, entry.atMs);
@@ -160,20 +146,26 @@ function isPosting({ op }: CallEntry): boolean {
  * What stands in a window that another ledger owns was reported to it, unless a loan says what was not: before a call
  * changes what was spent, there is a loan.
  */
-function noteLoans(state: LedgerState, hold: HoldEntry | undefined): void {
+function noteLoans(state: LedgerState, entry: CallEntry, hold: HoldEntry | undefined): void {
   for (const { scope, limits, lender } of hold?.path.scopes ?? []) {
     if (hold === undefined || lender === undefined) continue;
     for (const window of new Set(limits.map((limit) => limit.window))) {
       const key = pinnedKey(window, hold.path.zone, hold.session, hold.atMs);
       if (key === null || !isLeased(window)) continue;
-      const loan = loanIn(state.leases, bucketIn(state, scope, window, key), lender);
-      loan.limited = limitedIn(limits, window);
+      const of = { scope, window, key };
+      const loan = isPosting(entry)
+        ? loanIn(state.leases, bucketIn(state, scope, window, key), lender)
+        : loanOf(state.leases, of);
+      if (loan === undefined) continue;
+      loan.movedAtMs = entry.atMs;
+      if (isPosting(entry)) loan.limited = limitedIn(limits, window);
     }
   }
 }
 
 function open(state: LedgerState, hold: HoldEntry): void {
-  const held = heldAmounts(hold, hold.heldOutputTokens);
+  noteZone(state.zones, hold.path.zone, hold.atMs);
+  const held = hold.isDebt === true ? NOTHING : heldAmounts(hold, hold.heldOutputTokens);
   const call: OpenCall = {
     hold,
     buckets: bucketsOf(state, hold),
@@ -186,7 +178,7 @@ function open(state: LedgerState, hold: HoldEntry): void {
     expired: null,
   };
   post(call.buckets, NOTHING, held, NOTHING);
-  contribute(state, call, held, hold.atMs);
+  contribute(state.rates, call, held, hold.atMs);
   state.calls.set(hold.callId, call);
   state.nextDueMs = Math.min(state.nextDueMs, call.expiresAtMs);
 }
@@ -195,7 +187,7 @@ function extend(state: LedgerState, call: OpenCall, outputTokens: number, atMs: 
   const held = heldAmounts(call.hold, outputTokens);
   const more = minus(held, call.held);
   post(call.buckets, NOTHING, more, NOTHING);
-  contribute(state, call, more, atMs);
+  contribute(state.rates, call, more, atMs);
   call.held = held;
   call.heldOutputTokens = outputTokens;
 }
@@ -218,7 +210,7 @@ function expire(state: LedgerState, call: OpenCall, entry: ExpireEntry): void {
     return;
   }
   const rest = { ...restOf(call.held, entry.charged), concurrency: 0 };
-  settleRates(state, call, entry.charged, entry.atMs);
+  settleRates(state.rates, call, entry.charged, entry.atMs);
   post(call.buckets, entry.charged, minus(rest, call.held), entry.over);
   call.held = rest;
   call.expired = entry;
@@ -234,7 +226,7 @@ function end(
   over: Amounts,
   atMs: number,
 ): void {
-  settleRates(state, call, charged, atMs);
+  settleRates(state.rates, call, charged, atMs);
   post(call.buckets, charged, minus(NOTHING, call.held), over);
   call.held = NOTHING;
   state.calls.delete(call.hold.callId);
@@ -248,49 +240,31 @@ function post(buckets: readonly Bucket[], spent: Amounts, held: Amounts, over: A
   }
 }
 
-function contribute(state: LedgerState, call: OpenCall, amounts: Amounts, atMs: number): void {
-  for (const { scope, limits } of call.hold.path.scopes) {
-    for (const { dimension, limit: perMinute } of ratesOf(limits)) {
-      const units = amounts[dimension];
-      if (units === 0) continue;
-      const rate = rateIn(state, scope, dimension);
-      const pin = add(rate, perMinute, units, atMs);
-      call.contributions.push({ rate, perMinute, dimension, pin, units });
-    }
-  }
-}
-
-/** Gives back to each rate what the call had taken and did not use, the latest first; or adds what it used beyond. */
-function settleRates(state: LedgerState, call: OpenCall, charged: Amounts, atMs: number): void {
-  for (const { scope, limits } of call.hold.path.scopes) {
-    for (const { dimension, limit: perMinute } of ratesOf(limits)) {
-      const rate = rateIn(state, scope, dimension);
-      const own = call.contributions.filter(
-        (piece) => piece.rate === rate && piece.dimension === dimension,
-      );
-      const taken = own.reduce((sum, { units }) => sum + units, 0);
-      let unused = taken - charged[dimension];
-      // What expired is charged once; a later correction finds nothing taken and adds only what it raises.
-      if (unused < 0) add(rate, perMinute, -unused, atMs);
-      for (const piece of own.toReversed()) {
-        if (unused <= 0) break;
-        const units = Math.min(unused, piece.units);
-        giveBack(rate, perMinute, piece.pin, units, atMs);
-        unused -= units;
-      }
-    }
-  }
-  call.contributions.length = 0;
-}
-
 export function bucketsOf(state: LedgerState, hold: HoldEntry): Bucket[] {
-  const { zone, scopes } = hold.path;
-  return scopes.flatMap(({ scope, limits }) =>
-    [...windowsOf(limits)].flatMap((window) => {
-      const key = pinnedKey(window, zone, hold.session, hold.atMs);
-      return key === null ? [] : [bucketIn(state, scope, window, key)];
-    }),
+  const { path, session, atMs, older = [] } = hold;
+  return countedIn(path, session, atMs, older).map(({ scope, window, key }) =>
+    bucketIn(state, scope, window, key),
   );
+}
+
+/** The windows that a call is counted in, in every scope of its path. */
+export function countedIn(
+  { zone, scopes }: Path,
+  session: string | null,
+  atMs: number,
+  older: readonly OlderWindow[],
+): LeasedWindow[] {
+  return scopes.flatMap(({ scope, limits, lender }) => {
+    const windows = windowsOf(limits);
+    const own = [...windows].flatMap((window): LeasedWindow[] => {
+      const key = pinnedKey(window, zone, session, atMs);
+      return key === null ? [] : [{ scope, window, key }];
+    });
+    // Of a budget that another ledger owns, the owner counts what it lends in older windows too.
+    if (lender !== undefined || older.length === 0) return own;
+    const before = older.filter(({ window }) => windows.has(window));
+    return [...own, ...before.map((of) => ({ scope, ...of }))];
+  });
 }
 
 function holdOf(ended: EndedCalls, callId: string): HoldEntry {

@@ -6,6 +6,8 @@
 // people call that hour, and is never met twice. Where they are put forward, an hour is short or has no window at all,
 // and so has the day that Apia left out.
 
+import { ZONE_ALIASES } from "./zone-aliases.ts";
+
 export type CalendarWindow = "hour" | "day" | "month" | "lifetime";
 type Unit = Exclude<CalendarWindow, "lifetime">;
 
@@ -22,7 +24,6 @@ const OFFSET_MAX_MS = 16 * HOUR_MS;
 
 /** Names that mean UTC in every engine; engines differ in what they resolve them to. */
 const UTC_NAMES: ReadonlySet<string> = new Set(["UTC", "Etc/UTC", "GMT", "Etc/GMT"]);
-const ZONE_NAME = /^[A-Z][A-Za-z0-9_+-]*(?:\/[A-Z][A-Za-z0-9_+-]*)*$/;
 
 interface Span {
   readonly key: string;
@@ -60,10 +61,10 @@ export function isZone(zone: string): boolean {
 }
 
 function isNamedByPlatform(zone: string): boolean {
-  if (!ZONE_NAME.test(zone)) return false;
+  if (!ZONE_ALIASES.has(zone) && !Intl.supportedValuesOf("timeZone").includes(zone)) return false;
   try {
-    const resolved = formatFor(zone).resolvedOptions().timeZone;
-    return resolved === zone || resolved.toLowerCase() !== zone.toLowerCase();
+    formatFor(zone);
+    return true;
   } catch {
     return false;
   }
@@ -88,6 +89,11 @@ export function windowKey(window: CalendarWindow, zone: string, atMs: number): s
 /** The first instant that no longer belongs to the window that holds `atMs`; null: it never turns. Throws as `windowKey`. */
 export function windowEndMs(window: CalendarWindow, zone: string, atMs: number): number | null {
   return window === "lifetime" ? null : spanAt(window, zone, atMs).endMs;
+}
+
+/** The zone of a window, from its name; UTC's windows do not say theirs, nor do those that never turn. */
+export function zoneOf(key: string): string {
+  return key.split("@")[1] ?? "UTC";
 }
 
 function spanAt(unit: Unit, zone: string, atMs: number): Span {

@@ -1,9 +1,9 @@
 // Histories by chance. Several kinds, because each finds faults that others miss: one with loose limits and many calls
 // found nothing in 200,000 histories that a dense one finds at once (research, section 1.7).
 import fc from "fast-check";
-import { DIMENSIONS, type Dimension } from "../../policies/ledger/amounts.ts";
-import type { Limit, Window } from "../../policies/ledger/limit.ts";
-import type { History, Plan, Step } from "./history.ts";
+import { DIMENSIONS } from "../../policies/ledger/amounts.ts";
+import type { History, Step } from "./history.ts";
+import { HIGH_PRICES, limitsBy, one, planBy, PRICES, tight, WINDOWS } from "./plan-chance.ts";
 import { stepBy, type StepShape } from "./step-chance.ts";
 
 interface Kind extends Omit<StepShape, "weights"> {
@@ -29,20 +29,6 @@ const EDGES_MS = [
 ];
 const ZONES = ["UTC", "Europe/Berlin", "Pacific/Chatham", "Asia/Kathmandu", "America/St_Johns"];
 
-/** Nanos per million tokens: of free models, of cheap ones, and such that a token costs a part of a nano. */
-const PRICES = fc.constantFrom(
-  { input: 0, cached: 0, cacheWrite: 0, output: 0 },
-  { input: 1_000_000, cached: 100_000, cacheWrite: 1_250_000, output: 4_000_000 },
-  { input: 333_333, cached: 777_777, cacheWrite: 1, output: 1_500_001 },
-);
-/** With counts near the most that one call may have, products of these pass 2^53 and their sums in nanos do not. */
-const HIGH_PRICES = fc.constantFrom({
-  input: 100_000_000_001,
-  cached: 10_000_000_003,
-  cacheWrite: 125_000_000_007,
-  output: 899_999_999_999,
-});
-
 const WEIGHTS: StepShape["weights"] = {
   hold: 8,
   extend: 4,
@@ -57,64 +43,6 @@ const WEIGHTS: StepShape["weights"] = {
   snapshot: 1,
   crash: 1,
 };
-
-const WINDOWS: readonly Window[] = ["hour", "day", "month", "lifetime", "session"];
-
-/** Up to `count` limits, no two of the same dimension and window. */
-function limitsBy(
-  windows: readonly Window[],
-  dimensions: readonly Dimension[],
-  most: fc.Arbitrary<number>,
-  count: number,
-): fc.Arbitrary<Limit[]> {
-  const one = fc
-    .record({
-      dimension: fc.constantFrom(...dimensions),
-      window: fc.constantFrom(...windows),
-      limit: most,
-      hard: fc.boolean(),
-      burst: fc.option(most),
-    })
-    .map(({ dimension, window, limit, hard, burst }): Limit => {
-      if (dimension === "concurrency") {
-        return { dimension, window: "lifetime", limit: Math.min(limit, 3), hard };
-      }
-      if (window !== "minute") return { dimension, window, limit, hard };
-      const perMinute = Math.max(1, limit);
-      return burst === null
-        ? { dimension, window, limit: perMinute, hard }
-        : { dimension, window, limit: perMinute, hard, burst: Math.max(1, burst) };
-    });
-  return fc.uniqueArray(one, {
-    maxLength: count,
-    selector: ({ dimension, window }) => `${dimension} ${window}`,
-  });
-}
-
-function planBy(
-  limits: fc.Arbitrary<Limit[]>,
-  zone: fc.Arbitrary<string> = fc.constant("UTC"),
-): fc.Arbitrary<Plan> {
-  return fc.record({ zone, tenant: limits, key: limits, user: limits });
-}
-
-const one = (plan: fc.Arbitrary<Plan>): fc.Arbitrary<History["plans"]> => fc.tuple(plan);
-
-/** One limit of tokens that a few small calls fill, for the tenant or for a key, hard or soft. */
-const tight: fc.Arbitrary<Plan> = fc
-  .record({
-    limit: fc.integer({ min: 5, max: 40 }),
-    window: fc.constantFrom("day" as const, "hour" as const, "lifetime" as const),
-    hard: fc.boolean(),
-    isOfTenant: fc.boolean(),
-    dimension: fc.constantFrom("tokens" as const, "nanos" as const),
-  })
-  .map(({ isOfTenant, ...limit }) => ({
-    zone: "UTC",
-    tenant: isOfTenant ? [limit] : [],
-    key: isOfTenant ? [] : [limit],
-    user: [],
-  }));
 
 const DENSE: Kind = {
   steps: 40,
@@ -143,6 +71,23 @@ const WIDE: Kind = {
   starts: fc.constant(NOON_MS),
   weights: {},
 };
+
+const EDITED = planBy(limitsBy(WINDOWS, ["tokens", "requests", "nanos"], fc.nat(400), 3));
+const FEW = limitsBy(
+  ["hour", "day", "month"],
+  ["tokens", "requests"],
+  fc.integer({ min: 1, max: 60 }),
+  2,
+);
+const FAR_ZONES = fc.constantFrom(
+  "UTC",
+  "Europe/Berlin",
+  "America/Los_Angeles",
+  "Asia/Kathmandu",
+  "Pacific/Kiritimati",
+  "GMT",
+);
+const MONTH_END_MS = Date.UTC(2026, 11, 1);
 
 export const KINDS = {
   wide: WIDE,
@@ -202,12 +147,121 @@ export const KINDS = {
     ...WIDE,
     ids: 15,
     tokensMax: 60,
-    plans: fc.tuple(
-      planBy(limitsBy(WINDOWS, ["tokens", "requests", "nanos"], fc.nat(400), 3)),
-      planBy(limitsBy(WINDOWS, ["tokens", "requests", "nanos"], fc.nat(400), 3)),
-      planBy(limitsBy(WINDOWS, ["tokens", "requests", "nanos"], fc.nat(400), 3)),
-    ),
+    plans: fc.tuple(EDITED, EDITED, EDITED),
     weights: { edit: 4 },
+  },
+  // An edit of the zone alone, near the turns of windows: calendars that lie before and behind each other.
+  zones: {
+    ...WIDE,
+    steps: 40,
+    ids: 12,
+    tokensMax: 15,
+    ttlMsMax: HOUR_MS,
+    waits: fc.oneof(fc.nat(HOUR_MS), fc.constantFrom(HOUR_MS, 9 * HOUR_MS, 24 * HOUR_MS)),
+    plans: fc
+      .tuple(
+        fc.record({ tenant: FEW, key: FEW, user: FEW }),
+        fc.tuple(FAR_ZONES, FAR_ZONES, FAR_ZONES),
+      )
+      .map(([limits, zones]) => {
+        const [first, ...others] = zones.map((zone) => ({ ...limits, zone }));
+        return [first ?? { ...limits, zone: "UTC" }, ...others] as const;
+      }),
+    starts: fc.integer({ min: -24, max: 24 }).map((hours) => MONTH_END_MS + hours * HOUR_MS),
+    weights: { edit: 4, extend: 6, crash: 2 },
+  },
+  // Credits of calls that expired, and then what they really used.
+  credits: {
+    ...DENSE,
+    ids: 3,
+    tokensMax: 12,
+    prices: fc.constant({
+      input: 1_000_000,
+      cached: 1_000_000,
+      cacheWrite: 1_000_000,
+      output: 1_000_000,
+    }),
+    plans: fc.constant([{ zone: "UTC", tenant: [], key: [], user: [] }] as const),
+    weights: { refund: 14, settle: 8, wait: 8, extend: 0, release: 0, snapshot: 0, crash: 0 },
+  },
+  // Input that is billed far above its hold, beside calls that still write.
+  overdrafts: {
+    ...DENSE,
+    ids: 8,
+    ttlMsMax: 20_000,
+    plans: one(
+      fc.integer({ min: 2, max: 14 }).map((limit) => ({
+        zone: "UTC",
+        tenant: [{ dimension: "cachedInputTokens", window: "lifetime", limit, hard: true }],
+        key: [],
+        user: [],
+      })),
+    ),
+    weights: {
+      hold: 14,
+      extend: 14,
+      settle: 3,
+      wait: 1,
+      checkpoint: 0,
+      snapshot: 0,
+      alarm: 0,
+      again: 0,
+      release: 0,
+      crash: 0,
+      refund: 0,
+    },
+  },
+  // One limit that a few calls fill, and calls that are still running when its window turns.
+  turns: {
+    ...DENSE,
+    steps: 40,
+    ids: 4,
+    tokensMax: 30,
+    ttlMsMax: 9 * HOUR_MS,
+    waits: fc.oneof(fc.nat(60_000), fc.constantFrom(HOUR_MS, HOUR_MS / 2)),
+    plans: one(
+      fc.record({ limit: fc.integer({ min: 20, max: 50 }), hard: fc.boolean() }).map((of) => ({
+        zone: "UTC",
+        tenant: [{ ...of, dimension: "visibleOutputTokens", window: "hour" }],
+        key: [],
+        user: [],
+      })),
+    ),
+    weights: { extend: 14, settle: 2, release: 0, checkpoint: 1, again: 0, crash: 0, refund: 0 },
+  },
+  // Large holds that are used little and end late, so that what they had taken has drained when it comes back.
+  returns: {
+    ...DENSE,
+    steps: 40,
+    ids: 12,
+    tokensMax: 60,
+    ttlMsMax: 900_000,
+    waits: fc.constantFrom(1, 20_000, 40_000),
+    plans: one(
+      fc
+        .record({
+          limit: fc.integer({ min: 30, max: 120 }),
+          burst: fc.integer({ min: 25, max: 40 }),
+          dimension: fc.constant("visibleOutputTokens" as const),
+        })
+        .map((of) => ({
+          zone: "UTC",
+          tenant: [{ ...of, window: "minute" as const, hard: true }],
+          key: [],
+          user: [],
+        })),
+    ),
+    weights: {
+      hold: 12,
+      settle: 1,
+      release: 14,
+      wait: 6,
+      extend: 0,
+      checkpoint: 0,
+      again: 0,
+      crash: 0,
+      refund: 0,
+    },
   },
   huge: {
     ...DENSE,

@@ -1,10 +1,11 @@
 // What an answer should have been, from the witness's point of view.
-import type { HoldAnswer, HoldRequest, Offer, Settlement } from "../../policies/account.ts";
+import type { HoldAnswer, HoldRequest, Settlement } from "../../policies/account.ts";
 import { minus, NOTHING, type Amounts } from "../../policies/ledger/amounts.ts";
 import type { Act, Turn } from "./ledger-model.ts";
 import { heldFor, owedFor } from "./owed.ts";
 import type { Watch } from "./watch.ts";
-import { bucketOf, knowledgeOf, refundedOf, type WatchedCall } from "./witness.ts";
+import { knowledgeOf, refundedOf, type WatchedCall } from "./witness.ts";
+import { blocking, leastOf, roomsOf } from "./witnessed-rooms.ts";
 
 /** A stream does not go on for less. */
 const PIECE_TOKENS_MIN = 64;
@@ -22,7 +23,11 @@ export function judge(watch: Watch, act: Act, turn: Turn): void {
       const call = watch.witness.calls.get(callId);
       if (expectEnded(watch, call, turn)) return;
       expectKind(watch, turn, "kept");
-      if (call !== undefined) watch.witness.renew(call, seenOutputTokens, ttlMs, turn.nowMs);
+      if (call === undefined) return;
+      watch.witness.renew(call, seenOutputTokens, ttlMs, turn.nowMs);
+      const { answer } = turn;
+      const isTold = answer.kind === "kept" && answer.expiresAtMs === call.dueAtMs;
+      watch.promises.hold("due", isTold, () => JSON.stringify(answer));
       return;
     }
     case "settle":
@@ -58,9 +63,12 @@ function judgeHold(watch: Watch, request: HoldRequest, turn: Turn): void {
         answer.rung === known.offer.rung
       : answer.kind === "mismatch";
     promises.hold("P7", isRight && turn.entry === null, () => JSON.stringify(turn));
+    const expiresAtMs = known.atMs + request.ttlMs;
+    if (answer.kind === "held")
+      promises.hold("due", answer.expiresAtMs === expiresAtMs, () => JSON.stringify(answer));
     return;
   }
-  const rooms = roomsOf(watch, request, turn.nowMs);
+  const rooms = roomsOf(watch, request, witness.before(request, turn.nowMs), turn.nowMs);
   if (answer.kind === "refused") {
     const mayRefuse = (needs: Amounts): boolean =>
       watch.rates.mayRefuse(request, needs, turn.nowMs);
@@ -92,6 +100,8 @@ function judgeHold(watch: Watch, request: HoldRequest, turn: Turn): void {
     outputTokens <= offer.outputTokens &&
     heldOutputTokens === Math.min(outputTokens, Math.max(offer.sliceTokens, offer.outputTokensMin));
   promises.hold("fits", isSized, () => JSON.stringify({ answer, offer }));
+  const expiresAtMs = turn.nowMs + request.ttlMs;
+  promises.hold("due", answer.expiresAtMs === expiresAtMs, () => JSON.stringify(answer));
   const call = witness.open(request, offer, outputTokens, heldOutputTokens, turn.nowMs);
   watch.rates.take(call, call.held, turn.nowMs, promises);
   const burst = blocking(rooms, call.held);
@@ -101,7 +111,16 @@ function judgeHold(watch: Watch, request: HoldRequest, turn: Turn): void {
       ({ scope, dimension, window }) =>
         scope === room.scope && dimension === room.dimension && window === room.window,
     );
-    const left = Math.max(0, room.remaining - call.held[room.dimension]);
+    // Of a limit that an edit of the zone gave several windows, the tightest is told.
+    const least = Math.min(
+      ...rooms
+        .filter(
+          ({ scope, dimension, window }) =>
+            scope === room.scope && dimension === room.dimension && window === room.window,
+        )
+        .map(({ remaining }) => remaining),
+    );
+    const left = Math.max(0, least - call.held[room.dimension]);
     promises.hold("P14", meter?.remaining === left, () => JSON.stringify({ room, meter, left }));
   }
 }
@@ -113,11 +132,14 @@ function judgeExtension(watch: Watch, { request }: Act & { op: "extend" }, turn:
   if (expectEnded(watch, call, turn) || call === undefined) return;
   const wished = Math.min(request.outputTokens, call.capTokens);
   if (wished <= call.heldOutputTokens) {
-    const isSame = answer.kind === "extended" && answer.heldOutputTokens === call.heldOutputTokens;
+    const isSame =
+      answer.kind === "extended" &&
+      answer.heldOutputTokens === call.heldOutputTokens &&
+      answer.expiresAtMs === call.dueAtMs;
     promises.hold("P7", isSame && entry === null, () => JSON.stringify(turn));
     return;
   }
-  const rooms = roomsOf(watch, call.request, call.atMs);
+  const rooms = roomsOf(watch, call.request, call.before, call.atMs);
   const more = (outputTokens: number): Amounts =>
     minus(heldFor(call.offer, call.request.requests, outputTokens), call.held);
   const least = Math.min(wished, call.heldOutputTokens + PIECE_TOKENS_MIN);
@@ -145,6 +167,7 @@ function judgeExtension(watch: Watch, { request }: Act & { op: "extend" }, turn:
   witness.grow(call, held);
   watch.rates.take(call, taken, nowMs, promises);
   witness.renew(call, request.seenOutputTokens, request.ttlMs, nowMs);
+  promises.hold("due", answer.expiresAtMs === call.dueAtMs, () => JSON.stringify(answer));
 }
 
 function judgeSettlement(watch: Watch, settlement: Settlement, turn: Turn): void {
@@ -237,35 +260,6 @@ function expectKind({ promises }: Watch, turn: Turn, kind: string): void {
   const isRefused = kind !== "kept" && kind !== "released";
   const isRight = turn.answer.kind === kind && (!isRefused || turn.entry === null);
   promises.hold(isRefused ? "P10" : "owed", isRight, () => `${JSON.stringify(turn)}, not ${kind}`);
-}
-
-interface WitnessedRoom {
-  readonly scope: string;
-  readonly dimension: keyof Amounts;
-  readonly window: string;
-  readonly remaining: number;
-}
-
-/** What is left of every limit but the rates. */
-function roomsOf({ witness }: Watch, request: HoldRequest, pinnedAtMs: number): WitnessedRoom[] {
-  return request.scopes.flatMap(({ scope, limits }) =>
-    limits.flatMap(({ dimension, window, limit }): WitnessedRoom[] => {
-      const name = bucketOf(scope, window, request, pinnedAtMs);
-      if (name === null) return [];
-      const { spent, held } = witness.sumsOf(name);
-      return [{ scope, dimension, window, remaining: limit - spent[dimension] - held[dimension] }];
-    }),
-  );
-}
-
-function leastOf(offer: Offer, request: HoldRequest): Amounts {
-  return heldFor(offer, request.requests, Math.min(offer.outputTokensMin, offer.outputTokens));
-}
-
-function blocking(rooms: readonly WitnessedRoom[], needs: Amounts): WitnessedRoom[] {
-  return rooms.filter(
-    ({ dimension, remaining }) => needs[dimension] > 0 && needs[dimension] > remaining,
-  );
 }
 
 /** A request without its limits, which are the configuration's. */

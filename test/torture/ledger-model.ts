@@ -50,7 +50,7 @@ export const SWEEP_MAX = 4;
 /** What the journal says of calls that have ended. */
 class Ended implements EndedCalls {
   readonly #calls = new Map<string, EndedCall>();
-  readonly #held = new Map<string, { hold: HoldEntry; heldOutputTokens: number }>();
+  readonly #held = new Map<string, HoldEntry>();
   readonly #expiries = new Map<string, ExpireEntry>();
 
   find(callId: string): EndedCall | null {
@@ -61,13 +61,9 @@ class Ended implements EndedCalls {
     const { callId } = entry;
     switch (entry.op) {
       case "hold":
-        this.#held.set(callId, { hold: entry, heldOutputTokens: entry.heldOutputTokens });
+        this.#held.set(callId, entry);
         return;
-      case "extend": {
-        const held = this.#held.get(callId);
-        if (held !== undefined) held.heldOutputTokens = entry.heldOutputTokens;
-        return;
-      }
+      case "extend":
       case "checkpoint":
         return;
       case "expire":
@@ -94,10 +90,10 @@ class Ended implements EndedCalls {
   }
 
   #end(end: EndEntry): void {
-    const held = this.#held.get(end.callId);
-    if (held === undefined) return;
+    const hold = this.#held.get(end.callId);
+    if (hold === undefined) return;
     const refunds = this.#calls.get(end.callId)?.refunds ?? [];
-    this.#calls.set(end.callId, { ...held, end, refunds });
+    this.#calls.set(end.callId, { hold, end, refunds });
   }
 }
 

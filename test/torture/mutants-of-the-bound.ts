@@ -35,8 +35,9 @@ export const BOUND_MUTANTS: readonly Mutant[] = [
     name: "partial",
     of: "1.7: only some of the scopes are charged",
     file: "state.ts",
-    find: "  return scopes.flatMap(({ scope, limits }) =>\n    [...windowsOf",
-    replace: "  return scopes.slice(0, 1).flatMap(({ scope, limits }) =>\n    [...windowsOf",
+    find: "  return scopes.flatMap(({ scope, limits, lender }) => {\n    const windows",
+    replace:
+      "  return scopes.slice(0, 1).flatMap(({ scope, limits, lender }) => {\n    const windows",
   },
   {
     name: "noSweep",
@@ -110,6 +111,41 @@ export const BOUND_MUTANTS: readonly Mutant[] = [
     file: "state.ts",
     find: "return windowKey(window, zone, atMs);",
     replace: 'return windowKey(window, "UTC", atMs);',
+  },
+  {
+    name: "extendsInNewWindow",
+    of: "1.4: a call that was held before its window turned extends in the new one",
+    file: "extend.ts",
+    find: "hold.older ?? [], hold.atMs, nowMs)",
+    replace: "hold.older ?? [], nowMs, nowMs)",
+  },
+  {
+    name: "toldExpired",
+    of: "1.5: a hold says that it is due at once",
+    file: "hold.ts",
+    find: "expiresAtMs: hold.atMs + hold.ttlMs,",
+    replace: "expiresAtMs: hold.atMs,",
+  },
+  {
+    name: "zoneAnew",
+    of: "1.5: an edit of the zone gives every window anew",
+    file: "zones.ts",
+    find: "  if (zones.size === 0 || (zones.size === 1 && zones.has(zone))) return NONE;",
+    replace: "  if (zones.size < 9) return NONE;",
+  },
+  {
+    name: "zoneBackAnew",
+    of: "1.5: a zone whose clocks are behind begins its window of the same name anew when the old one ends",
+    file: "zones.ts",
+    find: "return Math.max(own ?? 0, isNamedSo ?",
+    replace: "return Math.max(own ?? 0, isNamedSo && own !== 0 ?",
+  },
+  {
+    name: "zonesUnpinned",
+    of: "1.4: a call that ends after an edit of the zone is charged in its new windows only",
+    file: "state.ts",
+    find: "const { path, session, atMs, older = [] } = hold;",
+    replace: "const { path, session, atMs } = hold;\n  const older: readonly OlderWindow[] = [];",
   },
   {
     name: "refundTwice",

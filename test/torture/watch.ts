@@ -188,9 +188,10 @@ export class Watch {
 
 /** What two states have to agree on. A bound of when a call is due may differ, and so may what is empty. */
 function textOf({ state }: LedgerModel): string {
-  const { buckets, rates, calls, atMs } = state;
+  const { buckets, rates, calls, atMs, zones } = state;
   return JSON.stringify({
     atMs,
+    zones: [...zones],
     buckets: [...buckets].toSorted(([a], [b]) => (a < b ? -1 : 1)),
     rates: [...rates].toSorted(([a], [b]) => (a < b ? -1 : 1)),
     calls: [...calls].toSorted(([a], [b]) => (a < b ? -1 : 1)),

@@ -2,7 +2,7 @@
 // anew each time. Whatever the two do not agree on is a broken promise.
 import type { HoldRequest, Offer } from "../../policies/account.ts";
 import { DIMENSIONS, minus, NOTHING, plus, type Amounts } from "../../policies/ledger/amounts.ts";
-import type { Window } from "../../policies/ledger/limit.ts";
+import type { Limit, Window } from "../../policies/ledger/limit.ts";
 import { windowKey } from "../../policies/ledger/window.ts";
 import { heldFor, type Knowledge } from "./owed.ts";
 
@@ -15,6 +15,8 @@ export interface WatchedCall {
   readonly atMs: number;
   readonly capTokens: number;
   readonly firstHeldTokens: number;
+  /** Windows of the calendars before, as they were when it was held. */
+  readonly before: readonly Before[];
   /** Names of the buckets that it counts in. */
   readonly buckets: ReadonlySet<string>;
   readonly refunds: Map<string, { readonly tokens: number; readonly nanos: number }>;
@@ -37,7 +39,15 @@ interface Sums {
 
 const EMPTY: Sums = { spent: NOTHING, held: NOTHING, over: NOTHING };
 
+/** A window of the calendar before an edit of the zone. */
+export interface Before {
+  readonly window: Window;
+  readonly key: string;
+}
+
 export class Witness {
+  /** When each zone was last held in. */
+  readonly #zones = new Map<string, number>();
   readonly calls = new Map<string, WatchedCall>();
   /** The highest limit that a call of the bucket was admitted under; none where one was admitted under none. */
   readonly ceilings = new Map<string, Amounts>();
@@ -50,13 +60,16 @@ export class Witness {
     heldTokens: number,
     atMs: number,
   ): WatchedCall {
+    const before = this.before(request, atMs);
+    this.#zones.set(request.zone, atMs);
     const call: WatchedCall = {
       request,
       offer,
       atMs,
       capTokens,
       firstHeldTokens: heldTokens,
-      buckets: bucketsOf(request, atMs),
+      before,
+      buckets: bucketsOf(request, before, atMs),
       refunds: new Map(),
       state: "open",
       heldOutputTokens: heldTokens,
@@ -69,16 +82,32 @@ export class Witness {
       over: NOTHING,
     };
     this.calls.set(request.callId, call);
-    this.#raiseCeilings(request, atMs);
+    this.#raiseCeilings(request, before, atMs);
     this.#sums = null;
     return call;
   }
 
-  #raiseCeilings(request: HoldRequest, atMs: number): void {
+  /**
+   * An edit of the zone resets nothing: each zone's last window counts on while it is open, and while the new calendar
+   * still is in the window of the same name, or of one before.
+   */
+  before(request: HoldRequest, atMs: number): Before[] {
+    return [...this.#zones].flatMap(([zone, usedAtMs]) =>
+      zone === request.zone
+        ? []
+        : (["hour", "day", "month"] as const).flatMap((window): Before[] => {
+            const key = windowKey(window, zone, usedAtMs);
+            const now = windowKey(window, request.zone, atMs);
+            const isOpen = windowKey(window, zone, atMs) === key;
+            const isNamedSo = plainName(now) <= plainName(key);
+            return key !== now && (isOpen || isNamedSo) ? [{ window, key }] : [];
+          }),
+    );
+  }
+
+  #raiseCeilings(request: HoldRequest, before: readonly Before[], atMs: number): void {
     for (const { scope, limits } of request.scopes) {
-      for (const window of ["day", "month", ...limits.map(({ window }) => window)] as const) {
-        const name = bucketOf(scope, window, request, atMs);
-        if (name === null) continue;
+      for (const [window, name] of namesOf(scope, limits, request, before, atMs)) {
         const ceiling = { ...(this.ceilings.get(name) ?? NOTHING) };
         for (const dimension of DIMENSIONS) {
           const own = limits.find((one) => one.window === window && one.dimension === dimension);
@@ -182,6 +211,32 @@ export function knowledgeOf(call: WatchedCall, nowMs: number): Knowledge {
   return { heldOutputTokens, seenOutputTokens, unseenMs: nowMs - seenAtMs };
 }
 
+/** Each of a scope's buckets once, by its window. */
+function namesOf(
+  scope: string,
+  limits: readonly Limit[],
+  request: HoldRequest,
+  before: readonly Before[],
+  atMs: number,
+): [Window, string][] {
+  const windows = new Set<Window>(["day", "month", ...limits.map(({ window }) => window)]);
+  return [...windows].flatMap((window) => {
+    const own = bucketOf(scope, window, request, atMs);
+    const names = before.flatMap((of) =>
+      of.window === window ? [`${scope}|${window}|${of.key}`] : [],
+    );
+    return [...new Set(own === null ? names : [own, ...names])].map((name): [Window, string] => [
+      window,
+      name,
+    ]);
+  });
+}
+
+/** Without its zone. */
+function plainName(key: string): string {
+  return key.replace(/@.*$/, "");
+}
+
 /** Null for a window that this call does not count in. */
 export function bucketOf(
   scope: string,
@@ -194,13 +249,12 @@ export function bucketOf(
   return key === null ? null : `${scope}|${window}|${key}`;
 }
 
-function bucketsOf(request: HoldRequest, atMs: number): Set<string> {
-  const names = request.scopes.flatMap(({ scope, limits }) =>
-    (["day", "month", ...limits.map(({ window }) => window)] as const).map((window) =>
-      bucketOf(scope, window, request, atMs),
+function bucketsOf(request: HoldRequest, before: readonly Before[], atMs: number): Set<string> {
+  return new Set(
+    request.scopes.flatMap(({ scope, limits }) =>
+      namesOf(scope, limits, request, before, atMs).map(([, name]) => name),
     ),
   );
-  return new Set(names.filter((name) => name !== null));
 }
 
 function map(amounts: Amounts, of: (units: number) => number): Amounts {

@@ -1,5 +1,6 @@
 // Reaches the objects behind the control plane: what one answers, or that it could not be reached. A bug inside it stays a
 // bug.
+import { isBugInside } from "../object-fault.ts";
 import { TIMED_OUT, within } from "../stream/wait.ts";
 import {
   ObjectUnreachable,
@@ -15,6 +16,8 @@ const REGISTRY_MS_MAX = 15_000;
 const LEDGER_MS_MAX = 5_000;
 /** A hundred grades are a hundred small turns. */
 const HEAD_MS_MAX = 5_000;
+/** What stands is read in some milliseconds. */
+const LOOK_MS_MAX = 2_000;
 
 export function askRegistry<T>(
   deps: AdminDependencies,
@@ -23,12 +26,31 @@ export function askRegistry<T>(
   return answerOf("The registry", REGISTRY_MS_MAX, () => ask(deps.registry()));
 }
 
+/** `name`: as policies/ledger/shard.ts and `organisationLedger` make them. */
 export function askLedger<T>(
   deps: AdminDependencies,
-  tenantId: string,
+  name: string,
   ask: (ledger: OperatedLedger) => Promise<T>,
 ): Promise<T> {
-  return answerOf("The tenant's ledger", LEDGER_MS_MAX, () => ask(deps.ledgerOf(tenantId)));
+  return answerOf(spoken(name), LEDGER_MS_MAX, () => ask(deps.ledgerOf(name)));
+}
+
+/** A ledger of several, which must not keep the others waiting. */
+export function lookAtLedger<T>(
+  deps: AdminDependencies,
+  name: string,
+  ask: (ledger: OperatedLedger) => Promise<T>,
+): Promise<T> {
+  return answerOf(spoken(name), LOOK_MS_MAX, () => ask(deps.ledgerOf(name)));
+}
+
+export function organisationLedger(organisationId: string): string {
+  return `org:${organisationId}`;
+}
+
+function spoken(name: string): string {
+  if (name.startsWith("org:")) return "The organisation's ledger";
+  return name.includes("#") ? `The tenant's ledger ${name}` : "The tenant's ledger";
 }
 
 export function askHead<T>(
@@ -50,14 +72,4 @@ async function answerOf<T>(what: string, msMax: number, ask: () => Promise<T>): 
   }
   if (answer === TIMED_OUT) throw new ObjectUnreachable(what, `no answer within ${msMax} ms`);
   return answer;
-}
-
-/** The platform marks what the object's own code threw, and apart from it an object that is overloaded or was reset. */
-function isBugInside(error: unknown): boolean {
-  const { remote, overloaded, retryable, durableObjectReset } = error as {
-    readonly [K in "remote" | "overloaded" | "retryable" | "durableObjectReset"]?: boolean;
-  };
-  return (
-    remote === true && overloaded !== true && retryable !== true && durableObjectReset !== true
-  );
 }

@@ -28,13 +28,17 @@ export type RotationBody = z.infer<typeof rotation>;
 
 export const refundOrder = z.strictObject({
   /** `x-request-id`, a colon and the call's number from 1. */
-  call_id: z.string().check(z.minLength(1), z.maxLength(200)),
+  call_id: z.string().check(z.regex(/^[\x21-\x7e]{1,200}$/)),
   /** The caller's name for it. */
   refund_id: z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/)),
   tokens: z._default(z.int().check(z.gte(0), z.lte(LIMIT_MAX)), 0),
   nanos: z._default(z.int().check(z.gte(0), z.lte(LIMIT_MAX)), 0),
 });
 export type RefundBody = z.infer<typeof refundOrder>;
+
+/** A seq, or one for each of a tenant's ledgers: its own first, then its shards in their order. */
+export const PLACES = /^\d{1,15}(,\d{1,15}){0,32}$/;
+
 export const requestId = z.string().check(z.regex(/^[A-Za-z0-9-]{1,64}$/));
 export const gradeOrder = z
   .array(

@@ -1,5 +1,5 @@
 // Writes the OpenAPI 3.1 document from the table of routes: nothing is described that is not mounted.
-import { AFTER_CHARS_MAX, PAGE } from "./read-call.ts";
+import { AFTER_CHARS_MAX, LEDGER_CHARS_MAX, PAGE, SCOPE_CHARS_MAX } from "./read-call.ts";
 import type { QueryName, Route } from "./route.ts";
 import { describeShapes } from "./shapes.ts";
 
@@ -16,7 +16,12 @@ const QUERY: Readonly<
   },
   scope: {
     description: "The only scope to tell of, as in `tenant`, `key:...` or `user:...`.",
-    schema: { type: "string", minLength: 1, maxLength: AFTER_CHARS_MAX },
+    schema: { type: "string", minLength: 1, maxLength: SCOPE_CHARS_MAX },
+  },
+  ledger: {
+    description:
+      "The only ledger to read, by its name: the tenant's id is its own, `ID#0` and so on are its shards'.",
+    schema: { type: "string", minLength: 1, maxLength: LEDGER_CHARS_MAX },
   },
   policy: {
     description: "One of the tenant's policies; its own when absent.",

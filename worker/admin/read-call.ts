@@ -6,8 +6,12 @@ import type { AdminDependencies, Call, Condition, Route } from "./route.ts";
 
 /** At most as many as the registry puts on a page. */
 export const PAGE = { usual: 50, max: 200 } as const;
-/** Longer than any id or scope; a user's name has at most 128 characters. */
-export const AFTER_CHARS_MAX = 200;
+/** Longer than any id or scope, and than a place in each of a tenant's 33 journals. */
+export const AFTER_CHARS_MAX = 600;
+/** A user's name has at most 128 characters. */
+export const SCOPE_CHARS_MAX = 200;
+/** A tenant's id of 64 characters, a sign and a shard's number. */
+export const LEDGER_CHARS_MAX = 80;
 /** A name, an address or a job's url; it stands in every line of the audit. */
 const ACTOR_CHARS_MAX = 120;
 const ACTOR_DEFAULT = "admin";
@@ -50,7 +54,9 @@ const NO_BODY = { kind: "read", value: "{}" } as const;
 function readQuery(
   given: URLSearchParams,
   route: Route,
-): Result<Pick<Call, "after" | "limit" | "scope" | "policy" | "isDryRun" | "areSecretsLater">> {
+): Result<
+  Pick<Call, "after" | "limit" | "scope" | "ledger" | "policy" | "isDryRun" | "areSecretsLater">
+> {
   for (const name of new Set(given.keys())) {
     if (!(route.query as readonly string[]).includes(name)) {
       const known = route.query.length === 0 ? "none" : route.query.join(", ");
@@ -73,12 +79,15 @@ function readQuery(
     return { kind: "invalid", parameter: "after", problem };
   }
   const scope = given.get("scope");
+  const ledger = given.get("ledger");
   const policy = given.get("policy");
-  for (const [parameter, value] of Object.entries({ scope, policy })) {
-    if (value !== null && (value === "" || value.length > AFTER_CHARS_MAX)) {
-      const problem = `must be from 1 to ${AFTER_CHARS_MAX} characters`;
-      return { kind: "invalid", parameter, problem };
-    }
+  for (const [parameter, value, most] of [
+    ["scope", scope, SCOPE_CHARS_MAX],
+    ["ledger", ledger, LEDGER_CHARS_MAX],
+    ["policy", policy, AFTER_CHARS_MAX],
+  ] as const) {
+    if (value === null || (value !== "" && value.length <= most)) continue;
+    return { kind: "invalid", parameter, problem: `must be from 1 to ${most} characters` };
   }
   const { usual, max } = route.page ?? PAGE;
   const limit = Number(given.get("limit") ?? usual);
@@ -92,6 +101,7 @@ function readQuery(
       after,
       limit,
       scope,
+      ledger,
       policy,
       isDryRun: given.get("dry_run") === "1",
       areSecretsLater: given.get("secrets_later") === "1",

@@ -24,10 +24,11 @@ export type RegistryPort = {
     : never;
 };
 
-/** A tenant's ledger as an operator sees it. */
+/** A ledger of a tenant or an organisation as an operator sees it. */
 export interface OperatedLedger {
-  /** All scopes when `scopes` is null. */
-  usage(zone: string, scopes: readonly string[] | null): Promise<Standing>;
+  usage(zone: string, scopes: readonly string[], pricedIn: readonly string[]): Promise<Standing>;
+  /** Scopes with something standing after one of them, from the widest to the narrowest. */
+  scopes(zone: string, after: string, max: number): Promise<string[]>;
   /** Canonical lines with a seq above `afterSeq`. `nextSeq`: what the next page is asked for after. */
   journal(afterSeq: number, max: number): Promise<ChainPage & { readonly nextSeq: number }>;
   refund(refund: Refund): Promise<RefundAnswer>;
@@ -59,7 +60,7 @@ export interface AdminDependencies extends LoginSurroundings {
   /** A fresh stub at every call: one that threw is broken for good. */
   registry(): RegistryPort;
   /** A fresh stub at every call, as well. */
-  ledgerOf(tenantId: string): OperatedLedger;
+  ledgerOf(name: string): OperatedLedger;
   headOf(tenantId: string, policyName: string): OperatedHead;
   /** Has this isolate read what a head learned anew before it advises again. */
   forgetHead(tenantId: string, policyName: string): void;
@@ -70,7 +71,14 @@ export interface AdminDependencies extends LoginSurroundings {
   forget(kind: DocumentKind, id: string): void;
 }
 
-export type QueryName = "after" | "limit" | "scope" | "policy" | "dry_run" | "secrets_later";
+export type QueryName =
+  | "after"
+  | "limit"
+  | "scope"
+  | "ledger"
+  | "policy"
+  | "dry_run"
+  | "secrets_later";
 
 /** What a write must say of what it was decided on. */
 export type Condition =
@@ -92,6 +100,8 @@ export interface Call {
   readonly scope: string | null;
   /** Which of the tenant's policies; null: its own. */
   readonly policy: string | null;
+  /** The only ledger of the tenant's that is asked; null: all. */
+  readonly ledger: string | null;
   readonly isDryRun: boolean;
   readonly areSecretsLater: boolean;
   /** 0: there must be none yet. Null: whatever stands. */

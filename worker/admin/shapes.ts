@@ -6,7 +6,7 @@ import { FORMAT, KEY_HASH } from "../../policies/configuration-document.ts";
 import { DECLARATIONS } from "../../policies/document-schema.ts";
 import { gradeOrder, keyOrder, refundOrder, rotation } from "./bodies.ts";
 import { gradeResults, router, routerAct } from "./router-shapes.ts";
-import { instant, journalLine, refund, usage } from "./ledger-shapes.ts";
+import { instant, journalLine, organisationUsage, refund, usage } from "./ledger-shapes.ts";
 
 const { catalog, policy, organisation, tenant, key } = DECLARATIONS;
 const version = z.int().check(z.gte(0));
@@ -212,6 +212,7 @@ export const SHAPES = {
   NewKey: newKey,
   RevokedKey: revokedKey,
   Usage: usage,
+  OrganisationUsage: organisationUsage,
   JournalLine: journalLine,
   RefundOrder: refundOrder,
   Refund: refund,

@@ -3,10 +3,12 @@
 import { CONFIGURATION_ROUTES } from "./configuration-routes.ts";
 import { answer, DOCUMENT_ROUTES } from "./document-routes.ts";
 import { KEY_ROUTES } from "./key-routes.ts";
-import { LEDGER_ROUTES } from "./ledger-routes.ts";
+import { JOURNAL_ROUTES } from "./journal-routes.ts";
+import { REFUND_ROUTES } from "./refund-routes.ts";
 import type { Route } from "./route.ts";
 import { ROUTER_ROUTES } from "./router-routes.ts";
-import { STANDING_ROUTES } from "./standing-routes.ts";
+import { UPSTREAM_ROUTES } from "./upstream-routes.ts";
+import { USAGE_ROUTES } from "./usage-routes.ts";
 
 export const BASE_PATH = "/admin/v1";
 
@@ -48,9 +50,11 @@ const DESCRIPTION_ROUTES: readonly Route[] = [
 export const ROUTES: readonly Route[] = [
   ...DOCUMENT_ROUTES,
   ...KEY_ROUTES,
-  ...STANDING_ROUTES,
-  ...LEDGER_ROUTES,
+  ...USAGE_ROUTES,
+  ...JOURNAL_ROUTES,
+  ...REFUND_ROUTES,
   ...ROUTER_ROUTES,
+  ...UPSTREAM_ROUTES,
   ...CONFIGURATION_ROUTES,
   ...DESCRIPTION_ROUTES,
 ];

@@ -22,6 +22,7 @@ import { Metrics } from "../../../worker/metrics.ts";
 import { Owed } from "../../../worker/owed.ts";
 import { strategyOf } from "../../../worker/strategy/table.ts";
 import { telemetry } from "../../../worker/telemetry.ts";
+import { TenantLedgers } from "../../../worker/tenant-ledgers.ts";
 
 interface Bindings {
   /** The catalog, the policy and the tenant as JSON; a tenant's id is filled in. */
@@ -62,6 +63,7 @@ function newLedger(): LedgerPort {
     replenish: async () => ({ kind: "nothing" }),
     replenishCall: async () => ({ kind: "nothing" }),
     settle: async (settlement) => follow(decideSettlement(state, ended, settlement, atMs())),
+    chargeDebt: async () => ({ kind: "missing" }),
     release: async (callId) => follow(decideRelease(state, ended, callId, atMs())),
     knows: async () => true,
     usage: async (zone, scopes) => standingOf(state, zone, scopes, 0, atMs()),
@@ -108,6 +110,7 @@ function dependenciesOf(env: Bindings, context: ExecutionContext): Dependencies 
     ),
     conversations: new Conversations(() => ({ recall: async () => null, remember: async () => 0 })),
     ledgerOf: ledgerIn,
+    ledgers: new TenantLedgers(async (id) => [id], new Map(), now),
     prices: new BudgetPrices(new Map(), now),
     emergency: new Emergency(newEmergencyMemory(), now),
     owed: new Owed(new Map()),

@@ -48,6 +48,7 @@ beforeAll(async () => {
   gateway = await startGatewayUnderTest();
   described = (await admin<Described>(gateway, "GET /openapi.json", undefined, { secret: null }))
     .body;
+  await createTenant(gateway, "sharded", { shards: 2 });
   await createTenant(gateway, "shown");
   const { id, secret } = await createKey(gateway, "shown");
   keyId = id;
@@ -106,6 +107,13 @@ test("every answer fits its description", async () => {
       atVersion(1),
     ],
     ["/organisations/{id}", "GET /organisations/shown"],
+    ["/organisations/{id}/usage", "GET /organisations/shown/usage"],
+    ["/organisations/{id}/usage", "GET /organisations/nobody/usage"],
+    ["/organisations/{id}/journal", "GET /organisations/shown/journal"],
+    ["/tenants/{id}/usage", "GET /tenants/sharded/usage"],
+    ["/tenants/{id}/journal", "GET /tenants/sharded/journal"],
+    ["/tenants/{id}/journal", "GET /tenants/sharded/journal?ledger=sharded%231"],
+    ["/tenants/{id}/journal", "GET /tenants/sharded/journal?ledger=shown"],
     ["/organisations/{id}", "DELETE /organisations/shown?dry_run=1", undefined, atVersion(1)],
     ["/keys/{id}", `GET /keys/${keyId}`],
     ["/keys/{id}/rotate", `POST /keys/${keyId}/rotate`, { overlap_ms: 60_000 }],

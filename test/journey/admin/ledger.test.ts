@@ -250,6 +250,7 @@ test("a refund credits what a call was charged, once, and never more than that",
     [{ refund_id: "ticket-18", tokens: -1 }, 422, "tokens", /at least 0/],
     [{ refund_id: "ticket-18", tokens: 0.5 }, 422, "tokens", /must be a int/],
     [{ refund_id: "" }, 422, "refund_id", /must match/],
+    [{ call_id: "\ud800" }, 422, "call_id", /must match/],
     [{ call_id: "never:1" }, 404, null, /no call "never:1"/],
   ];
   for (const [changes, status, param, message] of refused) {

@@ -127,6 +127,18 @@ describe.concurrent("a used-up budget is asked for once", () => {
     await ask("users", "Nobody's again.");
   });
 
+  test.each([
+    { called: "a number", user: 5 },
+    { called: "an object", user: { id: "ann" } },
+    { called: "half a character", user: "\ud800" },
+    { called: "more than a name", user: "a|b" },
+  ])("of a user who is $called is not even looked at", async ({ called, user }) => {
+    const text = `Of ${called}.`;
+    const refused = await ask("users", text, { user }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ status: 400, param: "user" });
+    expect(sent.timesOf(text)).toHaveLength(1);
+  });
+
   test("of a tag, and a request without it goes on", async () => {
     const beta = { "x-sluice-tags": "beta" };
     await ask("tagged", "First of beta.", {}, beta);
@@ -154,8 +166,10 @@ test("a request that cannot fit is asked once, and the size that would fit does"
   expect(sent.timesOf("Is large.")).toHaveLength(1);
   const affordable = Number(/at most (\d+)/.exec(error.message)?.[1]);
   expect(affordable).toBeGreaterThan(0);
-  const answer = await ask("small", "Is small.", { max_completion_tokens: affordable });
-  expect(answer.choices).toHaveLength(1);
+  const more = { max_completion_tokens: affordable + 1, n: 60 };
+  expect((await refusalOf(ask("small", "Is larger.", more))).message).toContain("does not fit");
+  const answer = await ask("small", "Is small.", { max_completion_tokens: affordable, n: 60 });
+  expect(answer.choices).toHaveLength(60);
 });
 
 test("a request too many at once is asked again, and answered when there is room", async () => {

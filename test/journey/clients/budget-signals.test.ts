@@ -17,6 +17,19 @@ const TENANTS: Readonly<Record<string, readonly object[]>> = {
   modest: [{ dimension: "nanos", window: "day", limit: MODEST_NANOS }],
   "modest-strict": [{ dimension: "nanos", window: "day", limit: MODEST_NANOS }],
   short: [{ dimension: "tokens", window: "day", limit: 1_000 }],
+  // More than the stand-in of `guarded` needs for the hard question, and less than its own model does at its least.
+  lean: [{ dimension: "nanos", window: "day", limit: 1_200_000 }],
+  ample: [],
+};
+
+/** A stand-in that is cheaper than what it stands in for, as in every policy that is seeded. */
+const GUARDED = {
+  name: "guarded",
+  version: "1",
+  lambda: 0.0001,
+  modes: { long: "deep" },
+  fallback: ["small"],
+  safeMode: "long",
 };
 
 let gateway: GatewayUnderTest;
@@ -25,9 +38,10 @@ beforeAll(async () => {
     tenants: Object.entries(TENANTS).map(([id, limits]) => ({
       id,
       name: id,
-      policy: "balanced",
+      policy: id === "lean" || id === "ample" ? "guarded" : "balanced",
       limits,
     })),
+    policies: [GUARDED],
     keys: Object.keys(TENANTS).map((id) => ({
       secret: secretOf(id),
       document: { id, tenant: id },
@@ -117,6 +131,31 @@ describe("a budget that does not reach for the chosen arm", () => {
     });
     expect(degraded.status).toBe(200);
     await degraded.text();
+  });
+
+  test("is refused to a strict caller also where a stand-in is cheaper, which is for failures alone", async () => {
+    const strict = { "x-sluice-budget": "strict" };
+    const lean = { secret: secretOf("lean") };
+    const refused = await ask(gateway, hard, { ...lean, headers: strict });
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("x-should-retry")).toBe("false");
+    expect(await gateway.ledgerJournal("lean")).toEqual([]);
+    const degraded = await ask(gateway, hard, lean);
+    await degraded.text();
+    expect(degraded.headers.get("x-sluice-model")).toBe("small");
+    expect(degraded.headers.get("x-sluice-degraded")).toBe("deep/long->small/long; reason=budget");
+
+    const ample = { secret: secretOf("ample"), headers: strict };
+    const own = await ask(gateway, hard, ample);
+    await own.text();
+    expect(own.headers.get("x-sluice-model")).toBe("deep");
+    const failing = turn(`${HARD_QUESTION} [[sim:sim-large=error-500]]`, {
+      max_completion_tokens: 2_000,
+    });
+    const stoodIn = await ask(gateway, failing, ample);
+    await stoodIn.text();
+    expect([stoodIn.status, stoodIn.headers.get("x-sluice-model")]).toEqual([200, "small"]);
+    expect(stoodIn.headers.get("x-sluice-degraded")).toBeNull();
   });
 
   test("is asked about in words that are known", async () => {

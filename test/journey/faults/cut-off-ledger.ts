@@ -1,5 +1,6 @@
 // The built Worker with a way to its ledgers that a request can cut for itself: whoever sends the header finds the methods
-// that it names failing, or silent, in the same isolate as everybody else. The ledgers themselves are whole.
+// that it names failing, silent, or told what only a bug would tell them, in the same isolate as everybody else. The ledgers
+// themselves are whole.
 import { cp, mkdtemp, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,9 +13,12 @@ const broken = () => Promise.reject(new Error("Network connection lost."));
 const silent = () => new Promise(() => undefined);
 const cutOff = (namespace, cut, how) => ({
   getByName: (name) => new Proxy({}, {
-    get: (_, method) => cut.includes(method)
-      ? how
-      : (...given) => namespace.getByName(name)[method](...given),
+    get: (_, method) => (...given) => {
+      const ledger = namespace.getByName(name);
+      if (!cut.includes(method)) return ledger[method](...given);
+      if (how === "broken") return broken();
+      return how === "silent" ? silent() : ledger[method]({ ...given[0], callId: "" });
+    },
   }),
 });
 export default {
@@ -22,14 +26,14 @@ export default {
     const cut = request.headers.get("x-journey-cut");
     if (cut === null) return worker.fetch(request, env, context);
     const [how, ...methods] = cut.split(" ");
-    const LEDGER = cutOff(env.LEDGER, methods, how === "silent" ? silent : broken);
+    const LEDGER = cutOff(env.LEDGER, methods, how);
     return worker.fetch(request, { ...env, LEDGER }, context);
   },
 };
 `;
 
 /** For a request that shall find these methods of its ledger away. */
-export function cut(how: "broken" | "silent", ...methods: readonly string[]) {
+export function cut(how: "broken" | "silent" | "misled", ...methods: readonly string[]) {
   return { "x-journey-cut": [how, ...methods].join(" ") };
 }
 

@@ -29,7 +29,14 @@ type Named = Readonly<Record<string, unknown>>;
 export interface FaultSurroundings extends Pick<Surroundings, "simulator" | "bundleFolder"> {
   /** Upstreams beside the simulator, each with one model of the same id. */
   readonly upstreams?: Readonly<
-    Record<string, { readonly baseUrl: string; readonly breaker?: BreakerSettings }>
+    Record<
+      string,
+      {
+        readonly baseUrl: string;
+        readonly breaker?: BreakerSettings;
+        readonly billsCancelled?: boolean;
+      }
+    >
   >;
   readonly policies?: readonly Named[];
   readonly tenants?: readonly Named[];
@@ -252,10 +259,10 @@ function widen(seeded: Catalog, added: NonNullable<FaultSurroundings["upstreams"
     ...seeded,
     upstreams: [
       ...seeded.upstreams.map((upstream) => ({ ...upstream, breaker: NEVER })),
-      ...Object.entries(added).map(([id, { baseUrl, breaker }]) => ({
+      ...Object.entries(added).map(([id, { breaker, ...upstream }]) => ({
         id,
         engine: "vllm",
-        baseUrl,
+        ...upstream,
         breaker: breaker ?? NEVER,
       })),
     ],

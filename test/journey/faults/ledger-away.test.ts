@@ -113,6 +113,21 @@ test.each(["broken", "silent"] as const)(
   },
 );
 
+test.each(["soft", "hard"] as const)(
+  "a ledger whose own code throws is a bug, and no outage in which something passes: %s",
+  async (tenant) => {
+    const before = upstream.endings.length;
+    const failed = await gateway.see(asked(tenant, cut("misled", "hold")));
+    expect(failed.status).toBe(500);
+    expect(failed.text).toContain("internal_error");
+    // The object's own words are for the log.
+    expect(failed.text).not.toContain("callId");
+    expect(upstream.endings).toHaveLength(before);
+    expect(gateway.logged.some((line) => line.includes('"event":"ledger-faulted"'))).toBe(true);
+    expect((await gateway.see(asked(tenant, {}))).headers.get("x-sluice-budget")).toBeNull();
+  },
+);
+
 test("what a tenant has without its ledger is bounded, however often it asks", async () => {
   const statuses: number[] = [];
   script = answerOf(200);
@@ -161,6 +176,18 @@ test("a stream under a hard limit ends cleanly when what it holds is used up and
     ending: "budget",
     certainty: "at_least",
   });
+});
+
+test("a stream whose ledger has a bug ends with what it holds, also under soft limits", async () => {
+  script = {
+    status: 200,
+    writes: [role(), ...Array.from({ length: 900 }, () => chunk("word"))].map(sse),
+    end: "hold",
+  };
+  const cuts = cut("misled", "extend", "checkpoint");
+  const ended = await gateway.see({ ...asked("soft", cuts), fields: LONG });
+  expect(ended.text).toContain('"finish_reason":"length"');
+  expect(ended.text.endsWith("data: [DONE]\n\n")).toBe(true);
 });
 
 test("a stream under soft limits goes on to its end", async () => {

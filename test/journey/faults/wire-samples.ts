@@ -36,12 +36,23 @@ export function usageChunk(inputTokens: number, outputTokens: number): string {
   });
 }
 
+/** The same with any counts. */
+export function usageOf(usage: object): string {
+  return JSON.stringify({ ...HEAD, choices: [], usage });
+}
+
+/** A chunk that holds anything. */
+export function delta(said: object): string {
+  return choice(said, null);
+}
+
 export function done(): string {
   return "[DONE]";
 }
 
 const HEAD = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "scripted" };
 
-function choice(delta: object, finishReason: string | null): string {
-  return JSON.stringify({ ...HEAD, choices: [{ index: 0, delta, finish_reason: finishReason }] });
+function choice(said: object, finishReason: string | null): string {
+  const of = { index: 0, delta: said, finish_reason: finishReason };
+  return JSON.stringify({ ...HEAD, choices: [of] });
 }

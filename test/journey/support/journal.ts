@@ -61,7 +61,7 @@ export function readJournal(lines: readonly string[]): JournalRow[] {
     const after = dayOf(state);
     const { op, callId } = entry;
     if (op === "settle" || op === "expire" || op === "adjust" || op === "release")
-      ended.set(callId, { hold, heldOutputTokens, end: entry, refunds: [] });
+      ended.set(callId, { hold, end: entry, refunds: [] });
     const holding = { ...NO_USAGE, inputTokens: hold.inputTokens, outputTokens: heldOutputTokens };
     return [
       {

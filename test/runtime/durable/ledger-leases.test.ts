@@ -187,22 +187,26 @@ describe("a tenant of four shards", () => {
       offers: WHOLE,
     });
 
-  it("holds exactly what fits when 200 come at once for a budget of 20", async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 200 }, async (_, index) => {
-        const keyId = `key-${index}`;
-        const ledger = openLedger(ledgerName("busy", keyId, SHARDS));
-        return holdWithLoans(ledger, request("busy", keyId, `c:${index}`));
-      }),
-    );
-    expect(answers.filter(({ kind }) => kind === "held")).toHaveLength(20);
-    const shards = await Promise.all(
-      ledgerNames("busy", SHARDS).map((name) => totalOf(openLedger(name))),
-    );
-    expect(shards.reduce((sum, { held }) => sum + held, 0)).toBe(20 * CALL_TOKENS);
-    const root = await totalOf(openLedger("busy"));
-    expect(root).toEqual({ spent: 0, held: 20 * CALL_TOKENS, over: 0 });
-  });
+  it(
+    "holds exactly what fits when 200 come at once for a budget of 20",
+    { timeout: 30_000 },
+    async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, async (_, index) => {
+          const keyId = `key-${index}`;
+          const ledger = openLedger(ledgerName("busy", keyId, SHARDS));
+          return holdWithLoans(ledger, request("busy", keyId, `c:${index}`));
+        }),
+      );
+      expect(answers.filter(({ kind }) => kind === "held")).toHaveLength(20);
+      const shards = await Promise.all(
+        ledgerNames("busy", SHARDS).map((name) => totalOf(openLedger(name))),
+      );
+      expect(shards.reduce((sum, { held }) => sum + held, 0)).toBe(20 * CALL_TOKENS);
+      const root = await totalOf(openLedger("busy"));
+      expect(root).toEqual({ spent: 0, held: 20 * CALL_TOKENS, over: 0 });
+    },
+  );
 
   it("knows in the tenant's own ledger what all have spent", async () => {
     const ledgers = ledgerNames("sum", SHARDS).map(openLedger);

@@ -75,13 +75,7 @@ class Reference implements EndedCalls {
         entry.op === "adjust",
     );
     if (hold === undefined || end === undefined) return null;
-    const extended = own.findLast((entry) => entry.op === "extend");
-    return {
-      hold,
-      heldOutputTokens: extended?.heldOutputTokens ?? hold.heldOutputTokens,
-      end,
-      refunds: own.filter((entry) => entry.op === "refund"),
-    };
+    return { hold, end, refunds: own.filter((entry) => entry.op === "refund") };
   }
 
   enact<Answer>({ answer, entry }: Decision<Answer, CallEntry>): Answer {

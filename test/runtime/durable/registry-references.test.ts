@@ -238,6 +238,15 @@ describe("any history of writes", () => {
   }, 60_000);
 });
 
+const MADE_SINCE = [
+  "TRIGGER tenant_sharded",
+  "TRIGGER tenant_sharded_anew",
+  "TABLE tenant_shards",
+  "TRIGGER tenant_made",
+  "TRIGGER tenant_changed",
+  "TABLE tenant_use",
+];
+
 describe("a registry from before names were kept apart", () => {
   it("knows when it wakes which tenants name what, and goes on knowing", async () => {
     const registry = openRegistry("references-old");
@@ -247,8 +256,7 @@ describe("a registry from before names were kept apart", () => {
     ];
     await fill(registry, configuration({ tenants }));
     await runInDurableObject(registry, (_, { storage }) => {
-      for (const drop of ["TRIGGER tenant_made", "TRIGGER tenant_changed", "TABLE tenant_use"])
-        storage.sql.exec(`DROP ${drop}`);
+      for (const drop of MADE_SINCE) storage.sql.exec(`DROP ${drop}`);
       storage.sql.exec("UPDATE schema SET version = 1");
     });
     await evictDurableObject(registry);
@@ -282,8 +290,7 @@ describe("a registry from before there were organisations", () => {
         storage.sql.exec("SELECT * FROM document ORDER BY kind, id").toArray(),
       );
     const before = await runInDurableObject(registry, (_, { storage }) => {
-      for (const drop of ["TRIGGER tenant_made", "TRIGGER tenant_changed", "TABLE tenant_use"])
-        storage.sql.exec(`DROP ${drop}`);
+      for (const drop of MADE_SINCE) storage.sql.exec(`DROP ${drop}`);
       const rows = storage.sql.exec("SELECT * FROM document ORDER BY kind, id").toArray();
       storage.sql.exec("DROP TABLE document");
       // As it was made when the object was new.

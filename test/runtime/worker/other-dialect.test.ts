@@ -62,11 +62,11 @@ function openCall(
   body: string,
   contentType: string,
   metering: Metering | null = null,
-): { call: OpenCall; settled: Settled[] } {
+): { call: OpenCall; settled: (Settled | Promise<Settled>)[] } {
   vi.spyOn(globalThis, "fetch").mockResolvedValue(
     new Response(body, { headers: { "content-type": contentType } }),
   );
-  const settled: Settled[] = [];
+  const settled: (Settled | Promise<Settled>)[] = [];
   const outbound = {
     url: "http://upstream.invalid/v1/chat/completions",
     secret: null,
@@ -75,7 +75,11 @@ function openCall(
     idleMs: 1000,
     deadlineMs: 1000,
   };
-  const preparation = { inputTokens: 7, draft: { ask: { answers: 1 } } } as Preparation;
+  const preparation = {
+    inputTokens: 7,
+    draft: { ask: { answers: 1 } },
+    upstream: {},
+  } as Preparation;
   const account = { ending: null } as CallAccount;
   const attempted = attempt(HOLD, outbound, () => Date.now(), new Patience());
   const call = new OpenCall(

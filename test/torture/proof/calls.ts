@@ -42,10 +42,8 @@ export function readCalls(journal: string, dimension: Dimension, limit: number):
     follow(calls, entry);
     apply(state, entry, { find: (callId) => ended.get(callId) ?? null });
     const call = calls.get(entry.callId);
-    if (call !== undefined && isEnd(entry)) {
-      const { hold, heldOutputTokens } = call;
-      ended.set(entry.callId, { hold, heldOutputTokens, end: entry, refunds: [] });
-    }
+    if (call !== undefined && isEnd(entry))
+      ended.set(entry.callId, { hold: call.hold, end: entry, refunds: [] });
     for (const { scope, window, spent, held, over } of state.buckets.values()) {
       if (scope !== "tenant" || window !== "day") continue;
       const stands = spent[dimension] + held[dimension];

@@ -5,7 +5,7 @@ import type { Question } from "../../../policies/choice.ts";
 import { choose } from "../../../policies/choose.ts";
 import { armName, MODES, type Mode } from "../../../policies/mode.ts";
 import { modelsFor } from "../../../policies/rank-arms.ts";
-import { chooseThriftily } from "../../../policies/thrift.ts";
+import { affordableAmong, chooseThriftily } from "../../../policies/thrift.ts";
 import { weighArm, type Weighed } from "../../../policies/weigh-arms.ts";
 import { anyQuestion, mode } from "./any-question.ts";
 
@@ -76,7 +76,7 @@ describe("for any question", () => {
     );
   });
 
-  test("without a price a thrifty choice is the plain one, and strictness leaves only its cheaper rungs out", () => {
+  test("without a price a thrifty choice is the plain one; a strict one has its first rung and stand-ins, of which a budget is offered none", () => {
     fc.assert(
       fc.property(anyQuestion, fc.double({ min: 0, max: 100, noNaN: true }), (asked, lambda) => {
         const plain = choose(asked);
@@ -92,6 +92,9 @@ describe("for any question", () => {
         expect(strict.choice.ladder).toEqual(
           plain.choice.ladder.filter(({ reason }) => reason.word !== "cheaper"),
         );
+        const affordable = affordableAmong(strict.choice.ladder, strict.thrift);
+        expect(affordable).toEqual([plain.choice.ladder[0]]);
+        expect(affordableAmong(free.choice.ladder, free.thrift)).toEqual(plain.choice.ladder);
       }),
       { numRuns: 500 },
     );

@@ -55,7 +55,7 @@ it("takes limits of every kind, each where it belongs", () => {
         limits: [
           day,
           { dimension: "nanos", window: "month", limit: LIMIT_MAX },
-          { ...minute, burst: 10 },
+          { ...minute, burst: 32 },
           { dimension: "concurrency", window: "lifetime", limit: 20, hard: false },
           { dimension: "reasoningTokens", window: "session", limit: 0 },
         ],
@@ -173,3 +173,29 @@ it.each(["minute", "session"])(
     expect(faultsOf(tenant({ limits }))).toEqual([]);
   },
 );
+
+describe("a rate of a tenant with shards", () => {
+  const rate = (dimension: string, most: number, burst?: number) => ({
+    dimension,
+    window: "minute",
+    limit: most,
+    ...(burst === undefined ? {} : { burst }),
+  });
+
+  it.each([
+    ["limits", { limits: [rate("requests", 7)] }, "limits.0.limit"],
+    ["limits", { limits: [rate("requests", 60, 7)] }, "limits.0.burst"],
+    ["limits", { limits: [rate("tokens", 32_000)] }, "limits.0.burst"],
+    ["userLimits", { userLimits: [rate("nanos", 100, 1)] }, "userLimits.0.burst"],
+    ["tags", { tags: { blue: [rate("reasoningTokens", 9)] } }, "tags.blue.0.burst"],
+  ])("must have a part for each that holds a call: %s %j", (_, changes, path) => {
+    expect(tenant({ shards: 8, ...changes })).toMatchObject({ kind: "faulty", faults: [{ path }] });
+    expect(tenant(changes)).toMatchObject({ kind: "parsed" });
+  });
+
+  it("may be as small as that, and limits of other windows as small as one likes", () => {
+    const day = { dimension: "tokens", window: "day", limit: 1 };
+    const limits = [rate("requests", 8), rate("tokens", 60_000, 8 * 4_096), day];
+    expect(tenant({ shards: 8, limits })).toMatchObject({ kind: "parsed" });
+  });
+});

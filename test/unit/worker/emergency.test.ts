@@ -112,6 +112,52 @@ describe("the allowance", () => {
     },
   );
 
+  it("holds with any number of users, whose own meters are no reason to forget the tenant's", () => {
+    const { clock, emergency } = begin();
+    const userLimits = [limitOf({ hard: false, limit: 100_000 })];
+    let tokens = 0;
+    let passed = 0;
+    for (let user = 0; user < 30_000; user += 1) {
+      clock.ms += 1;
+      const scopes = [
+        { scope: "tenant", limits: [limitOf({ hard: false, limit: 10_000_000_000 })] },
+        { scope: `user:u${user}`, limits: userLimits },
+      ];
+      const offers = small(300, 64);
+      const admitted = emergency.admit("t", requestOf([], { scopes, offers }));
+      if (admitted === null) continue;
+      passed += 1;
+      tokens += admitted.hold.heldTokens;
+    }
+    // A thousandth of ten thousand million, half of it at once.
+    expect(tokens).toBeLessThanOrEqual(5_010_000);
+    expect(passed).toBeGreaterThan(1_000);
+    // And one who was let through is still known by what it used.
+    const again = (user: string, offers = small(100, 4_000)) => {
+      const scopes = [{ scope: `user:${user}`, limits: userLimits }];
+      return emergency.admit("t", requestOf([], { scopes, offers }))?.hold.outputTokens;
+    };
+    expect(again("u0")).toBe(2_048 - 364 - 100);
+  });
+
+  it("of a tenant with too many users to count is theirs that were counted, and leaves other tenants theirs", () => {
+    const { clock, emergency } = begin();
+    const ofUser = (user: number) => ({
+      scopes: [{ scope: `user:u${user}`, limits: [limitOf({ hard: false, limit: 100_000 })] }],
+      offers: small(),
+    });
+    const passes = (tenant: string, user: number) =>
+      emergency.admit(tenant, requestOf([], ofUser(user))) !== null;
+    let passed = 0;
+    for (let user = 0; user < 5_000; user += 1) if (passes("t", user)) passed += 1;
+    expect(passed).toBe(2_500);
+    expect(passes("t", 0)).toBe(true);
+    expect(passes("other", 9_999)).toBe(true);
+    // What has drained makes room again.
+    clock.ms += DAY_MS;
+    expect(passes("t", 9_999)).toBe(true);
+  });
+
   it("of money is exact to a thousandth of a cent", () => {
     const { emergency } = begin();
     const soft = limitOf({ hard: false, dimension: "nanos", limit: 100_000_000_000 });

@@ -2,7 +2,8 @@
 // went in, the events do not depend on how the network cut them, and a reader of them never throws.
 import { isDeepStrictEqual } from "node:util";
 import { SseSplitter, type SseEvent } from "../../../worker/stream/sse.ts";
-import { AnswerReader, readErrorText, type Reading } from "../../../worker/upstream/wire/read.ts";
+import { readErrorText } from "../../../worker/upstream/wire/read-error.ts";
+import { AnswerReader, type Reading } from "../../../worker/upstream/wire/read.ts";
 import type { Chance } from "./fuzz-chance.ts";
 
 const ENDS = ["\n", "\n", "\r\n", "\r"];

@@ -1,13 +1,15 @@
 // Asking for a hold: what each answer of the ledger means, and what is done when there is none in time.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { BudgetPrices } from "../../../worker/budget-prices.ts";
+import type { HoldAnswer } from "../../../policies/account.ts";
+import type { Limit } from "../../../policies/ledger/limit.ts";
+import { BudgetPrices, pricedPath } from "../../../worker/budget-prices.ts";
 import type { Dependencies } from "../../../worker/dependencies.ts";
 import { Emergency, newEmergencyMemory } from "../../../worker/emergency.ts";
 import { askHold } from "../../../worker/hold.ts";
 import { Owed } from "../../../worker/owed.ts";
 import { Patience } from "../../../worker/stream/patience.ts";
 import type { LedgerPort } from "../../../worker/ports.ts";
-import { limitOf, newMemoryLedger, offerWith, requestOf } from "./memory-ledger.ts";
+import { bug, limitOf, newMemoryLedger, offerWith, requestOf } from "./memory-ledger.ts";
 
 const logged: string[] = [];
 
@@ -55,8 +57,39 @@ describe("a ledger that answers", () => {
     const { deps, patience } = surround(ledger);
     const outcome = await askHold(PAYER, requestOf(HARD), deps, patience);
     expect(outcome).toMatchObject({ kind: "held", isEmergency: false });
-    expect(deps.prices.of("t")).toBe(0.75);
-    expect(deps.prices.of("other")).toBe(0);
+    const { scopes } = requestOf(HARD);
+    expect(deps.prices.of(pricedPath("t", scopes))).toBe(0.75);
+    expect(deps.prices.of(pricedPath("other", scopes))).toBe(0);
+  });
+
+  it("with a price for one key leaves another key of its tenant without, whoever asks last", async () => {
+    const ledger = newMemoryLedger();
+    const { deps, patience } = surround(ledger);
+    const keyed = (id: string, limits: readonly Limit[]) => [
+      { scope: "tenant", limits: HARD },
+      { scope: `key:${id}`, limits },
+    ];
+    const [poor, free] = [keyed("poor", HARD), keyed("free", [])];
+    for (const [lambda, scopes] of [
+      [0.5, poor],
+      [0, free],
+    ] as const) {
+      const priced: LedgerPort = {
+        ...ledger,
+        hold: async (request) => ({ ...(await ledger.hold(request)), lambda }) as HoldAnswer,
+      };
+      const callId = `${lambda}:1`;
+      await askHold(
+        PAYER,
+        requestOf([], { callId, scopes }),
+        { ...deps, ledgerOf: () => priced },
+        patience,
+      );
+    }
+    expect(deps.prices.of(pricedPath("t", poor))).toBe(0.5);
+    expect(deps.prices.of(pricedPath("t", free))).toBe(0);
+    // Keys that have no limits of their own share what their tenant's cost.
+    expect(pricedPath("t", keyed("other", []))).toBe(pricedPath("t", free));
   });
 
   it("refuses in the terms of its limit, and is remembered as having done so", async () => {
@@ -92,6 +125,37 @@ describe("a ledger that answers", () => {
       failure: { kind: "call-mismatch" },
     });
     expect(logged.join()).toContain("call-mismatch");
+  });
+});
+
+describe("a ledger whose own code throws", () => {
+  it("is a bug that is logged, and no outage in which soft limits let a little through", async () => {
+    const ledger = newMemoryLedger();
+    ledger.trouble = "bug";
+    const { deps, patience } = surround(ledger);
+    for (const limits of [SOFT, HARD]) {
+      const outcome = await askHold(PAYER, requestOf(limits, { offers: OFFERS }), deps, patience);
+      expect(outcome).toMatchObject({ kind: "failed", failure: { kind: "internal" } });
+    }
+    expect(ledger.asked).toEqual(["hold", "hold"]);
+    expect(logged.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual([
+      "ledger-faulted",
+      "ledger-faulted",
+    ]);
+  });
+
+  it.each([
+    { name: "was reset", marks: { durableObjectReset: true } },
+    { name: "is overloaded", marks: { overloaded: true } },
+    { name: "is not marked as its own", marks: { remote: false } },
+  ])("is out of reach where it $name", async ({ marks }) => {
+    const hold = async () => {
+      throw Object.assign(bug(), marks);
+    };
+    const { deps, patience } = surround({ ...newMemoryLedger(), hold });
+    expect(await askHold(PAYER, requestOf(SOFT, { offers: OFFERS }), deps, patience)).toMatchObject(
+      { kind: "held", isEmergency: true },
+    );
   });
 });
 
@@ -200,7 +264,28 @@ describe("a ledger that does not answer", () => {
     expect(deps.owed.has("t")).toBe(false);
     const posted = ledger.entries.find((entry) => entry.op === "settle");
     expect(posted).toMatchObject({ callId: "r:1-emergency", charged: { tokens: 130 } });
-    expect(posted).toMatchObject({ over: { tokens: 0 } });
+    // Nothing was reserved for it.
+    expect(posted).toMatchObject({ over: { tokens: 130 } });
+  });
+
+  it("has its allowance back from a call that never left, and is owed nothing for it", async () => {
+    const ledger = newMemoryLedger();
+    ledger.trouble = "away";
+    const { deps, patience } = surround(ledger);
+    // Half of a thousandth of ten million, at once.
+    const whole = [offerWith({ inputTokens: 0, outputTokens: 5_000 })];
+    for (const callId of ["a:1", "b:1"]) {
+      const outcome = await askHold(
+        PAYER,
+        requestOf(SOFT, { callId, offers: whole }),
+        deps,
+        patience,
+      );
+      if (outcome.kind !== "held") throw new Error(`It ${outcome.kind}.`);
+      expect(outcome.held.outputTokens).toBe(5_000);
+      await outcome.release();
+    }
+    expect(deps.owed.has("t")).toBe(false);
   });
 
   it("is told of everything, also when the budget is used up by then", async () => {
@@ -232,7 +317,7 @@ describe("a ledger that does not answer", () => {
     }
     ledger.trouble = "none";
     // The hold that shows that it is back, and one debt; then it is gone.
-    ledger.next.push("none", "none", "none", "away");
+    ledger.next.push("none", "none", "away");
     await askHold(PAYER, requestOf(SOFT, { callId: "s:1", offers: OFFERS }), deps, patience);
     await Promise.all(finishing);
     expect(ledger.entries.filter(({ op }) => op === "settle")).toHaveLength(1);
@@ -244,15 +329,80 @@ describe("a ledger that does not answer", () => {
   });
 });
 
-it("debts that find no room are logged with what was used", () => {
-  const owed = new Owed(new Map());
-  const debt = { ledger: "t", request: requestOf(SOFT), settlement: SETTLEMENT };
-  for (let debts = 0; debts < 1001; debts += 1) owed.keep(debt);
-  expect(logged).toHaveLength(1);
-  expect(JSON.parse(logged[0] ?? "")).toMatchObject({
-    event: "emergency-lost",
-    ledger: "t",
-    usage: { outputTokens: 40 },
+describe("what is owed", () => {
+  it("is posted under the limits that the call had, and as the rung that was sent", async () => {
+    const ledger = newMemoryLedger();
+    ledger.trouble = "away";
+    const { deps, patience, finishing } = surround(ledger);
+    const request = requestOf(SOFT, { offers: OFFERS });
+    const outcome = await askHold(PAYER, request, deps, patience);
+    if (outcome.kind !== "held") throw new Error(`It ${outcome.kind}.`);
+    await outcome.settle(SETTLEMENT);
+    const told: unknown[] = [];
+    const chargeDebt: LedgerPort["chargeDebt"] = async (...debt) => {
+      told.push(debt);
+      return ledger.chargeDebt(...debt);
+    };
+    ledger.trouble = "none";
+    const back = { ...deps, ledgerOf: () => ({ ...ledger, chargeDebt }) };
+    await askHold(PAYER, requestOf(SOFT, { callId: "s:1" }), back, patience);
+    await Promise.all(finishing);
+    expect(told).toEqual([
+      [
+        {
+          ...request,
+          callId: "r:1-emergency",
+          offers: [{ ...OFFERS[0], sliceTokens: 300 }],
+        },
+        { ...SETTLEMENT, callId: "r:1-emergency" },
+      ],
+    ]);
+  });
+
+  it("and is thrown back by the ledger's own code is logged, and keeps nothing behind it waiting", async () => {
+    const ledger = newMemoryLedger();
+    const owed = new Owed(new Map());
+    const ids = ["a", "bad", "b"];
+    for (const callId of ids)
+      owed.keep({
+        ledger: "t",
+        request: requestOf(SOFT, { callId }),
+        settlement: { ...SETTLEMENT, callId },
+      });
+    const chargeDebt: LedgerPort["chargeDebt"] = async (request, settlement) => {
+      if (request.callId === "bad") throw bug();
+      return ledger.chargeDebt(request, settlement);
+    };
+    await owed.post(
+      "t",
+      () => ({ ...ledger, chargeDebt }),
+      new Patience(),
+      () => Date.now(),
+    );
+    const posted = ledger.entries.filter(({ op }) => op === "settle");
+    expect(posted.map(({ callId }) => callId)).toEqual(["a", "b"]);
+    expect(owed.has("t")).toBe(false);
+    expect(logged.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { event: "emergency-lost", callId: "bad", usage: { outputTokens: 40 } },
+    ]);
+  });
+
+  it("without room is logged with what was used, and is the longest queue's", () => {
+    const owed = new Owed(new Map());
+    const debtOf = (ledger: string, callId: string) => ({
+      ledger,
+      request: requestOf(SOFT, { callId }),
+      settlement: { ...SETTLEMENT, callId },
+    });
+    for (let debts = 0; debts < 1000; debts += 1) owed.keep(debtOf("evil", `e${debts}`));
+    expect(logged).toEqual([]);
+    owed.keep(debtOf("good", "g"));
+    owed.keep(debtOf("evil", "last"));
+    expect(owed.has("good")).toBe(true);
+    expect(logged.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { event: "emergency-lost", ledger: "evil", callId: "e999", usage: { outputTokens: 40 } },
+      { event: "emergency-lost", ledger: "evil", callId: "last" },
+    ]);
   });
 });
 
@@ -268,5 +418,13 @@ describe("a remembered price", () => {
     prices.remember("t", 2);
     prices.remember("t", 0);
     expect(prices.of("t")).toBe(0);
+  });
+
+  it("makes room by forgetting the one that was told longest ago", () => {
+    const prices = new BudgetPrices(new Map(), () => 0);
+    for (let path = 0; path < 10_000; path += 1) prices.remember(String(path), 1);
+    prices.remember("0", 2);
+    prices.remember("new", 3);
+    expect(["0", "1", "2", "new"].map((path) => prices.of(path))).toEqual([2, 0, 1, 3]);
   });
 });

@@ -1,5 +1,6 @@
 // A ledger on the real core, in memory, that a test can make fail: what the steps before the object see of it.
 import type { HoldRequest, Offer, ReplenishAnswer } from "../../../policies/account.ts";
+import { decideDebt } from "../../../policies/ledger/debt.ts";
 import type { CallEntry, HoldEntry } from "../../../policies/ledger/entry.ts";
 import { decideCheckpoint, decideExtension } from "../../../policies/ledger/extend.ts";
 import { decideHold, type Decision } from "../../../policies/ledger/hold.ts";
@@ -9,10 +10,10 @@ import { standingOf } from "../../../policies/ledger/standing.ts";
 import { apply, newState, type EndedCall } from "../../../policies/ledger/state.ts";
 import type { LedgerPort } from "../../../worker/ports.ts";
 
-export type Trouble = "none" | "away" | "silent";
+export type Trouble = "none" | "away" | "silent" | "bug";
 
 export interface MemoryLedger extends LedgerPort {
-  /** `away` fails each call, `silent` never answers one. */
+  /** `away` fails each call, `silent` never answers one, `bug` throws as the object's own code would. */
   trouble: Trouble;
   /** What the object does with its next calls only; then `trouble` again. */
   readonly next: Trouble[];
@@ -32,14 +33,12 @@ export function newMemoryLedger(lambda = 0): MemoryLedger {
   const entries: CallEntry[] = [];
   const follow = <Answer>({ answer, entry }: Decision<Answer, CallEntry>): Answer => {
     if (entry === null) return answer;
-    const heldOutputTokens = state.calls.get(entry.callId)?.heldOutputTokens ?? 0;
     apply(state, entry, ended);
     entries.push(entry);
     if (entry.op === "hold") held.set(entry.callId, entry);
     const hold = held.get(entry.callId);
     const isEnd = entry.op === "settle" || entry.op === "release" || entry.op === "adjust";
-    if (isEnd && hold !== undefined)
-      done.set(entry.callId, { hold, heldOutputTokens, end: entry, refunds: [] });
+    if (isEnd && hold !== undefined) done.set(entry.callId, { hold, end: entry, refunds: [] });
     return answer;
   };
   const atMs = (): number => Math.max(state.atMs, Date.now());
@@ -50,6 +49,8 @@ export function newMemoryLedger(lambda = 0): MemoryLedger {
         throw new Error("Network connection lost.");
       case "silent":
         return never;
+      case "bug":
+        throw bug();
       case "none":
         return decide();
     }
@@ -70,6 +71,12 @@ export function newMemoryLedger(lambda = 0): MemoryLedger {
     replenishCall: () => answers("replenishCall", () => ({ kind: ledger.lends })),
     settle: (settlement) =>
       answers("settle", () => follow(decideSettlement(state, ended, settlement, atMs()))),
+    chargeDebt: (request, settlement) =>
+      answers("chargeDebt", () => {
+        const debt = decideDebt(state, ended, request, settlement, 0, atMs());
+        for (const entry of debt.entries) follow({ answer: null, entry });
+        return debt.answer;
+      }),
     release: (callId) =>
       answers("release", () => follow(decideRelease(state, ended, callId, atMs()))),
     knows: async () => true,
@@ -77,6 +84,11 @@ export function newMemoryLedger(lambda = 0): MemoryLedger {
       answers("usage", () => standingOf(state, zone, scopes, lambda, atMs())),
   };
   return ledger;
+}
+
+/** What an object's own code threw, with the platform's mark. */
+export function bug(): Error {
+  return Object.assign(new RangeError("scope must be a well-formed text."), { remote: true });
 }
 
 export function limitOf(of: Partial<Limit> = {}): Limit {

@@ -39,6 +39,26 @@ async function begin(limits: readonly Limit[] = [limitOf()], cap = CAP) {
 
 const soon = () => vi.advanceTimersByTimeAsync(0);
 
+describe("a ledger whose own code throws", () => {
+  it.each([true, false])(
+    "ends the stream when what it holds was written, also under soft limits: hard is %s",
+    async (hard) => {
+      const { ledger, metering } = await begin([limitOf({ hard, limit: 1_000_000 })]);
+      ledger.trouble = "bug";
+      metering.see(SLICE);
+      await soon();
+      expect(metering.end).toBeNull();
+      metering.see(SLICE + 1);
+      expect(metering.isWaiting).toBe(true);
+      const room = metering.room();
+      await vi.advanceTimersByTimeAsync(500);
+      await room;
+      expect(metering.end).toEqual({ kind: "lost" });
+      expect(ledger.asked).toEqual(["extend", "extend"]);
+    },
+  );
+});
+
 describe("a stream that writes", () => {
   it("asks for more at three quarters of what it holds, once, and is not kept waiting", async () => {
     const { ledger, metering } = await begin();

@@ -1,25 +1,33 @@
 // A plan under a budget's price: what is chosen, for whom, and what is remembered of it.
-import { classify } from "../classifiers/shipped.ts";
 import { describe, expect, it } from "vitest";
 import { parseTenant } from "../../../policies/tenant.ts";
-import { BudgetPrices } from "../../../worker/budget-prices.ts";
+import { BudgetPrices, pricedPath } from "../../../worker/budget-prices.ts";
 import type { Dependencies } from "../../../worker/dependencies.ts";
 import { chat } from "../../../worker/dialect/chat.ts";
 import { plan } from "../../../worker/plan.ts";
 import { Patience } from "../../../worker/stream/patience.ts";
+import { classify } from "../classifiers/shipped.ts";
 import { CATALOG, policy } from "../policies/choose-questions.ts";
+import { limitOf } from "./memory-ledger.ts";
 
+const LIMITS = [limitOf()];
 const QUESTION =
   "A train leaves at 9:40 and rides 3 hours 25 minutes, then waits 18 minutes. When does it leave again? Show each step.";
 
+/** Prices by the id of the key that has limits, and was told them. */
 function surround(prices: Record<string, number>, fields: object) {
   const remembered: string[] = [];
-  const memory = new Map(Object.entries(prices).map(([id, lambda]) => [id, { lambda, atMs: 0 }]));
+  const memory = new Map(
+    Object.entries(prices).map(([id, lambda]) => [
+      pricedPath("t", [{ scope: `key:${id}`, limits: LIMITS }]),
+      { lambda, atMs: 0 },
+    ]),
+  );
   const tenant = parseTenant({ id: "t", name: "T", policy: "p" });
   if (tenant.kind === "faulty") throw new Error("It is faulty.");
   const deps = {
     configuration: {
-      key: async () => ({ id: "k", tenant: "t", limits: [] }),
+      key: async () => ({ id: "k", tenant: "t", limits: LIMITS }),
       tenant: async () => tenant.value,
       policy: async () => policy({ lambda: 0, ...fields }),
       catalog: async () => CATALOG,
@@ -59,20 +67,20 @@ async function planFor(
 describe("the budget's price", () => {
   it("makes the choice cheaper, and the choice says what it would have been", async () => {
     const free = await planFor({});
-    const priced = await planFor({ t: 100 });
+    const priced = await planFor({ k: 100 });
     const [first] = priced.choice.ladder;
     expect(free.thrift).toMatchObject({ lambda: 0, undegraded: free.choice.ladder[0].arm });
     expect(priced.thrift).toMatchObject({ lambda: 100, undegraded: free.choice.ladder[0].arm });
     expect(first.estimate.costNanos).toBeLessThan(free.choice.ladder[0].estimate.costNanos);
   });
 
-  it("is the tenant's own", async () => {
+  it("is that of the limits that the request is under, and not another key's", async () => {
     expect((await planFor({ other: 100 })).thrift.lambda).toBe(0);
   });
 
   it("is nothing to a caller who is strict, whose ladder has no rung that is only cheaper", async () => {
     const free = await planFor({});
-    const strict = await planFor({ t: 100 }, { "x-sluice-budget": "strict" });
+    const strict = await planFor({ k: 100 }, { "x-sluice-budget": "strict" });
     expect(strict.choice.ladder[0].arm).toEqual(free.choice.ladder[0].arm);
     expect(strict.thrift).toMatchObject({ lambda: 0, isStrict: true });
     expect(free.choice.ladder.map(({ reason }) => reason.word)).toContain("cheaper");
@@ -81,7 +89,7 @@ describe("the budget's price", () => {
 
   it("makes a first turn one to remember, since nobody could derive it later", async () => {
     expect((await planFor({})).remembered).toEqual([]);
-    expect((await planFor({ t: 100 })).remembered).toHaveLength(1);
+    expect((await planFor({ k: 100 })).remembered).toHaveLength(1);
   });
 });
 
@@ -91,10 +99,8 @@ describe("exploration", () => {
   it("tries another arm, whose conversation is written down, since nobody could derive it later", async () => {
     const tried = await planFor({}, {}, exploring);
     const best = await planFor({});
-    expect(tried.choice).toMatchObject({
-      isExplored: true,
-      ladder: [{ reason: { word: "explored" } }],
-    });
+    expect(tried.choice.isExplored).toBe(true);
+    expect(tried.choice.ladder[0].reason.word).toBe("explored");
     expect(tried.choice.ladder[0].arm).not.toEqual(best.choice.ladder[0].arm);
     expect(tried.remembered).toHaveLength(1);
     expect(best.choice).toMatchObject({ isExplored: false, propensity: 1 });

@@ -58,8 +58,39 @@ describe("a user", () => {
     ]);
   });
 
-  it.each(["u".repeat(129), "a|b", "a\nb"])("of a name that is none is refused", (user) => {
-    expect(scopesOf(FULL, {}, user)).toMatchObject({ field: "user" });
+  it.each(["u".repeat(129), "a|b", "a\nb", "\ud800", "ann\udfff"])(
+    "of a name that is none is refused: %j",
+    (user) => {
+      expect(scopesOf(FULL, {}, user)).toMatchObject({ field: "user" });
+    },
+  );
+
+  it("is not lost to a header that is empty or blank", () => {
+    expect(scopesOf(FULL, { "x-sluice-user": "" }, "bob")).toContain("user:bob");
+    expect(scopesOf(FULL, { "x-sluice-user": "  " }, "bob")).toContain("user:bob");
+    expect(scopesOf(FULL, { "x-sluice-user": "" }, " ")).toEqual(["org:o", "tenant", "key:k"]);
+  });
+
+  it("is one however it was typed: with blanks, composed or not, in a header's bytes or in the body", () => {
+    const bytes = String.fromCharCode(...new TextEncoder().encode("andré"));
+    for (const spelt of [{ body: " andré" }, { body: "andre\u0301\ufeff" }, { header: bytes }]) {
+      const header = spelt.header === undefined ? {} : { "x-sluice-user": spelt.header };
+      expect(scopesOf(FULL, header, spelt.body ?? null)).toContain("user:andré");
+    }
+    expect(scopesOf(FULL, {}, "Andre")).not.toContain("user:andré");
+  });
+
+  it("of a header that is not UTF-8 is read as Latin-1", () => {
+    expect(scopesOf(FULL, { "x-sluice-user": "andr\xe9" })).toContain("user:andré");
+  });
+
+  it("is refused where a request names two", () => {
+    const headers = new Headers([
+      ["x-sluice-user", "one"],
+      ["x-sluice-user", "two"],
+    ]);
+    expect(readScopes(headers, FULL, "bob")).toMatchObject({ field: "x-sluice-user" });
+    expect(scopesOf(FULL, {}, "Doe, John")).toContain("user:Doe, John");
   });
 });
 

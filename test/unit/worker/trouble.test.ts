@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { hearRefusal, readRetryAfter } from "../../../worker/hear-refusal.ts";
 import { refusal } from "../../../worker/trouble.ts";
-import { readErrorText } from "../../../worker/upstream/wire/read.ts";
+import { readErrorText } from "../../../worker/upstream/wire/read-error.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 1, 12);
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { NOTHING, type Amounts } from "../../../policies/ledger/amounts.ts";
 import type { Limit } from "../../../policies/ledger/limit.ts";
 import type { Standing, StandingBucket } from "../../../policies/ledger/standing.ts";
+import { wholeOf } from "../../../policies/ledger/whole.ts";
 import { usageBody } from "../../../worker/usage-body.ts";
 
 const AT_MS = Date.UTC(2026, 10, 25, 23, 30);
@@ -49,7 +50,17 @@ const standing = (changes: Partial<Standing> = {}): Standing => ({
 const body = (
   scopes: readonly { scope: string; limits: readonly Limit[]; lender?: string }[],
   of: Standing,
-) => usageBody({ tenantId: "acme", zone: "Europe/Berlin", scopes, standing: of });
+) =>
+  usageBody({
+    of: { tenant: "acme" },
+    zone: "Europe/Berlin",
+    shards: 1,
+    scopes,
+    whole: wholeOf(of, [], true, "Europe/Berlin"),
+    ledgers: [{ name: "acme", atMs: AT_MS }],
+    missing: [],
+    isOwnerHeard: true,
+  });
 
 describe("usageBody", () => {
   it("tells what is open, and the budget's own price", () => {
@@ -58,6 +69,8 @@ describe("usageBody", () => {
       tenant: "acme",
       at: "2026-11-25T23:30:00.000Z",
       zone: "Europe/Berlin",
+      ledgers: [{ ledger: "acme", read_at: "2026-11-25T23:30:00.000Z" }],
+      missing: [],
       open_holds: 2,
       suspended_holds: 1,
       lambda: 0.25,
@@ -71,7 +84,15 @@ describe("usageBody", () => {
       [{ scope: "tenant", limits: [limit("reasoningTokens", "hour", 50)] }],
       standing(),
     );
-    const row = { scope: "tenant", spent: 0, held: 0, over: 0, limit: null, remaining: null };
+    const row = {
+      scope: "tenant",
+      spent: 0,
+      held: 0,
+      lent: 0,
+      over: 0,
+      limit: null,
+      remaining: null,
+    };
     const hour = {
       window: "hour",
       key: "2026-11-26T00@Europe/Berlin",
@@ -99,9 +120,15 @@ describe("usageBody", () => {
   it("takes what is held from what remains, and never tells less than nothing", () => {
     const limits = [limit("tokens", "day", 100), limit("concurrency", "lifetime", 4)];
     const buckets = [
-      bucket("tenant", "day", "2026-11-26", { tokens: 70, cacheWriteTokens: 3 }, { tokens: 20 }),
+      bucket(
+        "tenant",
+        "day",
+        "2026-11-26@Europe/Berlin",
+        { tokens: 70, cacheWriteTokens: 3 },
+        { tokens: 20 },
+      ),
       bucket("tenant", "lifetime", "lifetime", {}, { concurrency: 3 }),
-      bucket("key:k", "day", "2026-11-26", { tokens: 70 }, { tokens: 20 }),
+      bucket("key:k", "day", "2026-11-26@Europe/Berlin", { tokens: 70 }, { tokens: 20 }),
     ];
     const { windows } = body(
       [
@@ -131,7 +158,7 @@ describe("usageBody", () => {
 
   it("shows no scope that it was not given", () => {
     const buckets = ["tenant", "key:mine", "key:other", "user:eve"].map((scope) =>
-      bucket(scope, "day", "2026-11-26", { tokens: 5 }),
+      bucket(scope, "day", "2026-11-26@Europe/Berlin", { tokens: 5 }),
     );
     const rates = [{ scope: "user:eve", dimension: "tokens" as const, level: 9, atMs: AT_MS }];
     const text = JSON.stringify(
@@ -143,7 +170,7 @@ describe("usageBody", () => {
 
   it("does not say what is left of a budget that others spend from as well", () => {
     const scope = { scope: "org:h", limits: [limit("tokens", "day", 100)], lender: "org:h" };
-    const buckets = [bucket("org:h", "day", "2026-11-26", { tokens: 5 })];
+    const buckets = [bucket("org:h", "day", "2026-11-26@Europe/Berlin", { tokens: 5 })];
     expect(body([scope], standing({ buckets })).windows).toContainEqual(
       expect.objectContaining({ dimension: "tokens", spent: 5, limit: 100, remaining: null }),
     );

@@ -58,6 +58,9 @@ export function readChat(body: string): ReadAsk {
   const effort = parsed["reasoning_effort"] ?? null;
   if (effort !== null && typeof effort !== "string")
     return fault("reasoning_effort", "must be a string such as `low`");
+  const user = parsed["user"] ?? null;
+  if (user !== null && typeof user !== "string")
+    return fault("user", "must be a string that names who the request is for");
 
   const ask: Ask = {
     model,
@@ -66,7 +69,7 @@ export function readChat(body: string): ReadAsk {
     outputTokensMax: numbers.outputTokensMax,
     answers: numbers.answers,
     effort,
-    user: typeof parsed["user"] === "string" ? parsed["user"] : null,
+    user,
     setsTemperature: (parsed["temperature"] ?? null) !== null,
     setsThinking: THINKING_FIELDS.some((key) => (parsed[key] ?? null) !== null),
     isConstrained: constrainsForm(parsed),

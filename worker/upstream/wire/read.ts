@@ -3,7 +3,11 @@ import type { Usage } from "../../../policies/account.ts";
 import type { Delta } from "../../dialect/dialect.ts";
 import { TagSplitter, type Piece } from "../../stream/tags.ts";
 import type { AnswerForm } from "./form.ts";
+import { isFields, numberOrNull, parseFields, type Fields } from "./parsed.ts";
+import { readParts } from "./parts.ts";
+import { readError, type UpstreamError } from "./read-error.ts";
 import { readUsage } from "./usage.ts";
+import { weigh, weighUnread } from "./weigh.ts";
 
 export type Reading =
   | {
@@ -18,28 +22,18 @@ export type Reading =
   | { readonly kind: "error"; readonly error: UpstreamError }
   | { readonly kind: "unreadable" };
 
-/** An error as engines put it into a body, whatever the status was. */
-export interface UpstreamError {
-  /** In the words of an API that has errors; null for anything else, which may be a page of the engine's inside. */
-  readonly message: string | null;
-  readonly type: string | null;
-  readonly code: string | null;
-  readonly param: string | null;
-  readonly status: number | null;
+/** What one delta or message says. */
+interface Said {
+  readonly deltas: readonly Delta[];
+  readonly isReal: boolean;
+  /** It holds anything, which was written and is billed, whether it could be read or not. */
+  readonly isFilled: boolean;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Characters a token, for counting what was seen when no usage came: the usual figure for English. */
 const CHARS_PER_TOKEN = 4;
 /** OpenAI's own bound on `n`; an index beyond it is an engine's mistake, and is not remembered. */
 const ANSWERS_MAX = 128;
-/** An error's text may hold a whole prompt; callers get this much of it. */
-const MESSAGE_CHARS_MAX = 2000;
-/** A type, a code or the path of a field is no longer. */
-const WORD_CHARS_MAX = 128;
-/** Of a list of faults; the rest follow when these are mended. */
-const FAULTS_MAX = 10;
 
 export class AnswerReader {
   /** The first answer's text is split at inline think tags; further answers are only counted. */
@@ -110,13 +104,11 @@ export class AnswerReader {
       const isCounted = Number.isInteger(index) && index >= 0 && index < ANSWERS_MAX;
       if (isCounted) this.#begun.add(index);
       const read = this.#readSaid(said, isFirst);
-      if (read.length > 0) {
-        this.#chunks += 1;
-        isReal = true;
-      }
+      if (read.isFilled) this.#chunks += 1;
+      isReal ||= read.isReal;
       // One by one: as arguments, an engine's endless list of tool calls would overflow the stack.
-      if (isFirst) for (const delta of read) deltas.push(delta);
-      if (isFirst && this.form !== null) for (const delta of read) this.form.see(delta);
+      if (isFirst) for (const delta of read.deltas) deltas.push(delta);
+      if (isFirst && this.form !== null) for (const delta of read.deltas) this.form.see(delta);
       if (typeof choice["finish_reason"] === "string") {
         isReal = true;
         if (isCounted) this.#ended.add(index);
@@ -136,15 +128,16 @@ export class AnswerReader {
     return { kind: "chunk", deltas, isReal, isUsageOnly: usage !== null && choices.length === 0 };
   }
 
-  #readSaid(said: Fields, isFirst: boolean): Delta[] {
+  #readSaid(said: Fields, isFirst: boolean): Said {
     const deltas: Delta[] = [];
-    // Three spellings of one thing: DeepSeek's and older vLLM's, newer vLLM's and OpenRouter's, and tags in the text.
-    const reasoning = firstFilled(said["reasoning_content"], said["reasoning"]);
+    const parts = Array.isArray(said["content"]) ? readParts(said["content"]) : null;
+    // Four spellings of one thing: DeepSeek's and older vLLM's, newer vLLM's and OpenRouter's, Mistral's, and tags in the text.
+    const reasoning = firstFilled(said["reasoning_content"], said["reasoning"], parts?.thought);
     if (reasoning !== null) {
       this.#reasoningChars += reasoning.length;
       deltas.push({ kind: "reasoning", text: reasoning });
     }
-    const content = firstFilled(said["content"], said["refusal"]);
+    const content = firstFilled(said["content"], parts?.text, said["refusal"]);
     if (content !== null) {
       deltas.push(...this.#pieces(isFirst ? this.#think.push(content) : [whole(content)]));
     }
@@ -154,17 +147,31 @@ export class AnswerReader {
     for (const [position, call] of calls.entries()) {
       if (!isFields(call)) continue;
       const called = isFields(call["function"]) ? call["function"] : {};
-      const text = typeof called["arguments"] === "string" ? called["arguments"] : "";
-      this.#chars += text.length;
       deltas.push({
         kind: "tool-call",
         index: typeof call["index"] === "number" ? call["index"] : position,
         id: textOrNull(call["id"]),
         name: textOrNull(called["name"]),
-        arguments: text,
+        arguments: typeof called["arguments"] === "string" ? called["arguments"] : "",
       });
     }
-    return deltas;
+    // No deltas of ours, and an answer all the same: functions before there were tools, and speech.
+    const [called, spoken] = [weigh(said["function_call"]), weigh(said["audio"])];
+    const chars = weigh(calls).chars + called.chars + spoken.chars + (parts?.otherChars ?? 0);
+    this.#chars += chars;
+    const unread = unreadOf(said);
+    const rest =
+      unread === null
+        ? null
+        : weighUnread(unread, {
+            textChars: (content?.length ?? 0) + chars,
+            thoughtChars: reasoning?.length ?? 0,
+          });
+    this.#chars += rest?.textChars ?? 0;
+    this.#reasoningChars += rest?.thoughtChars ?? 0;
+    const isReal =
+      deltas.length > 0 || called.isFilled || spoken.isFilled || parts?.isFilled === true;
+    return { deltas, isReal, isFilled: isReal || rest?.isFilled === true };
   }
 
   #flush(): Delta[] {
@@ -180,75 +187,34 @@ export class AnswerReader {
   }
 }
 
-/** Reads an error out of a body: OpenAI's shape, FastAPI's `detail` or a bare message. Other text is not shown. */
-export function readErrorText(text: string): UpstreamError {
-  const body = parseFields(text, true);
-  const error = body === null ? null : readError(body);
-  return error ?? errorOf(body?.["detail"] ?? body?.["message"]);
-}
-
-function readError(body: Fields): UpstreamError | null {
-  const error = body["error"] ?? choiceError(body["choices"]);
-  if (error === undefined || error === null) {
-    if (body["object"] !== "error") return null;
-    return {
-      ...errorOf(body["message"]),
-      type: wordOrNull(body["type"]),
-      param: wordOrNull(body["param"]),
-      status: numberOrNull(body["code"]),
-    };
-  }
-  if (!isFields(error)) return errorOf(error);
-  return {
-    message: wordsOf(error["message"]),
-    type: wordOrNull(error["type"]),
-    code: wordOrNull(error["code"]),
-    param: wordOrNull(error["param"]),
-    status: numberOrNull(error["code"]) ?? numberOrNull(error["status"]),
-  };
-}
-
-function errorOf(message: unknown): UpstreamError {
-  return { message: wordsOf(message), type: null, code: null, param: null, status: null };
-}
-
-/** A sentence, or FastAPI's list of faults: each fault's place and sentence, without the input that it repeats. */
-function wordsOf(value: unknown): string | null {
-  if (typeof value === "string") return value.trim() === "" ? null : clip(value, MESSAGE_CHARS_MAX);
-  if (!Array.isArray(value)) return null;
-  const faults = (value as readonly unknown[]).slice(0, FAULTS_MAX).flatMap((fault) => {
-    if (!isFields(fault) || typeof fault["msg"] !== "string") return [];
-    const place = Array.isArray(fault["loc"]) ? (fault["loc"] as readonly unknown[]) : [];
-    const path = place.filter((step) => typeof step === "string" || typeof step === "number");
-    return [path.length === 0 ? fault["msg"] : `${path.join(".")}: ${fault["msg"]}`];
-  });
-  return faults.length === 0 ? null : clip(faults.join("; "), MESSAGE_CHARS_MAX);
-}
-
-/** OpenRouter says so when a provider fails after it began: the error stands in the choice that it ended. */
-function choiceError(choices: unknown): unknown {
-  const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
-  return isFields(first) && first["finish_reason"] === "error" ? first["error"] : undefined;
-}
-
-/** `inList`: Gemini wraps an error's object in a list of one. */
-function parseFields(text: string, inList = false): Fields | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    const first: unknown = inList && Array.isArray(value) ? value[0] : value;
-    return isFields(first) ? first : null;
-  } catch {
-    // Not JSON is an answer of its own here: the caller says what that means.
-    return null;
-  }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function whole(text: string): Piece {
   return { where: "outside", text };
+}
+
+/** Members of which nothing was read; null when there are none, as in nearly every event. */
+function unreadOf(said: Fields): Record<string, unknown> | null {
+  let unread: Record<string, unknown> | null = null;
+  for (const key of Object.keys(said)) {
+    const member = said[key];
+    if (member !== null && !isRead(key, member)) (unread ??= {})[key] = member;
+  }
+  return unread;
+}
+
+/** Members that `#readSaid` has read, in the form that it reads. */
+function isRead(key: string, member: unknown): boolean {
+  switch (key) {
+    case "content":
+      return typeof member === "string" || Array.isArray(member);
+    case "refusal":
+    case "reasoning":
+    case "reasoning_content":
+      return typeof member === "string";
+    case "tool_calls":
+      return Array.isArray(member);
+    default:
+      return key === "role" || key === "function_call" || key === "audio";
+  }
 }
 
 /** The first text with anything in it: an engine may send both spellings and fill only one. */
@@ -259,16 +225,4 @@ function firstFilled(...values: readonly unknown[]): string | null {
 
 function textOrNull(value: unknown): string | null {
   return typeof value === "string" ? value : null;
-}
-
-function numberOrNull(value: unknown): number | null {
-  return typeof value === "number" ? value : null;
-}
-
-function wordOrNull(value: unknown): string | null {
-  return typeof value === "string" ? clip(value, WORD_CHARS_MAX) : null;
-}
-
-function clip(text: string, charsMax: number): string {
-  return text.length > charsMax ? `${text.slice(0, charsMax)}...` : text;
 }

@@ -1,6 +1,6 @@
 // Takes out of an upstream's error what no caller may read: the secret that was sent, keys and accounts that providers
 // repeat, and where the engine stands. What it says about the request stays.
-import type { UpstreamError } from "./read.ts";
+import type { UpstreamError } from "./read-error.ts";
 
 const HIDDEN = "[hidden]";
 

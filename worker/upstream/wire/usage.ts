@@ -1,8 +1,7 @@
 // Reads what an upstream says an answer used. Counts stay as they were reported, where they can be true: the ledger
 // records what cannot, instead of dropping it.
 import type { Usage } from "../../../policies/account.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
+import { isFields, numberOrNull, type Fields } from "./parsed.ts";
 
 export function readUsage(value: unknown): Usage | null {
   if (!isFields(value)) return null;
@@ -59,12 +58,4 @@ function besides(usage: Usage, value: Fields): Usage {
 
 function fieldsOf(value: unknown): Fields {
   return isFields(value) ? value : {};
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function numberOrNull(value: unknown): number | null {
-  return typeof value === "number" ? value : null;
 }

@@ -61,43 +61,63 @@ const posted = {
 const lease = { leaseId: id, atMs: count };
 const window = { scope: text, window: fc.constantFrom(...WINDOWS), key: text };
 
+/** What stands only on few of them. */
+function withSome<Entry, Rare>(
+  entry: fc.Arbitrary<Entry>,
+  rare: fc.Arbitrary<Rare>,
+): fc.Arbitrary<Entry & Rare> {
+  return fc.tuple(entry, rare).map(([all, some]) => ({ ...all, ...some }));
+}
+
 export const entries: fc.Arbitrary<Entry> = fc.oneof(
-  fc.record({
-    op: fc.constant("hold" as const),
-    ...call,
-    fingerprint: count,
-    path: fc.record({
-      zone: text,
-      scopes: fc.array(
-        fc.record(
-          { scope: text, limits: fc.array(limit, { maxLength: 4 }), lender: text },
-          { requiredKeys: ["scope", "limits"] },
+  withSome(
+    fc.record({
+      op: fc.constant("hold" as const),
+      ...call,
+      fingerprint: count,
+      path: fc.record({
+        zone: text,
+        scopes: fc.array(
+          fc.record(
+            { scope: text, limits: fc.array(limit, { maxLength: 4 }), lender: text },
+            { requiredKeys: ["scope", "limits"] },
+          ),
+          { maxLength: 4 },
         ),
-        { maxLength: 4 },
-      ),
+      }),
+      session: fc.option(text),
+      prices: fc.record({
+        version: fc.option(text),
+        inputNanosPerMtok: count,
+        cachedInputNanosPerMtok: count,
+        cacheWriteNanosPerMtok: count,
+        outputNanosPerMtok: count,
+      }),
+      words: fc.record({
+        keyId: text,
+        policyVersion: text,
+        variant: fc.option(text),
+        arm: text,
+        strategies: fc.array(text, { maxLength: 3 }),
+      }),
+      requests: fc.constantFrom(0 as const, 1 as const),
+      rung: fc.nat(100),
+      inputTokens: count,
+      outputTokens: count,
+      heldOutputTokens: count,
+      ttlMs: count,
     }),
-    session: fc.option(text),
-    prices: fc.record({
-      version: fc.option(text),
-      inputNanosPerMtok: count,
-      cachedInputNanosPerMtok: count,
-      cacheWriteNanosPerMtok: count,
-      outputNanosPerMtok: count,
-    }),
-    words: fc.record({
-      keyId: text,
-      policyVersion: text,
-      variant: fc.option(text),
-      arm: text,
-      strategies: fc.array(text, { maxLength: 3 }),
-    }),
-    requests: fc.constantFrom(0 as const, 1 as const),
-    rung: fc.nat(100),
-    inputTokens: count,
-    outputTokens: count,
-    heldOutputTokens: count,
-    ttlMs: count,
-  }),
+    fc.record(
+      {
+        older: fc.array(fc.record({ window: fc.constantFrom(...WINDOWS), key: text }), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        isDebt: fc.constant(true as const),
+      },
+      { requiredKeys: [] },
+    ),
+  ),
   fc.record({ op: fc.constant("extend" as const), ...renewal, heldOutputTokens: count }),
   fc.record({ op: fc.constant("checkpoint" as const), ...renewal }),
   fc.record({ op: fc.constantFrom("settle" as const, "adjust" as const), ...posted }),
@@ -105,7 +125,10 @@ export const entries: fc.Arbitrary<Entry> = fc.oneof(
   fc.record({ op: fc.constantFrom("lapse" as const, "release" as const), ...call }),
   fc.record({ op: fc.constant("refund" as const), ...call, refundId: id, amounts }),
   fc.record({ op: fc.constant("ask" as const), ...lease, ...window, lender: text, amounts }),
-  fc.record({ op: fc.constant("lend" as const), ...lease, ...window, borrower: text, amounts }),
+  withSome(
+    fc.record({ op: fc.constant("lend" as const), ...lease, ...window, borrower: text, amounts }),
+    fc.record({ olderKeys: fc.array(text, { minLength: 1, maxLength: 3 }) }, { requiredKeys: [] }),
+  ),
   fc.record({ op: fc.constant("borrow" as const), ...lease, amounts }),
   fc.record({
     op: fc.constantFrom("report" as const, "return" as const),

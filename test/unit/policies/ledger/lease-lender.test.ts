@@ -2,11 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { NOTHING, type Amounts } from "../../../../policies/ledger/amounts.ts";
 import type { AskEntry } from "../../../../policies/ledger/entry.ts";
+import { leastHeard, type Heard } from "../../../../policies/ledger/heard.ts";
+import { applyLease } from "../../../../policies/ledger/lease-entries.ts";
+import { leaseIdAt } from "../../../../policies/ledger/lease-id.ts";
 import {
-  applyLease,
+  borrowersOf,
   decideLend,
   decideReturn,
-  leaseIdAt,
   type Purpose,
 } from "../../../../policies/ledger/lease.ts";
 import type { Limit } from "../../../../policies/ledger/limit.ts";
@@ -56,7 +58,14 @@ describe("how much is lent", () => {
     expect(tokens(newState(), 100)).toBe(1_000);
     expect(tokens(newState(), 500)).toBe(2_000);
     // For whole requests.
-    expect(tokens(newState(), 7)).toBe(994);
+    expect(tokens(newState(), 30)).toBe(990);
+  });
+
+  it("is never more than 64 such requests take, however large the limit is said to be", () => {
+    expect(tokens(newState(), 7)).toBe(448);
+    const untrue = [limit("tokens", "day", 9e15)];
+    for (const purpose of ["early", "ahead"] as const)
+      expect(lend(newState(), ask({ tokens: 500 }), purpose, untrue).tokens).toBe(32_000);
   });
 
   it("is no more than an eighth of what is left, unless one request needs it", () => {
@@ -159,5 +168,54 @@ describe("a message that comes twice or late", () => {
     const asked = ask({ tokens: 1 });
     const amounts = lend(state, asked);
     expect(lend(state, asked, "need", [])).toEqual(amounts);
+  });
+});
+
+describe("what an owner remembers", () => {
+  it("is no more than 40,000 ended leases, and an ask of those it forgot lends nothing", () => {
+    const state = newState();
+    const asked: AskEntry[] = [];
+    for (let count = 0; count < 45_000; count++) {
+      // A hundred a second.
+      const atMs = START_MS + count * 10;
+      const one = ask({ tokens: 1 }, atMs);
+      asked.push(one);
+      expect(lend(state, one, "need", LIMITS, atMs).tokens).toBe(1);
+      const back = decideReturn(state.leases, one.leaseId, NOTHING, atMs);
+      if (back !== null) applyLease(state, state.leases, back);
+    }
+    const { returned } = state.leases;
+    expect(returned.size).toBeLessThanOrEqual(21_000);
+    const lastMs = START_MS + 450_000;
+    for (const one of [asked[0]!, asked[20_000]!, asked.at(-1)!])
+      expect(lend(state, one, "need", LIMITS, lastMs)).toEqual(NOTHING);
+    expect(lend(state, ask({ tokens: 1 }, lastMs), "need", LIMITS, lastMs).tokens).toBe(1);
+    expect(state.buckets.get(`${ROOT}|day|2026-11-25`)?.held.tokens).toBe(1);
+  });
+
+  it("is who borrowed of a window, those with most first", () => {
+    const state = newState();
+    for (const borrower of ["a", "b", "b"]) {
+      const { entry } = decideLend(state, ask({ tokens: 1 }), borrower, LIMITS, "need", START_MS);
+      if (entry !== null) applyLease(state, state.leases, entry);
+    }
+    expect(borrowersOf(state.leases, ask({}))).toEqual(["b", "a"]);
+    expect(borrowersOf(state.leases, { ...ask({}), key: "2026-11-26" })).toEqual([]);
+  });
+
+  it("is the least limit that it heard within two minutes, by scope and window", () => {
+    const heard: Heard = new Map();
+    const told = (most: number, atMs: number, scope = ROOT) =>
+      leastHeard(heard, scope, [limit("tokens", "day", most)], atMs)[0]?.limit;
+    expect(told(100, 0)).toBe(100);
+    expect(told(9e15, 1_000)).toBe(100);
+    expect(told(9e15, 1_000, "org:other")).toBe(9e15);
+    expect(told(50, 2_000)).toBe(50);
+    expect(told(100, 100_000)).toBe(50);
+    expect(told(50, 110_000)).toBe(50);
+    expect(told(100, 229_000)).toBe(50);
+    expect(told(100, 231_000)).toBe(100);
+    for (let user = 0; user < 20_000; user++) told(1, 240_000, `user:${user}`);
+    expect(heard.size).toBe(10_000);
   });
 });

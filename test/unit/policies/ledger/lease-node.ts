@@ -2,7 +2,7 @@
 import { NOTHING, plus, type Amounts } from "../../../../policies/ledger/amounts.ts";
 import { bucketName } from "../../../../policies/ledger/bucket.ts";
 import type { Entry } from "../../../../policies/ledger/entry.ts";
-import { applyLease } from "../../../../policies/ledger/lease.ts";
+import { applyLease } from "../../../../policies/ledger/lease-entries.ts";
 import {
   apply,
   newState,
@@ -84,14 +84,12 @@ export class Node {
       return;
     }
     const call = this.state.calls.get(entry.callId);
-    const heldOutputTokens = call?.heldOutputTokens ?? 0;
     apply(this.state, entry, this.ended);
     if (call === undefined || this.state.calls.has(entry.callId)) return;
     const end = entry.op === "lapse" ? call.expired : entry;
     if (end !== null && ["settle", "release", "expire", "adjust"].includes(end.op))
       this.#ended.set(entry.callId, {
         hold: call.hold,
-        heldOutputTokens,
         end: end as EndedCall["end"],
         refunds: [],
       });

@@ -211,18 +211,27 @@ describe("isZone", () => {
     expect(Intl.supportedValuesOf("timeZone").filter((name) => !isZone(name))).toEqual([]);
   });
 
-  it.each(["UTC", "Etc/UTC", "Asia/Kolkata", "America/Argentina/Buenos_Aires", "Etc/GMT+5"])(
-    "takes %s",
-    (name) => {
-      expect(isZone(name)).toBe(true);
-    },
-  );
+  it.each([
+    "UTC",
+    "Etc/UTC",
+    "Asia/Kolkata",
+    "Asia/Calcutta",
+    "America/Argentina/Buenos_Aires",
+    "Etc/GMT+5",
+    "US/Pacific",
+    "GB-Eire",
+  ])("takes %s", (name) => {
+    expect(isZone(name)).toBe(true);
+  });
 
   it.each([
     "",
     "Z",
     "utc",
     "europe/berlin",
+    "US/pacific",
+    "Asia/calcutta",
+    "Gb-Eire",
     "Europe/Atlantis",
     "Europe/",
     "+05:30",

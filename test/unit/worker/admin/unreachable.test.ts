@@ -1,5 +1,5 @@
 // With the registry out of reach a write fails clearly, and with the limiter down the secret is still the wall.
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAdmin } from "../../../../worker/admin/admin.ts";
 import type { Limiter } from "../../../../worker/admin/login.ts";
 import type {
@@ -53,7 +53,10 @@ it.each(["GET /tenants/acme/usage", "GET /tenants/acme/journal", "POST /tenants/
   "%s is 503 while the tenant's ledger is away, and says which object it is",
   async (order) => {
     const stored = { documentText: '{"id":"acme","name":"Acme","policy":"plain"}' };
-    const registry = { read: () => Promise.resolve(stored) } as unknown as RegistryPort;
+    const registry = {
+      read: () => Promise.resolve(stored),
+      ledgersOf: () => Promise.resolve(["acme"]),
+    } as unknown as RegistryPort;
     const deps = { ...failing(LOST), registry: () => registry };
     const body = '{"call_id": "c:1", "refund_id": "r", "tokens": 1}';
     const response = await call(order, deps, SECRET, body);
@@ -65,6 +68,63 @@ it.each(["GET /tenants/acme/usage", "GET /tenants/acme/journal", "POST /tenants/
     expect((await call(order, bug, SECRET, body)).status).toBe(500);
   },
 );
+
+describe("while one of a tenant's shards is away", () => {
+  const standing = {
+    atMs: 0,
+    openHolds: 0,
+    suspendedHolds: 0,
+    buckets: [],
+    rates: [],
+    lambda: 0,
+  };
+  const document = '{"id":"acme","name":"Acme","policy":"plain","shards":2}';
+  const registry = {
+    read: () => Promise.resolve({ documentText: document }),
+    ledgersOf: () => Promise.resolve(["acme", "acme#0", "acme#1"]),
+  } as unknown as RegistryPort;
+  const order = '{"call_id": "c:1", "refund_id": "r", "tokens": 1}';
+
+  function surroundings(knower: string | null): AdminDependencies {
+    const ledgerOf = (name: string): OperatedLedger => {
+      const lost = () => Promise.reject(LOST);
+      if (name === "acme#1") return { usage: lost, scopes: lost, journal: lost, refund: lost };
+      return {
+        usage: () => Promise.resolve(standing),
+        scopes: () => Promise.resolve([]),
+        journal: () => Promise.resolve({ lines: [], prevHash: "", hash: "", nextSeq: 0 }),
+        refund: () => Promise.resolve({ kind: name === knower ? "refunded" : "missing" }),
+      };
+    };
+    return { ...failing(LOST), registry: () => registry, ledgerOf };
+  }
+
+  it("usage names it, and tells what the others know", async () => {
+    const response = await call("GET /tenants/acme/usage", surroundings(null));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      missing: ["acme#1"],
+      ledgers: [{ ledger: "acme" }, { ledger: "acme#0" }],
+    });
+  });
+
+  it("a call that another knows is refunded, and of one that none of the others knows nothing is said", async () => {
+    const path = "POST /tenants/acme/refunds";
+    expect((await call(path, surroundings("acme#0"), SECRET, order)).status).toBe(200);
+    const unknown = await call(path, surroundings(null), SECRET, order);
+    expect(unknown.status).toBe(503);
+    expect(await unknown.json()).toMatchObject({
+      error: { message: expect.stringMatching(/^The tenant's ledger acme#1 could not be reached/) },
+    });
+  });
+
+  it("no page of the journal leaves it out, and the others can still be read by name", async () => {
+    expect((await call("GET /tenants/acme/journal", surroundings(null))).status).toBe(503);
+    const one = await call("GET /tenants/acme/journal?ledger=acme%230", surroundings(null));
+    expect(one.status).toBe(200);
+    expect((await one.text()).split("\n")[0]).toBe('{"ledger":"acme#0"}');
+  });
+});
 
 it("tells a bug inside the registry from a registry that is away, and tells nobody what it was", async () => {
   const response = await call("GET /tenants", failing(BUG));

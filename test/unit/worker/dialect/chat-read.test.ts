@@ -242,6 +242,8 @@ describe("a fault", () => {
       body: { ...base, messages: [...MESSAGES, { role: "user", content: 3 }] },
     },
     { field: "messages[0].content", body: { ...base, messages: [{ role: "user", content: [3] }] } },
+    { field: "user", body: { ...base, user: 5 } },
+    { field: "user", body: { ...base, user: { id: "ann" } } },
     { field: "max_tokens", body: { ...base, max_tokens: 0 } },
     { field: "max_tokens", body: { ...base, max_tokens: -1 } },
     { field: "max_tokens", body: { ...base, max_tokens: 1.5 } },

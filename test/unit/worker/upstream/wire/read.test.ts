@@ -2,11 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Delta } from "../../../../../worker/dialect/dialect.ts";
-import {
-  AnswerReader,
-  readErrorText,
-  type Reading,
-} from "../../../../../worker/upstream/wire/read.ts";
+import { readErrorText } from "../../../../../worker/upstream/wire/read-error.ts";
+import { AnswerReader, type Reading } from "../../../../../worker/upstream/wire/read.ts";
 
 type Chunk = Extract<Reading, { kind: "chunk" }>;
 

@@ -1,32 +1,17 @@
-// A tenant's money after the fact: its ledger's journal, line by line for an audit, and refunds. Both stand in the ledger
-// itself; the registry's audit tells of documents only.
+// Gives back what a call was charged, in whichever of its tenant's ledgers it was held. What was given back stands there; the
+// registry's audit tells of documents only.
 import type { Refund, RefundAnswer } from "../../policies/account.ts";
 import { parseWith, type Fault } from "../../policies/parse.ts";
+import { askEach } from "../ask-each.ts";
 import { askLedger, askRegistry } from "./ask.ts";
+import { refundOrder, type RefundBody } from "./bodies.ts";
 import { answer } from "./document-routes.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
-import { refundOrder, type RefundBody } from "./bodies.ts";
 
-/** A line is one or two kilobytes, so that a page stays below what an object may answer (32 MiB). */
-const JOURNAL_PAGE = { usual: 1_000, max: 1_000 } as const;
 const REFUND_BYTES_MAX = 16_384;
 
-export const LEDGER_ROUTES: readonly Route[] = [
-  {
-    method: "GET",
-    path: "/tenants/{id}/journal",
-    name: "readJournal",
-    summary:
-      "Every change of the tenant's budgets after an entry's `seq`, oldest first, an entry a line. The last line, `chain`, has the hash chain's links, and what to send as `after` for the next page.",
-    query: ["after", "limit"],
-    page: JOURNAL_PAGE,
-    contentType: "application/x-ndjson",
-    condition: "none",
-    body: null,
-    answers: { 200: "JournalLine" },
-    run: readJournal,
-  },
+export const REFUND_ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/tenants/{id}/refunds",
@@ -41,17 +26,6 @@ export const LEDGER_ROUTES: readonly Route[] = [
   },
 ];
 
-async function readJournal({ ids, after, limit, deps }: Call): Promise<Answered | Refusal> {
-  const id = ids["id"] ?? "";
-  if (!/^\d{0,15}$/.test(after))
-    return { kind: "invalid", parameter: "after", problem: "must be an entry's `seq`" };
-  if (await isUnknown(id, deps)) return { kind: "missing", what: "tenant", id };
-  const page = await askLedger(deps, id, (ledger) => ledger.journal(Number(after), limit));
-  const { lines, prevHash, hash, nextSeq } = page;
-  const chain = JSON.stringify({ chain: { prevHash, hash, nextSeq } });
-  return answer([...lines, chain].map((line) => `${line}\n`).join(""));
-}
-
 async function refundCall({ ids, bodyText, actor, deps }: Call): Promise<Answered | Refusal> {
   const id = ids["id"] ?? "";
   const parsed = parseWith<RefundBody>(refundOrder, JSON.parse(bodyText));
@@ -60,7 +34,7 @@ async function refundCall({ ids, bodyText, actor, deps }: Call): Promise<Answere
   if (tokens === 0 && nanos === 0) return faulty("tokens", "or `nanos` must be above 0");
   if (await isUnknown(id, deps)) return { kind: "missing", what: "tenant", id };
   const refund: Refund = { callId, refundId, tokens, nanos };
-  const told = await askLedger(deps, id, (ledger) => ledger.refund(refund));
+  const told = await refundWhereKnown(id, refund, deps);
   // The ledger keeps what was given back, and this line who did it.
   const event = { event: "admin-refund", tenant: id, ...refund, actor, outcome: told.kind };
   console.log(JSON.stringify(event));
@@ -73,6 +47,10 @@ function translate(told: RefundAnswer, { callId, refundId, tokens, nanos }: Refu
       return answer({ object: "refund", call_id: callId, refund_id: refundId, tokens, nanos });
     case "missing":
       return { kind: "missing", what: "call", id: callId } as const;
+    case "too-many": {
+      const problem = `has been refunded ${told.refundsMax} times, which is as often as a call can be`;
+      return faulty("call_id", problem);
+    }
     case "open":
       return faulty("call_id", "has not ended, or waits for its exact usage; refund it later");
     case "mismatch": {
@@ -93,6 +71,25 @@ function translate(told: RefundAnswer, { callId, refundId, tokens, nanos }: Refu
       } as const;
     }
   }
+}
+
+/**
+ * A call's id does not tell its key, so all ledgers are asked: one that does not know it changes nothing. While one that may
+ * know it does not answer, nobody can say that there is no such call.
+ */
+async function refundWhereKnown(
+  tenantId: string,
+  refund: Refund,
+  deps: Call["deps"],
+): Promise<RefundAnswer> {
+  const names = await askRegistry(deps, (registry) => registry.ledgersOf(tenantId));
+  const heard = await askEach(names, (name) =>
+    askLedger(deps, name, (ledger) => ledger.refund(refund)),
+  );
+  for (const one of heard)
+    if (one.kind === "answered" && one.answer.kind !== "missing") return one.answer;
+  for (const one of heard) if (one.kind === "failed") throw one.error;
+  return { kind: "missing" };
 }
 
 async function isUnknown(tenantId: string, deps: Call["deps"]): Promise<boolean> {
