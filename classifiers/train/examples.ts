@@ -38,8 +38,13 @@ export interface Example {
 
 /** Small talk and commands have no verdicts; they are set to fail as rarely as the easiest recorded sets. */
 const TRIVIAL_FAILS = 0.04;
-/** A source counts as at most this many queries, so that the largest do not decide alone what a question looks like. */
-const SOURCE_QUERIES_MAX = 3000;
+/**
+ * A query counts as the root of this number over its source's size, within bounds: a large source says more than a small
+ * one, but does not decide alone what a question looks like. Of what was tried (README.md) it moved most.
+ */
+const EVEN_SOURCE_QUERIES = 3000;
+const WEIGHT_MIN = 0.5;
+const WEIGHT_MAX = 4;
 /** Two sets of commands and small talk look alike; they count as this many each. */
 const TALK_SOURCES = new Set(["clinc150", "chitchat"]);
 const TALK_QUERIES_MAX = 1500;
@@ -87,7 +92,7 @@ export function makeExamples(
         ? OPEN_WEIGHT
         : isTalk
           ? 1
-          : Math.min(1, SOURCE_QUERIES_MAX / size),
+          : Math.max(WEIGHT_MIN, Math.min(WEIGHT_MAX, Math.sqrt(EVEN_SOURCE_QUERIES / size))),
       share: isTalk ? Math.min(1, TALK_QUERIES_MAX / size) : 1,
     };
   });

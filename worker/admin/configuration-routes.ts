@@ -13,11 +13,6 @@ export const CONFIGURATION_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/export",
     name: "exportConfiguration",
-    summary: "Everything as one document, without a secret; its revision is the `etag`.",
-    query: [],
-    condition: "none",
-    body: null,
-    answers: { 200: "Configuration" },
     run: async ({ deps }) => {
       const { documentText, revision } = await askRegistry(deps, (registry) =>
         registry.exportAll(),
@@ -29,45 +24,28 @@ export const CONFIGURATION_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/import",
     name: "importConfiguration",
-    summary:
-      "Takes the place of everything, or changes nothing. Keys that it does not name are revoked; none comes back to life.",
     query: ["dry_run", "secrets_later"],
     condition: "revision",
-    body: { shape: "Configuration", bytesMax: IMPORT_BYTES_MAX },
-    answers: { 200: "Imported" },
+    bodyBytesMax: IMPORT_BYTES_MAX,
     run: importConfiguration,
   },
   {
     method: "GET",
     path: "/audit",
     name: "readAudit",
-    summary: "Who changed what and when, oldest first, after a line's number.",
     query: ["after", "limit"],
-    condition: "none",
-    body: null,
-    answers: { 200: "AuditPage" },
     run: readAudit,
   },
   {
     method: "GET",
     path: "/publication",
     name: "readPublication",
-    summary: "What KV was not yet seen to hold, and revoked keys that a ledger has not confirmed.",
-    query: [],
-    condition: "none",
-    body: null,
-    answers: { 200: "Publication" },
     run: async ({ deps }) => answer(await readPublication(deps)),
   },
   {
     method: "POST",
     path: "/publication",
     name: "publishAgain",
-    summary: "Has every document compared with KV now, and put where they differ.",
-    query: [],
-    condition: "none",
-    body: null,
-    answers: { 202: "Publication" },
     run: async ({ deps }) => {
       await askRegistry(deps, (registry) => registry.republish());
       return { ...answer(await readPublication(deps)), status: 202 };

@@ -9,7 +9,6 @@ import { askRegistry } from "./ask.ts";
 import { isPublishedSoon } from "./published-soon.ts";
 import type { Answered, Call, Route } from "./route.ts";
 import type { Refusal } from "./refusal.ts";
-import type { ShapeName } from "./shapes.ts";
 
 /** The registry's own bound on a document, and room for the white space that an editor adds. */
 const DOCUMENT_BYTES_MAX = 1_500_000;
@@ -18,70 +17,43 @@ const PLURALS = {
   tenant: "tenants",
   policy: "policies",
 } as const satisfies Readonly<Record<Exclude<WritableKind, "catalog">, string>>;
-const DOCUMENT_SHAPES = {
-  catalog: { stored: "StoredCatalog", written: "WrittenCatalog", body: "Catalog" },
-  policy: { stored: "StoredPolicy", written: "WrittenPolicy", body: "Policy" },
-  organisation: {
-    stored: "StoredOrganisation",
-    written: "WrittenOrganisation",
-    body: "Organisation",
-  },
-  tenant: { stored: "StoredTenant", written: "WrittenTenant", body: "Tenant" },
-} as const satisfies Readonly<Record<string, Readonly<Record<string, ShapeName>>>>;
-
 type ListedKind = keyof typeof PLURALS;
 
 export const DOCUMENT_ROUTES: readonly Route[] = [
-  ...routesOfList("organisation", "id", "OrganisationPage"),
+  listOf("organisation"),
   ...routesOfOne("organisation", "/organisations/{id}"),
   removalOf("organisation", "/organisations/{id}"),
-  ...routesOfList("tenant", "id", "TenantPage"),
+  listOf("tenant"),
   ...routesOfOne("tenant", "/tenants/{id}"),
   removalOf("tenant", "/tenants/{id}"),
-  ...routesOfList("policy", "name", "PolicyPage"),
+  listOf("policy"),
   ...routesOfOne("policy", "/policies/{name}"),
   removalOf("policy", "/policies/{name}"),
   ...routesOfOne("catalog", "/catalog"),
 ];
 
-function routesOfList(
-  kind: ListedKind,
-  idName: string,
-  page: "OrganisationPage" | "TenantPage" | "PolicyPage",
-): readonly Route[] {
-  return [
-    {
-      method: "GET",
-      path: `/${PLURALS[kind]}`,
-      name: `list${capitalise(PLURALS[kind])}`,
-      summary: `Lists ${PLURALS[kind]} in the order of their ${idName}s.`,
-      query: ["after", "limit"],
-      condition: "none",
-      body: null,
-      answers: { 200: page },
-      run: async ({ after, limit, deps }) => {
-        const { documents, next } = await askRegistry(deps, (registry) =>
-          registry.list(kind, after, limit),
-        );
-        return answer({ object: "list", data: documents.map(showStored), next });
-      },
+function listOf(kind: ListedKind): Route {
+  return {
+    method: "GET",
+    path: `/${PLURALS[kind]}`,
+    name: `list${capitalise(PLURALS[kind])}`,
+    query: ["after", "limit"],
+    run: async ({ after, limit, deps }) => {
+      const { documents, next } = await askRegistry(deps, (registry) =>
+        registry.list(kind, after, limit),
+      );
+      return answer({ object: "list", data: documents.map(showStored), next });
     },
-  ];
+  };
 }
 
 function routesOfOne(kind: WritableKind, path: string): readonly Route[] {
-  const shapes = DOCUMENT_SHAPES[kind];
   const title = capitalise(kind);
   return [
     {
       method: "GET",
       path,
       name: `read${title}`,
-      summary: `Reads the ${kind}, with its version as \`etag\`.`,
-      query: [],
-      condition: "none",
-      body: null,
-      answers: { 200: shapes.stored },
       run: async (call) => {
         const id = idOf(call);
         const stored = await askRegistry(call.deps, (registry) => registry.read(kind, id));
@@ -93,11 +65,9 @@ function routesOfOne(kind: WritableKind, path: string): readonly Route[] {
       method: "PUT",
       path,
       name: `write${title}`,
-      summary: `Writes the ${kind} whole, checked by itself and against everything else.`,
       query: kind === "catalog" ? ["dry_run", "secrets_later"] : ["dry_run"],
       condition: "version-or-new",
-      body: { shape: shapes.body, bytesMax: DOCUMENT_BYTES_MAX },
-      answers: { 200: shapes.written, 201: shapes.written },
+      bodyBytesMax: DOCUMENT_BYTES_MAX,
       run: (call) => write(kind, call),
     },
   ];
@@ -108,11 +78,8 @@ function removalOf(kind: ListedKind, path: string): Route {
     method: "DELETE",
     path,
     name: `remove${capitalise(kind)}`,
-    summary: `Removes the ${kind}, unless something that stands still needs it.`,
     query: ["dry_run"],
     condition: "version",
-    body: null,
-    answers: { 200: "Removed" },
     run: (call) => remove(kind, call),
   };
 }

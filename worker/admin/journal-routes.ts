@@ -15,9 +15,6 @@ const JOINED_CHARS_MAX = 2_000_000;
 const LINES = {
   page: JOURNAL_PAGE,
   contentType: "application/x-ndjson",
-  condition: "none",
-  body: null,
-  answers: { 200: "JournalLine" },
 } as const;
 
 export const JOURNAL_ROUTES: readonly Route[] = [
@@ -26,8 +23,6 @@ export const JOURNAL_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/tenants/{id}/journal",
     name: "readJournal",
-    summary:
-      "Every change of the tenant's budgets after an entry's `seq`, oldest first, an entry a line. The last line, `chain`, has the hash chain's links, and what to send as `after` for the next page. Where the tenant has or had shards, each ledger's lines stand between a line `ledger` and its own `chain`, whose last `next` is the next `after`.",
     query: ["after", "limit", "ledger"],
     run: readTenantJournal,
   },
@@ -36,8 +31,6 @@ export const JOURNAL_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/organisations/{id}/journal",
     name: "readOrganisationJournal",
-    summary:
-      "Every loan of the organisation's budgets and every report on one after an entry's `seq`, as in a tenant's journal.",
     query: ["after", "limit"],
     run: readOrganisationJournal,
   },

@@ -23,11 +23,7 @@ export const KEY_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/tenants/{id}/keys",
     name: "listKeys",
-    summary: "Lists a tenant's keys by id, dead ones too; never a secret.",
     query: ["after", "limit"],
-    condition: "none",
-    body: null,
-    answers: { 200: "KeyPage" },
     run: async ({ ids, after, limit, deps }) => {
       const tenant = ids["id"] ?? "";
       const page = await askRegistry(deps, (registry) => registry.listKeys(tenant, after, limit));
@@ -40,22 +36,14 @@ export const KEY_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/tenants/{id}/keys",
     name: "createKey",
-    summary: "Makes a key and shows its secret, which is kept nowhere and never shown again.",
     query: ["dry_run"],
-    condition: "none",
-    body: { shape: "KeyOrder", bytesMax: ORDER_BYTES_MAX },
-    answers: { 200: "NewKey", 201: "NewKey" },
+    bodyBytesMax: ORDER_BYTES_MAX,
     run: createKey,
   },
   {
     method: "GET",
     path: "/keys/{id}",
     name: "readKey",
-    summary: "Reads a key by the id that names it in logs; never its secret.",
-    query: [],
-    condition: "none",
-    body: null,
-    answers: { 200: "StoredKey" },
     run: async ({ ids, deps }) => {
       const id = ids["id"] ?? "";
       const stored = await askRegistry(deps, (registry) => registry.readKey(id));
@@ -67,24 +55,15 @@ export const KEY_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/keys/{id}/rotate",
     name: "rotateKey",
-    summary:
-      "Makes a key like this one, or with other limits, and ends this one when the overlap has passed.",
     query: ["dry_run"],
-    condition: "none",
-    body: { shape: "Rotation", bytesMax: ORDER_BYTES_MAX },
-    answers: { 200: "NewKey", 201: "NewKey" },
+    bodyBytesMax: ORDER_BYTES_MAX,
     run: rotateKey,
   },
   {
     method: "DELETE",
     path: "/keys/{id}",
     name: "revokeKey",
-    summary:
-      "Revokes a key for good: its tenant's ledger refuses it before this answers (200), or is told until it has heard (202).",
     query: ["dry_run"],
-    condition: "none",
-    body: null,
-    answers: { 200: "RevokedKey", 202: "RevokedKey" },
     run: revokeKey,
   },
 ];

@@ -1,5 +1,6 @@
 // Writes the OpenAPI 3.1 document from the table of routes: nothing is described that is not mounted.
 import { AFTER_CHARS_MAX, LEDGER_CHARS_MAX, PAGE, SCOPE_CHARS_MAX } from "./read-call.ts";
+import { OPERATIONS, type Operation } from "./operations.ts";
 import type { QueryName, Route } from "./route.ts";
 import { describeShapes } from "./shapes.ts";
 
@@ -83,20 +84,25 @@ export function describeRoutes(routes: readonly Route[], basePath: string): obje
 }
 
 function describeRoute(route: Route): object {
-  const { name, summary, body, answers } = route;
+  const { name, bodyBytesMax } = route;
+  const operation = OPERATIONS[name];
+  if (operation === undefined) throw new Error(`operations.ts says nothing of ${name}.`);
+  const { summary, body, answers } = operation;
+  if ((body === undefined) !== (bodyBytesMax === undefined))
+    throw new Error(`operations.ts and ${name} disagree on whether it takes a body.`);
   const statuses = [...Object.keys(answers).map(Number), ...refusalsOf(route)];
   return {
     operationId: name,
     summary,
     ...(route.isPublic === true ? { security: [] } : {}),
     parameters: [...idsOf(route), ...queriesOf(route), ...headersOf(route)],
-    ...(body === null
+    ...(body === undefined
       ? {}
       : {
           requestBody: {
             required: true,
-            content: json(body.shape),
-            description: `At most ${body.bytesMax} bytes.`,
+            content: json(body),
+            description: `At most ${bodyBytesMax} bytes.`,
           },
         }),
     responses: Object.fromEntries(
@@ -104,7 +110,7 @@ function describeRoute(route: Route): object {
         String(status),
         {
           description: WORDS[status] ?? "",
-          content: contentOf(route, status),
+          content: contentOf(route, operation, status),
         },
       ]),
     ),
@@ -114,16 +120,16 @@ function describeRoute(route: Route): object {
 /** What the route can refuse with, by what it takes. */
 function refusalsOf(route: Route): readonly number[] {
   const isWrite = route.method !== "GET";
-  const takesParameters = route.query.length > 0 || route.condition !== "none" || isWrite;
-  const isFaultable = route.body !== null || route.condition !== "none";
+  const takesParameters = route.query !== undefined || route.condition !== undefined || isWrite;
+  const isFaultable = route.bodyBytesMax !== undefined || route.condition !== undefined;
   return [
     ...(takesParameters ? [400] : []),
     ...(route.isPublic === true ? [] : [401]),
     ...(route.path.includes("{") || route.name === "listUpstreams" || route.name === "readCatalog"
       ? [404]
       : []),
-    ...(route.condition === "none" ? [] : [409, 428]),
-    ...(route.body === null ? [] : [413]),
+    ...(route.condition === undefined ? [] : [409, 428]),
+    ...(route.bodyBytesMax === undefined ? [] : [413]),
     ...(isFaultable ? [422] : []),
     ...(route.isPublic === true ? [] : [429, 503]),
     500,
@@ -139,7 +145,7 @@ function idsOf({ path }: Route): object[] {
   }));
 }
 
-function queriesOf({ query, page }: Route): object[] {
+function queriesOf({ query = [], page }: Route): object[] {
   return query.map((name) => ({
     name,
     in: "query",
@@ -158,7 +164,7 @@ function headersOf({ method, condition }: Route): object[] {
     schema: { type: "string" },
   });
   return [
-    ...(condition === "none"
+    ...(condition === undefined
       ? []
       : [header("if-match", 'The `etag` that a GET gave, as in `"3"`.')]),
     ...(condition === "version-or-new"
@@ -171,7 +177,7 @@ function headersOf({ method, condition }: Route): object[] {
 }
 
 /** A refusal is JSON whatever the route answers else. */
-function contentOf({ answers, contentType }: Route, status: number): object {
+function contentOf({ contentType }: Route, { answers }: Operation, status: number): object {
   const shape = (answers as Readonly<Record<number, string>>)[status];
   return shape === undefined ? json("Error") : json(shape, contentType);
 }

@@ -33,7 +33,8 @@ export async function readCall(
     const problem = `must be at most ${ACTOR_CHARS_MAX} characters of printable ASCII`;
     return { kind: "invalid", parameter: "x-sluice-actor", problem };
   }
-  const body = route.body === null ? NO_BODY : await readBody(request, route.body.bytesMax);
+  const body =
+    route.bodyBytesMax === undefined ? NO_BODY : await readBody(request, route.bodyBytesMax);
   if (body.kind !== "read") return body;
   return {
     kind: "read",
@@ -57,9 +58,10 @@ function readQuery(
 ): Result<
   Pick<Call, "after" | "limit" | "scope" | "ledger" | "policy" | "isDryRun" | "areSecretsLater">
 > {
+  const names: readonly string[] = route.query ?? [];
   for (const name of new Set(given.keys())) {
-    if (!(route.query as readonly string[]).includes(name)) {
-      const known = route.query.length === 0 ? "none" : route.query.join(", ");
+    if (!names.includes(name)) {
+      const known = names.join(", ") || "none";
       return {
         kind: "invalid",
         parameter: name,
@@ -109,11 +111,11 @@ function readQuery(
   };
 }
 
-function readCondition(headers: Headers, condition: Condition): Result<number | null> {
+function readCondition(headers: Headers, condition: Condition | undefined): Result<number | null> {
   const match = headers.get("if-match");
   const noneMatch = headers.get("if-none-match");
   switch (condition) {
-    case "none":
+    case undefined:
       return { kind: "read", value: null };
     case "revision":
       if (match === "*") return { kind: "read", value: null };

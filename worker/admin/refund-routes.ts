@@ -16,12 +16,7 @@ export const REFUND_ROUTES: readonly Route[] = [
     method: "POST",
     path: "/tenants/{id}/refunds",
     name: "refundCall",
-    summary:
-      "Gives back some of what a call was charged, in the windows that it was charged in. The same `refund_id` twice is one refund.",
-    query: [],
-    condition: "none",
-    body: { shape: "RefundOrder", bytesMax: REFUND_BYTES_MAX },
-    answers: { 200: "Refund" },
+    bodyBytesMax: REFUND_BYTES_MAX,
     run: refundCall,
   },
 ];

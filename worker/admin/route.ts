@@ -1,4 +1,4 @@
-// The contract of a route: what it takes and answers, declared once for mounting it and for describing it.
+// The contract of a route: what it takes and does. What its description says besides is operations.ts.
 import type { HeadAct, HeadReport } from "../../durable/head.ts";
 import type { Registry } from "../../durable/registry.ts";
 import type { DocumentKind } from "../../policies/administration.ts";
@@ -9,7 +9,6 @@ import type { ChainPage } from "../../policies/ledger/chain.ts";
 import type { Standing } from "../../policies/ledger/standing.ts";
 import type { LoginSurroundings } from "./login.ts";
 import type { Refusal } from "./refusal.ts";
-import type { ShapeName } from "./shapes.ts";
 
 /** The registry's methods as a caller across the network sees them. */
 export type RegistryPort = {
@@ -82,7 +81,6 @@ export type QueryName =
 
 /** What a write must say of what it was decided on. */
 export type Condition =
-  | "none"
   /** `if-match: "3"`. */
   | "version"
   /** That, or `if-none-match: *` to make a new one. */
@@ -127,17 +125,15 @@ export interface Route {
   readonly path: string;
   /** Names the operation for generated clients. */
   readonly name: string;
-  readonly summary: string;
   readonly isPublic?: boolean;
-  readonly query: readonly QueryName[];
+  readonly query?: readonly QueryName[];
   /** How many `limit` asks for when it is absent, and at most; 50 and 200 where a route does not say. */
   readonly page?: { readonly usual: number; readonly max: number };
   /** JSON where a route does not say; lines of JSON, each as the shape says. */
   readonly contentType?: "application/json" | "application/x-ndjson";
-  readonly condition: Condition;
-  readonly body: { readonly shape: ShapeName; readonly bytesMax: number } | null;
-  /** What it answers when it is not refused. */
-  readonly answers: Readonly<Partial<Record<Answered["status"], ShapeName>>>;
+  readonly condition?: Condition;
+  /** Absent: it takes no body. */
+  readonly bodyBytesMax?: number;
   readonly run: (call: Call) => Promise<Answered | Refusal>;
 }
 

@@ -15,46 +15,28 @@ import { gradeOrder, type GradeOrderBody } from "./bodies.ts";
 /** A hundred grades with long ids and names, and white space. */
 const GRADES_BYTES_MAX = 65_536;
 
-const ACTS = {
-  freeze: "Has the router advise by what it has learned, and learn no more.",
-  unfreeze: "Has a frozen router learn again.",
-  reset: "Forgets what the router learned and counted: the shipped probe decides again.",
-} as const satisfies Readonly<Record<HeadAct, string>>;
+const ACTS = ["freeze", "unfreeze", "reset"] as const satisfies readonly HeadAct[];
 
 export const ROUTER_ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/tenants/{id}/router",
     name: "readRouter",
-    summary:
-      "How the router does under one policy: shares, expected against actual tokens and scores, calibration, and regret with intervals.",
     query: ["policy"],
-    condition: "none",
-    body: null,
-    answers: { 200: "Router" },
     run: readRouter,
   },
-  ...(Object.keys(ACTS) as HeadAct[]).map((act): Route => ({
+  ...ACTS.map((act): Route => ({
     method: "POST",
     path: `/tenants/{id}/router/${act}`,
     name: `${act}Router`,
-    summary: ACTS[act],
     query: ["policy", "dry_run"],
-    condition: "none",
-    body: null,
-    answers: { 200: "RouterAct" },
     run: (call) => actOn(call, act),
   })),
   {
     method: "POST",
     path: "/tenants/{id}/grades",
     name: "gradeAnswers",
-    summary:
-      "Tells how right answers were, by the operator's own grader, at most a hundred at once. The same grade twice is one grade, another one takes its place.",
-    query: [],
-    condition: "none",
-    body: { shape: "GradeOrder", bytesMax: GRADES_BYTES_MAX },
-    answers: { 200: "GradeResults" },
+    bodyBytesMax: GRADES_BYTES_MAX,
     run: gradeAnswers,
   },
 ];

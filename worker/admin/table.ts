@@ -18,25 +18,14 @@ const DESCRIPTION_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/openapi.json",
     name: "readOpenApi",
-    summary: "This document.",
     isPublic: true,
-    query: [],
-    condition: "none",
-    body: null,
-    answers: { 200: "Schema" },
     run: async ({ deps }) => answer(deps.description().openapi),
   },
   {
     method: "GET",
     path: "/schemas/{file}",
     name: "readSchema",
-    summary:
-      "The JSON Schema of a document: `catalog.json`, `policy.json`, `organisation.json`, `tenant.json` or `key.json`.",
     isPublic: true,
-    query: [],
-    condition: "none",
-    body: null,
-    answers: { 200: "Schema" },
     run: async ({ ids, deps }) => {
       const file = ids["file"] ?? "";
       const { schemas } = deps.description();

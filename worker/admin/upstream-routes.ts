@@ -15,11 +15,7 @@ export const UPSTREAM_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/upstreams",
     name: "listUpstreams",
-    summary: "How the catalog's upstreams are: the breaker's state, and whether the secret is set.",
     query: ["after", "limit"],
-    condition: "none",
-    body: null,
-    answers: { 200: "UpstreamPage" },
     run: listUpstreams,
   },
 ];

@@ -16,24 +16,13 @@ export const USAGE_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/tenants/{id}/usage",
     name: "readTenantUsage",
-    summary:
-      "What a tenant, its tags, keys and users spent and hold in the windows that are open now, beside their limits, over all of its ledgers; `missing` names those that did not answer. Pages are of scopes.",
     query: ["after", "limit", "scope"],
-    condition: "none",
-    body: null,
-    answers: { 200: "Usage" },
     run: readTenantUsage,
   },
   {
     method: "GET",
     path: "/organisations/{id}/usage",
     name: "readOrganisationUsage",
-    summary:
-      "What the tenants of an organisation reported that they spent of its limits, and what is lent to them, of which they may have spent some.",
-    query: [],
-    condition: "none",
-    body: null,
-    answers: { 200: "OrganisationUsage" },
     run: readOrganisationUsage,
   },
 ];
