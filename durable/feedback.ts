@@ -11,13 +11,13 @@ const READ_MAX = 1000;
 
 const STEPS = [
   `CREATE TABLE feedback (
-    request_id TEXT PRIMARY KEY,
-    at_ms INTEGER NOT NULL,
-    key_id TEXT NOT NULL,
-    score REAL NOT NULL,
-    comment TEXT
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX feedback_at ON feedback (at_ms);`,
+request_id TEXT PRIMARY KEY,
+at_ms INTEGER NOT NULL,
+key_id TEXT NOT NULL,
+score REAL NOT NULL,
+comment TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feedback_at ON feedback (at_ms);`,
 ];
 
 export interface Opinion {

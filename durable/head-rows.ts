@@ -4,41 +4,41 @@ import type { Decision } from "../policies/head/decision.ts";
 
 export const STEPS = [
   `CREATE TABLE head (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    revision INTEGER NOT NULL,
-    lessons INTEGER NOT NULL,
-    is_frozen INTEGER NOT NULL,
-    state BLOB,
-    figures TEXT NOT NULL,
-    earlier TEXT
-  ) STRICT;
-  CREATE TABLE decision (
-    seq INTEGER PRIMARY KEY,
-    request_id TEXT NOT NULL UNIQUE,
-    ended_at_ms INTEGER NOT NULL,
-    started_at_ms INTEGER NOT NULL,
-    question_hash TEXT NOT NULL,
-    asker_hash TEXT NOT NULL,
-    conversation_hash TEXT NOT NULL,
-    told TEXT NOT NULL,
-    input BLOB NOT NULL,
-    generation INTEGER NOT NULL,
-    was_retried INTEGER NOT NULL,
-    was_escalated INTEGER NOT NULL,
-    feedback REAL,
-    grade REAL,
-    is_taught INTEGER NOT NULL,
-    taught_score REAL,
-    taught_weight REAL
-  ) STRICT;
-  CREATE INDEX decision_question ON decision (question_hash, started_at_ms);
-  CREATE INDEX decision_ended ON decision (ended_at_ms);
-  CREATE TABLE act (
-    seq INTEGER PRIMARY KEY,
-    at_ms INTEGER NOT NULL,
-    actor TEXT NOT NULL,
-    act TEXT NOT NULL
-  ) STRICT;`,
+id INTEGER PRIMARY KEY CHECK (id = 1),
+revision INTEGER NOT NULL,
+lessons INTEGER NOT NULL,
+is_frozen INTEGER NOT NULL,
+state BLOB,
+figures TEXT NOT NULL,
+earlier TEXT
+) STRICT;
+CREATE TABLE decision (
+seq INTEGER PRIMARY KEY,
+request_id TEXT NOT NULL UNIQUE,
+ended_at_ms INTEGER NOT NULL,
+started_at_ms INTEGER NOT NULL,
+question_hash TEXT NOT NULL,
+asker_hash TEXT NOT NULL,
+conversation_hash TEXT NOT NULL,
+told TEXT NOT NULL,
+input BLOB NOT NULL,
+generation INTEGER NOT NULL,
+was_retried INTEGER NOT NULL,
+was_escalated INTEGER NOT NULL,
+feedback REAL,
+grade REAL,
+is_taught INTEGER NOT NULL,
+taught_score REAL,
+taught_weight REAL
+) STRICT;
+CREATE INDEX decision_question ON decision (question_hash, started_at_ms);
+CREATE INDEX decision_ended ON decision (ended_at_ms);
+CREATE TABLE act (
+seq INTEGER PRIMARY KEY,
+at_ms INTEGER NOT NULL,
+actor TEXT NOT NULL,
+act TEXT NOT NULL
+) STRICT;`,
 ];
 
 export interface DecisionRow extends Record<string, SqlStorageValue> {

@@ -41,7 +41,6 @@ import {
 import { Alarm } from "./ledger-alarm.ts";
 import { Book } from "./ledger-book.ts";
 import { exportPage, type JournalPage } from "./ledger-export.ts";
-import { dropFirstForm, hasFirstForm, readFirstForm } from "./ledger-first-form.ts";
 import { Leases } from "./ledger-leases.ts";
 import type { LeaseReport, LendAnswer } from "./ledger-lending.ts";
 import { STEPS } from "./ledger-schema.ts";
@@ -88,7 +87,6 @@ export class Ledger extends DurableObject<Env> {
         .toArray()
         .map(({ key_id }) => key_id),
     );
-    if (hasFirstForm(sql)) this.#carryOver(sql);
     // An alarm that failed too often is dropped by the platform; waking sets it anew while holds are open.
     void ctx.blockConcurrencyWhile(async () => {
       await this.#alarm.recall();
@@ -276,14 +274,6 @@ export class Ledger extends DurableObject<Env> {
     for (const entry of decideSweep(state, nowMs, max)) this.#book.record(entry);
     // Decisions know a lower bound; now that the due ones have ended it can be told exactly.
     state.nextDueMs = nextDueMs(state);
-  }
-
-  #carryOver(sql: SqlStorage): void {
-    const nowMs = this.#turns.now();
-    this.ctx.storage.transactionSync(() => {
-      for (const entry of readFirstForm(sql, nowMs)) this.#book.record(entry);
-      dropFirstForm(sql);
-    });
   }
 
   /** Sets the alarm for the next expiry or the next upkeep, unless one is set as early. */

@@ -51,8 +51,8 @@ export const ANCHOR: Header["anchor"] = {
 
 /** Of the blend's log-odds: how much is the pooled head's, and how much the anchor adds (README.md, what was tried). */
 const HARD = { fails: 0.75, anchor: 0.2 };
-const DIFFICULTY = { fails: 0.5, anchor: 0.5 };
-const NOVELTY = { middle: 0.5, steepness: 12 };
+const DIFFICULTY = { fails: 0.5, anchor: 0.4 };
+const NOVELTY = { middle: 0.7, steepness: 8 };
 const UNTOUCHED: Line = { level: 0, slope: 1, perNovelty: 0 };
 
 /** One group in this many is kept from a first fit, on which the lines of the second are measured. */

@@ -38,7 +38,7 @@ function readArguments(): {
   const options = {
     out: { type: "string" },
     "exclude-source": { type: "string", multiple: true, default: [] as string[] },
-    seed: { type: "string", default: "1" },
+    seed: { type: "string", default: "2" },
     recipe: { type: "string", default: "blend" },
   } as const;
   let values;

@@ -27,12 +27,10 @@ import {
 } from "../../policies/ledger/state.ts";
 import { isZone } from "../../policies/ledger/window.ts";
 
-/** `isCarried`: it counts what an earlier form had spent, of which there are only sums. */
 export function problemOf(
   entry: CallEntry,
   call: OpenCall | undefined,
   ended: EndedCall | undefined,
-  isCarried: boolean,
 ): string | null {
   if (entry.op === "hold") {
     if (call !== undefined || ended !== undefined) return "was held before";
@@ -54,7 +52,7 @@ export function problemOf(
     case "settle":
     case "expire":
       if (call === undefined || call.expired !== null) return "ended twice";
-      return isCarried ? null : wrongFigures(entry, call.hold, overOf(entry.charged, call.held));
+      return wrongFigures(entry, call.hold, overOf(entry.charged, call.held));
     case "lapse":
       return call === undefined || call.expired === null ? "was not in suspense" : null;
     case "adjust":

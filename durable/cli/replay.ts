@@ -25,27 +25,11 @@ export class Replay {
   readonly #state = newState();
   readonly #ended = new Map<string, EndedCall>();
   #calls = 0;
-  /** Until the first entry that a ledger of this form made by itself. */
-  #isCarrying = true;
-  /** A hold before its time, which only one that was carried over may have. */
-  #early: string | null = null;
 
   /** Why an entry cannot have happened; none: it was followed. */
   follow(entry: Entry): readonly string[] {
-    const isCarried = this.#isCarrying && isCarriedOver(entry);
-    if (entry.op !== "hold" && !isCarried) this.#isCarrying = false;
-    const early = isCarried || this.#early === null ? [] : [`the one before ${this.#early}`];
-    this.#early = null;
-    if (entry.atMs < this.#state.atMs || entry.atMs >= INSTANT_MAX) {
-      const problem = `is of ${entry.atMs}, and the one before it of ${this.#state.atMs}`;
-      if (entry.op !== "hold" || !this.#isCarrying || entry.atMs >= INSTANT_MAX)
-        return [...early, problem];
-      this.#early = problem;
-    }
-    return [...early, ...this.#apply(entry, isCarried)];
-  }
-
-  #apply(entry: Entry, isCarried: boolean): readonly string[] {
+    if (entry.atMs < this.#state.atMs || entry.atMs >= INSTANT_MAX)
+      return [`is of ${entry.atMs}, and the one before it of ${this.#state.atMs}`];
     if (!("callId" in entry)) {
       const problem = this.#problemOfLease(entry);
       if (problem !== null) return [problem];
@@ -54,7 +38,7 @@ export class Replay {
     }
     const call = this.#state.calls.get(entry.callId);
     const ended = this.#ended.get(entry.callId);
-    const problem = problemOf(entry, call, ended, isCarried);
+    const problem = problemOf(entry, call, ended);
     if (problem !== null) return [`call ${entry.callId} ${problem}`];
     apply(this.#state, entry, { find: (callId) => this.#ended.get(callId) ?? null });
     this.#remember(entry, call);
@@ -75,8 +59,7 @@ export class Replay {
         const name = `${scope}|${window}|${key}`;
         lent.set(name, plus(lent.get(name) ?? NOTHING, lend.amounts));
       }
-    const early = this.#early === null ? [] : [`the last one ${this.#early}`];
-    const wrong = [...this.#state.buckets].flatMap(([name, bucket]) => {
+    return [...this.#state.buckets].flatMap(([name, bucket]) => {
       const expected = plus(held.get(bucket) ?? NOTHING, lent.get(name) ?? NOTHING);
       return DIMENSIONS.flatMap((of) => [
         ...(bucket.spent[of] < 0 ? [`${name} has spent ${bucket.spent[of]} ${of}`] : []),
@@ -85,7 +68,6 @@ export class Replay {
           : [`${name} holds ${bucket.held[of]} ${of}, and its calls ${expected[of]}`]),
       ]);
     });
-    return [...early, ...wrong];
   }
 
   sums(): {
@@ -157,14 +139,6 @@ export class Replay {
     if (end === null || !("op" in end) || !isEnd(end)) return;
     this.#ended.set(callId, { hold: before.hold, end, refunds: [] });
   }
-}
-
-/**
- * What a ledger of an earlier form had spent begins a journal as one call a day, of sums that no usage gives, and its open
- * holds as they were then (ledger-first-form.ts).
- */
-function isCarriedOver(entry: Entry): boolean {
-  return (entry.op === "settle" || entry.op === "expire") && entry.ending === "carried-over";
 }
 
 function isEnd(entry: CallEntry): entry is EndedCall["end"] {

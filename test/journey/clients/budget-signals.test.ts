@@ -14,12 +14,22 @@ const TENANTS: Readonly<Record<string, readonly object[]>> = {
     { dimension: "tokens", window: "day", limit: 1_000_000 },
     { dimension: "nanos", window: "month", limit: 9_000_000_000 },
   ],
+  rich: [],
   modest: [{ dimension: "nanos", window: "day", limit: MODEST_NANOS }],
   "modest-strict": [{ dimension: "nanos", window: "day", limit: MODEST_NANOS }],
   short: [{ dimension: "tokens", window: "day", limit: 1_000 }],
   // More than the stand-in of `guarded` needs for the hard question, and less than its own model does at its least.
   lean: [{ dimension: "nanos", window: "day", limit: 1_200_000 }],
   ample: [],
+};
+
+/** The best answer at any price, whatever the probe makes of the question. */
+const LAVISH = {
+  name: "lavish",
+  version: "1",
+  lambda: 0,
+  modes: { direct: "small", long: "deep" },
+  safeMode: "long",
 };
 
 /** A stand-in that is cheaper than what it stands in for, as in every policy that is seeded. */
@@ -32,16 +42,24 @@ const GUARDED = {
   safeMode: "long",
 };
 
+const POLICIES: Readonly<Record<string, string>> = {
+  rich: "lavish",
+  modest: "lavish",
+  "modest-strict": "lavish",
+  lean: "guarded",
+  ample: "guarded",
+};
+
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
   gateway = await startGatewayUnderTest({
     tenants: Object.entries(TENANTS).map(([id, limits]) => ({
       id,
       name: id,
-      policy: id === "lean" || id === "ample" ? "guarded" : "balanced",
+      policy: POLICIES[id] ?? "balanced",
       limits,
     })),
-    policies: [GUARDED],
+    policies: [LAVISH, GUARDED],
     keys: Object.keys(TENANTS).map((id) => ({
       secret: secretOf(id),
       document: { id, tenant: id },
@@ -105,7 +123,7 @@ const wish = { "x-sluice-mode": "auto" };
 
 describe("a budget that does not reach for the chosen arm", () => {
   test("is answered by a cheaper one, which says what it is instead of", async () => {
-    const rich = await ask(gateway, hard, { headers: wish });
+    const rich = await ask(gateway, hard, { secret: secretOf("rich"), headers: wish });
     const modest = await ask(gateway, hard, { secret: secretOf("modest"), headers: wish });
     await Promise.all([rich.text(), modest.text()]);
     const from = rich.headers.get("x-sluice-mode");

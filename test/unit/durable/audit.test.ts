@@ -6,11 +6,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JournalAudit, type AuditReport } from "../../../durable/cli/journal-audit.ts";
-import { NO_USAGE, type HoldRequest, type Usage } from "../../../policies/account.ts";
+import type { HoldRequest, Usage } from "../../../policies/account.ts";
 import { NOTHING } from "../../../policies/ledger/amounts.ts";
 import { lineOf } from "../../../policies/ledger/canonical.ts";
 import { CHAIN_START, linkAll, type Sha256 } from "../../../policies/ledger/chain.ts";
-import type { CallEntry, Entry, HoldEntry, SettleEntry } from "../../../policies/ledger/entry.ts";
+import type { CallEntry, Entry, HoldEntry } from "../../../policies/ledger/entry.ts";
 import { decideCheckpoint, decideExtension } from "../../../policies/ledger/extend.ts";
 import { decideHold } from "../../../policies/ledger/hold.ts";
 import { decideRefund, decideRelease, decideSettlement } from "../../../policies/ledger/settle.ts";
@@ -205,48 +205,6 @@ describe("a whole journal", () => {
       chain: "unproven",
       problems: [{ line: null, problem: expect.stringContaining("no chain line") }],
     });
-  });
-});
-
-describe("a journal that begins with what an earlier form had spent", () => {
-  const carried = (callId: string, heldAtMs: number, atMs: number): readonly Entry[] => {
-    const [hold, , , settle] = kept.entries as [HoldEntry, Entry, Entry, SettleEntry];
-    return [
-      { ...hold, callId, atMs: heldAtMs },
-      {
-        ...settle,
-        callId,
-        atMs,
-        ending: "carried-over",
-        usage: NO_USAGE,
-        charged: { ...NOTHING, tokens: 5_000, nanos: 70 },
-        over: { ...NOTHING, nanos: 7 },
-      },
-    ];
-  };
-  const before = [
-    ...carried("day:1", START_MS - 90, START_MS - 90),
-    ...carried("o:1", START_MS - 95, START_MS - 50),
-    ...carried("o:2", START_MS - 94, START_MS - 50),
-  ];
-
-  it("is whole, and counts it", async () => {
-    const report = await audit(await exportOf(linesOf([...before, ...kept.entries])));
-    expect(report).toMatchObject({ problems: [], chain: "whole", calls: 8 });
-    const day = report.balances.find(({ scope, window }) => scope === "tenant" && window === "day");
-    expect(day?.spent.tokens).toBeGreaterThan(15_000);
-  });
-
-  it.each([
-    ["in its middle", [...kept.entries, ...carried("x:1", START_MS, START_MS + 9e6)]],
-    ["by a hold before its time that went on", [...before, ...kept.entries.slice(0, 1), ...before]],
-    [
-      "with a hold at its end that is before its time",
-      [...before, { ...kept.entries[0]!, atMs: 1 }],
-    ],
-  ])("may not do so %s", async (_, entries) => {
-    const { problems } = await audit(await exportOf(linesOf(entries)));
-    expect(problems.length).toBeGreaterThan(0);
   });
 });
 
