@@ -1,6 +1,7 @@
 // What a head has learned and counted, as it lies in memory and in its one row.
 import { GENERATION_MS, newFigures, type Figures } from "../policies/head/figures.ts";
 import { decodeHead, emptyHead, encodeHead, type Head as Learned } from "../policies/head/state.ts";
+import { logError } from "./log.ts";
 
 export interface Memory {
   /** Raised whenever what was learned or whether it is frozen changes. */
@@ -27,7 +28,7 @@ export function readMemory(sql: SqlStorage, nowMs: number): Memory {
   if (row === undefined) return freshMemory(0, false, nowMs);
   const learned = row.state === null ? null : decodeHead(new Uint8Array(row.state));
   if (row.state !== null && learned === null) {
-    console.error(JSON.stringify({ event: "head-forgotten", problem: "it is of another version" }));
+    logError("head-forgotten", { problem: "it is of another version" });
     // They taught what is gone, so that what is still heard of them teaches anew.
     sql.exec("UPDATE decision SET is_taught = 0");
   }

@@ -12,6 +12,7 @@ import { encodeHead } from "../policies/head/state.ts";
 import { freshMemory, readMemory, turnFigures, writeMemory, type Memory } from "./head-memory.ts";
 import { checkDecisions, checkVerdicts } from "./head-request.ts";
 import { DecisionBook, readDecision, STEPS, type DecisionRow, type Standing } from "./head-rows.ts";
+import { logError } from "./log.ts";
 import { migrate } from "./migrate.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -224,7 +225,7 @@ export class Head extends DurableObject<Env> {
         writeMemory(this.ctx.storage.sql, memory);
         void this.#arm();
         if (!wasAlarmed && driftOf(memory.learned).isAlarmed)
-          console.error(JSON.stringify({ event: "head-drift", head: this.ctx.id.name }));
+          logError("head-drift", { head: this.ctx.id.name });
         return answer;
       });
     } catch (error) {

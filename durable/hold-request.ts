@@ -27,6 +27,15 @@ const ID_CHARS_MAX = 256;
 const SCOPE_CHARS_MAX = 16 + ID_CHARS_MAX;
 const STRATEGIES_MAX = 64;
 
+// In the order in which the fingerprint lists them.
+const OUTPUTS = ["outputTokens", "outputTokensMin", "sliceTokens"] as const;
+const PRICES = [
+  "inputNanosPerMtok",
+  "outputNanosPerMtok",
+  "cachedInputNanosPerMtok",
+  "cacheWriteNanosPerMtok",
+] as const;
+
 // Each throws on what only a bug of the Worker can send: a fraction or a negative count would corrupt every later sum.
 
 export function checkHold(request: HoldRequest): void {
@@ -114,14 +123,9 @@ function checkOffer(offer: Offer): void {
   demandCount("strategies", offer.strategies.length, 0, STRATEGIES_MAX);
   for (const strategy of offer.strategies) demandName("strategy", strategy);
   demandCount("inputTokens", offer.inputTokens, 0, CALL_TOKENS_MAX);
-  demandCount("outputTokens", offer.outputTokens, 0, LIMIT_MAX);
-  demandCount("outputTokensMin", offer.outputTokensMin, 0, LIMIT_MAX);
-  demandCount("sliceTokens", offer.sliceTokens, 0, LIMIT_MAX);
+  for (const name of OUTPUTS) demandCount(name, offer[name], 0, LIMIT_MAX);
   if (offer.priceVersion !== null) demandName("priceVersion", offer.priceVersion);
-  demandCount("inputNanosPerMtok", offer.inputNanosPerMtok, 0, PRICE_MAX);
-  demandCount("cachedInputNanosPerMtok", offer.cachedInputNanosPerMtok, 0, PRICE_MAX);
-  demandCount("cacheWriteNanosPerMtok", offer.cacheWriteNanosPerMtok, 0, PRICE_MAX);
-  demandCount("outputNanosPerMtok", offer.outputNanosPerMtok, 0, PRICE_MAX);
+  for (const name of PRICES) demandCount(name, offer[name], 0, PRICE_MAX);
 }
 
 function demandCount(name: string, value: number, least: number, most: number): void {
@@ -169,14 +173,9 @@ export function fingerprint(request: HoldRequest): number {
         offer.arm,
         offer.strategies,
         offer.inputTokens,
-        offer.outputTokens,
-        offer.outputTokensMin,
-        offer.sliceTokens,
+        ...OUTPUTS.map((name) => offer[name]),
         offer.priceVersion,
-        offer.inputNanosPerMtok,
-        offer.outputNanosPerMtok,
-        offer.cachedInputNanosPerMtok,
-        offer.cacheWriteNanosPerMtok,
+        ...PRICES.map((name) => offer[name]),
       ]),
     ]),
   );

@@ -16,6 +16,7 @@ import {
   takeSnapshot,
   writeSnapshot,
 } from "./ledger-snapshot.ts";
+import { logError } from "./log.ts";
 
 /** Lines replayed in one read at a start. */
 const REPLAYED_AT_ONCE = 1_000;
@@ -107,9 +108,7 @@ export class Book {
       if (at === before) break;
     }
     if (this.#unreadable === 0) return;
-    console.error(
-      JSON.stringify({ event: "ledger-lines-of-newer-version", lines: this.#unreadable }),
-    );
+    logError("ledger-lines-of-newer-version", { lines: this.#unreadable });
   }
 
   #follow(seq: number, entry: Entry): void {

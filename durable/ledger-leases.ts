@@ -28,6 +28,7 @@ import { Lending, type LeasePort, type LeaseReport } from "./ledger-lending.ts";
 import type { Turn } from "./ledger-turns.ts";
 import { Waits } from "./ledger-waits.ts";
 import { checkLeases, REPORTS_MAX } from "./lease-request.ts";
+import { logError } from "./log.ts";
 
 /** A window in which nothing moved for so long is idle, and gives back what it has. A request then waits for one hop. */
 const IDLE_MS = 10_000;
@@ -275,5 +276,5 @@ interface Ask {
 }
 
 function warn(event: string, ledger: string, error: unknown): void {
-  console.error(JSON.stringify({ event, ledger, problem: String(error) }));
+  logError(event, { ledger, problem: String(error) });
 }

@@ -15,6 +15,7 @@ import type { Limit } from "../policies/ledger/limit.ts";
 import type { Book } from "./ledger-book.ts";
 import type { Turn } from "./ledger-turns.ts";
 import { checkAsk, checkReports } from "./lease-request.ts";
+import { logError } from "./log.ts";
 
 export type LendAnswer = Omit<LendDecision, "entry">;
 
@@ -183,5 +184,5 @@ export class Lending {
 
 function warnOf(borrower: string, error: unknown): void {
   const event = "ledger-borrower-unreachable";
-  console.error(JSON.stringify({ event, borrower, problem: String(error) }));
+  logError(event, { borrower, problem: String(error) });
 }

@@ -1,4 +1,5 @@
 // The turns of a ledger, each one synchronous and one transaction, on a clock that never goes back.
+import { logError } from "./log.ts";
 
 /** One turn of a ledger. */
 export type Turn = <Answer>(decide: (nowMs: number) => Answer) => Answer;
@@ -34,7 +35,7 @@ export class Turns {
     try {
       return this.#ctx.storage.transactionSync(() => decide(nowMs));
     } catch (error) {
-      console.error(JSON.stringify({ event: "ledger-turn-failed", problem: String(error) }));
+      logError("ledger-turn-failed", { problem: String(error) });
       this.#ctx.abort(`The ledger's turn failed: ${String(error)}`);
       throw error;
     }

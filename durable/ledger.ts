@@ -47,6 +47,7 @@ import { STEPS } from "./ledger-schema.ts";
 import { lookAt, scopesIn } from "./ledger-standing.ts";
 import { Turns } from "./ledger-turns.ts";
 import { Upkeep } from "./ledger-upkeep.ts";
+import { logError } from "./log.ts";
 import { migrate } from "./migrate.ts";
 import { ledgerOf } from "./reach.ts";
 
@@ -243,7 +244,7 @@ export class Ledger extends DurableObject<Env> {
       await this.#upkeep.run(this.#turns.now());
       await this.#leases.run(this.#turns.now());
     } catch (error) {
-      console.error(JSON.stringify({ event: "ledger-alarm-failed", problem: String(error) }));
+      logError("ledger-alarm-failed", { problem: String(error) });
       notBeforeMs = this.#turns.lastMs + ALARM_RETRY_MS;
     } finally {
       this.#arm(notBeforeMs);

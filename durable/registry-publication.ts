@@ -1,6 +1,7 @@
 // Tells the rest of the gateway what the registry holds: KV its documents, ledgers their revoked keys. Each try ends
 // in a mark in the queue, so that what failed comes again by the registry's alarm until both sides agree.
 import { CATALOG_ID } from "../policies/administration.ts";
+import { logError } from "./log.ts";
 import type { RegistryQueue } from "./registry-queue.ts";
 import type { DocumentRow, RevocationRow } from "./registry-rows.ts";
 
@@ -44,9 +45,7 @@ export async function publish(
 ): Promise<void> {
   const { kind, id, version, tries } = row;
   const retry = (afterMs: number, problem: string): void => {
-    console.error(
-      JSON.stringify({ event: "publication-failed", kind, id: id.slice(0, 64), version, problem }),
-    );
+    logError("publication-failed", { kind, id: id.slice(0, 64), version, problem });
     queue.markTried(kind, id, version, now() + afterMs, problem);
   };
   const retryMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(tries, 20));
@@ -83,9 +82,7 @@ export async function confirmRevocation(
     await within(revoke(keyId));
     queue.endRevocation(keyId);
   } catch (error) {
-    console.error(
-      JSON.stringify({ event: "revocation-unconfirmed", keyId, tries, problem: String(error) }),
-    );
+    logError("revocation-unconfirmed", { keyId, tries, problem: String(error) });
     const waitMs = Math.min(RETRY_LAST_MS, RETRY_FIRST_MS * 2 ** Math.min(tries, 20));
     queue.postponeRevocation(keyId, now() + waitMs);
   }

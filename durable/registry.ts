@@ -22,6 +22,7 @@ import type {
   WritableKind,
   WriteOptions,
 } from "../policies/administration.ts";
+import { logError } from "./log.ts";
 import { migrate } from "./migrate.ts";
 import { openRegistryBook, type RegistryBook } from "./registry-book.ts";
 import { put, remove, standingVersion, type Turn } from "./registry-documents.ts";
@@ -193,7 +194,7 @@ export class Registry extends DurableObject<Env> {
     try {
       this.ctx.storage.transactionSync(() => keepUp.run(this.#book, this.#queue, this.#now()));
     } catch (error) {
-      console.error(JSON.stringify({ event: "registry-upkeep-failed", problem: String(error) }));
+      logError("registry-upkeep-failed", { problem: String(error) });
     }
     await this.#run();
   }
@@ -256,7 +257,7 @@ export class Registry extends DurableObject<Env> {
 
   #doubt({ kind, id }: DocumentRow): void {
     const nowMs = this.#now();
-    console.error(JSON.stringify({ event: "publication-doubted", kind, id: id.slice(0, 12) }));
+    logError("publication-doubted", { kind, id: id.slice(0, 12) });
     this.#queue.doubt(kind, id, nowMs);
     // Where one document is gone, more may be.
     keepUp.hasten(this.#queue, nowMs);

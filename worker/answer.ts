@@ -3,6 +3,7 @@
 import type { Delta, AnswerHead, Dialect } from "./dialect/dialect.ts";
 import type { Heard } from "./heard.ts";
 import type { Failure } from "./failure.ts";
+import { logError } from "./log.ts";
 import type { BudgetEnd } from "./metering.ts";
 import { translate } from "./translate.ts";
 import { DeltasBroke, deltasOf } from "./call-deltas.ts";
@@ -260,7 +261,7 @@ function rendered(driven: Answerable): AsyncGenerator<Delta> {
 
 function failureOf(error: unknown): Failure {
   if (error instanceof DeltasBroke) return error.failure;
-  console.error(JSON.stringify({ event: "internal-error", problem: String(error) }));
+  logError("internal-error", { problem: String(error) });
   return { kind: "internal" };
 }
 

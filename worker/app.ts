@@ -7,6 +7,7 @@ import type { Dialect } from "./dialect/dialect.ts";
 import { DIALECTS } from "./dialect/table.ts";
 import type { Failure } from "./failure.ts";
 import { takeFeedback } from "./feedback.ts";
+import { logError } from "./log.ts";
 import { readModels } from "./models.ts";
 import { previewChoice } from "./preview.ts";
 import { failureResponse, serve } from "./serve.ts";
@@ -82,14 +83,11 @@ export function createApp(
   });
   app.onError((error, context) => {
     const requestId = crypto.randomUUID();
-    console.error(
-      JSON.stringify({
-        event: "internal-error",
-        requestId,
-        problem: error.message,
-        stack: error.stack,
-      }),
-    );
+    logError("internal-error", {
+      requestId,
+      problem: error.message,
+      stack: error.stack,
+    });
     return fail({ kind: "internal" }, dialectOf(context.req.path), requestId);
   });
   return app;

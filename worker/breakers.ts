@@ -1,6 +1,7 @@
 // Asks an upstream's breaker before a call and tells it afterwards, through a short cache in the isolate:
 // a healthy upstream costs a call to its object now and then, not at every request.
 import type { BreakerSettings, Upstream } from "../policies/catalog.ts";
+import { logError } from "./log.ts";
 
 /** The answer of a breaker: may a call go out, and when may it otherwise. */
 export interface Permit {
@@ -86,5 +87,5 @@ export class Breakers {
 
 function report(upstream: Upstream, error: unknown): void {
   const problem = String(error);
-  console.error(JSON.stringify({ event: "breaker-unreachable", upstream: upstream.id, problem }));
+  logError("breaker-unreachable", { upstream: upstream.id, problem });
 }

@@ -7,6 +7,7 @@ import { parseOrganisation, type Organisation } from "../policies/organisation.t
 import type { Fault, Parsed } from "../policies/parse.ts";
 import { parsePolicy, type Policy } from "../policies/policy.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "../policies/tenant.ts";
+import { logError } from "./log.ts";
 import type { RegistryLookup } from "./registry-lookup.ts";
 
 /** How old a document may be before KV is asked again: as long as KV's own shortest cache. */
@@ -173,7 +174,7 @@ function sayFaults(faults: readonly Fault[]): string {
 }
 
 function report(event: string, name: string, problem: string): void {
-  console.error(JSON.stringify({ event, document: redact(name), problem }));
+  logError(event, { document: redact(name), problem });
 }
 
 /** A key's hash is no secret, but a log needs no more of it than tells two apart. */

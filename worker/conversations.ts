@@ -1,5 +1,6 @@
 // What a conversation ran on before. Asked only when there is a conversation to remember, told only on a change.
 import { parseArm, armName, type Arm } from "../policies/mode.ts";
+import { logError } from "./log.ts";
 
 /** One conversation's object, as a caller across the network sees it. */
 export interface ConversationPort {
@@ -20,7 +21,7 @@ export class Conversations {
       const memory = await this.#reach(tenantId, sessionHash).recall();
       return memory === null ? null : parseArm(memory.arm);
     } catch (error) {
-      console.error(JSON.stringify({ event: "conversation-unreachable", problem: String(error) }));
+      logError("conversation-unreachable", { problem: String(error) });
       return null;
     }
   }
@@ -29,7 +30,7 @@ export class Conversations {
     try {
       await this.#reach(tenantId, sessionHash).remember(armName(arm));
     } catch (error) {
-      console.error(JSON.stringify({ event: "conversation-unreachable", problem: String(error) }));
+      logError("conversation-unreachable", { problem: String(error) });
     }
   }
 }

@@ -2,6 +2,7 @@
 // failed of late. Nothing here fails a request: without a head, or while its replica rests, the text decides.
 import type { Model } from "../policies/catalog.ts";
 import { openDifficultyHead, type DifficultyHead } from "../policies/diffadapt-head.ts";
+import { logError } from "./log.ts";
 
 /** A head is megabytes, so it is read again seldom: one that was put in its place is in use within this and KV's minute. */
 const FRESH_MS = 300_000;
@@ -131,5 +132,5 @@ function keepWithin<T>(map: Map<string, T>, max: number, key: string, value: T):
 }
 
 function report(key: string, problem: string): void {
-  console.error(JSON.stringify({ event: "difficulty-head-bad", key, problem }));
+  logError("difficulty-head-bad", { key, problem });
 }

@@ -9,6 +9,7 @@ import { askEach } from "./ask-each.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 import { GATHER_MS } from "./lessons.ts";
+import { logError } from "./log.ts";
 import { readBody } from "./request-body.ts";
 import { Patience } from "./stream/patience.ts";
 import { pause } from "./stream/wait.ts";
@@ -76,9 +77,7 @@ async function teachHeads(tenant: Tenant, verdict: Verdict, deps: Dependencies):
     await pause(LATE_MS, new AbortController().signal);
     await hearVerdicts(policiesOf(tenant), [verdict], headOf);
   } catch (error) {
-    console.error(
-      JSON.stringify({ event: "verdict-lost", tenant: tenant.id, problem: String(error) }),
-    );
+    logError("verdict-lost", { tenant: tenant.id, problem: String(error) });
   }
 }
 

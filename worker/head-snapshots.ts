@@ -3,6 +3,7 @@
 import type { Advice, HeadInput } from "../policies/head/head.ts";
 import { advise, solutionOf } from "../policies/head/advise.ts";
 import { decodeHead, type Head } from "../policies/head/state.ts";
+import { logError } from "./log.ts";
 import type { HeadPort } from "./ports.ts";
 import { TIMED_OUT, within } from "./stream/wait.ts";
 
@@ -115,9 +116,7 @@ export class HeadSnapshots {
       asking.delete(name);
     } catch (error) {
       asking.set(name, this.#now() + AWAY_MS);
-      console.error(
-        JSON.stringify({ event: "head-unreachable", head: name, problem: String(error) }),
-      );
+      logError("head-unreachable", { head: name, problem: String(error) });
     }
     if (asking.size > HEADS_MAX)
       for (const [other, untilMs] of asking) if (untilMs <= this.#now()) asking.delete(other);

@@ -1,4 +1,5 @@
 // What a refusal by status says, as far as the caller may hear it, and what the operator is told of it.
+import { logError } from "./log.ts";
 import { refusal, type Troubled } from "./trouble.ts";
 import { readErrorText } from "./upstream/wire/read-error.ts";
 import { redact } from "./upstream/wire/redact.ts";
@@ -11,8 +12,7 @@ export function hearRefusal(
   elapsedMs: number,
 ): Troubled {
   // Nothing of the body: it may hold the prompt. The status tells an operator where to look.
-  if (status !== 400)
-    console.error(JSON.stringify({ event: "upstream-refused", url: call.url, status }));
+  if (status !== 400) logError("upstream-refused", { url: call.url, status });
   const retryAfterMs = readRetryAfter(headers.get("retry-after"), nowMs);
   return refusal(status, redact(readErrorText(text), call), retryAfterMs, elapsedMs);
 }

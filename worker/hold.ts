@@ -12,6 +12,7 @@ import { askLedger, type Asked, type Unreachable } from "./ask-ledger.ts";
 import { pricedPath } from "./budget-prices.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
+import { logError } from "./log.ts";
 import { debtOf } from "./owed.ts";
 import type { LedgerPort } from "./ports.ts";
 import { settle } from "./settle.ts";
@@ -58,7 +59,7 @@ export async function askHold(
   if (asked.kind === "unreachable") return holdWithout(payer, request, asked, deps);
   if (asked.kind === "faulted") {
     const { problem } = asked;
-    console.error(JSON.stringify({ event: "ledger-faulted", callId: request.callId, problem }));
+    logError("ledger-faulted", { callId: request.callId, problem });
     return failed({ kind: "internal" });
   }
   const { answer } = asked;
@@ -83,7 +84,7 @@ export async function askHold(
       // Like a key that nobody knows, which the caller's copy of it will soon say as well.
       return failed({ kind: "key-unknown" });
     case "mismatch":
-      console.error(JSON.stringify({ event: "call-mismatch", callId: request.callId }));
+      logError("call-mismatch", { callId: request.callId });
       return failed({ kind: "call-mismatch" });
   }
 }
@@ -127,7 +128,7 @@ function holdWithout(
   deps: Dependencies,
 ): HoldOutcome {
   const { callId } = request;
-  console.error(JSON.stringify({ event: "ledger-unreachable", callId, problem }));
+  logError("ledger-unreachable", { callId, problem });
   deps.finish(release(ledger, callId, late, deps));
   const admitted = deps.emergency.admit(tenantId, request);
   // Nothing was sent, and the client may try again.

@@ -1,6 +1,7 @@
 // Brings what became of requests to the heads that learn from it: gathered for a second and sent as one message, after the
 // answer. What is lost on the way was one lesson of many, so nothing waits for it and little is tried again.
 import { DECISIONS_PER_MESSAGE_MAX, type Decision } from "../policies/head/decision.ts";
+import { logError } from "./log.ts";
 import type { HeadPort } from "./ports.ts";
 import { pause, TIMED_OUT, within } from "./stream/wait.ts";
 
@@ -86,15 +87,12 @@ async function send(
         continue;
       }
       const count = decisions.length;
-      console.error(
-        JSON.stringify({
-          event: "lessons-lost",
-          tenant: tenantId,
-          policy: policyName,
-          count,
-          problem: String(error),
-        }),
-      );
+      logError("lessons-lost", {
+        tenant: tenantId,
+        policy: policyName,
+        count,
+        problem: String(error),
+      });
       return;
     }
   }

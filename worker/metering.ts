@@ -6,6 +6,7 @@ import type { Dimension } from "../policies/ledger/amounts.ts";
 import { UNSEEN_TOKENS_PER_SECOND } from "../policies/ledger/charge.ts";
 import type { Window } from "../policies/ledger/limit.ts";
 import { askLedger } from "./ask-ledger.ts";
+import { logError } from "./log.ts";
 import type { LedgerPort } from "./ports.ts";
 import { extendsAt, nextHeld } from "./slice.ts";
 import type { Patience } from "./stream/patience.ts";
@@ -221,16 +222,14 @@ export class Metering {
     if (asked.kind === "faulted") {
       const event = "ledger-faulted";
       this.#awaySinceMs = null;
-      console.error(JSON.stringify({ event, callId: hold.callId, problem, mid: "stream" }));
+      logError(event, { callId: hold.callId, problem, mid: "stream" });
       // A bug is no outage, in which soft limits would let it go on: what is held is all that it has.
       if (this.#isBeyond) this.#end = { kind: "lost" };
       else if (!this.#isStopped) await this.#pause();
       return null;
     }
     asked.late?.catch(() => undefined);
-    console.error(
-      JSON.stringify({ event: "ledger-unreachable", callId: hold.callId, problem, mid: "stream" }),
-    );
+    logError("ledger-unreachable", { callId: hold.callId, problem, mid: "stream" });
     const isLong = now() - this.#awaySinceMs >= AWAY_MS_MAX;
     if (this.#isBeyond && (isLong || !this.#of.isHard)) this.#goOnWithout();
     else if (!this.#isStopped) await this.#pause();

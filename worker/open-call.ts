@@ -4,6 +4,7 @@ import type { Prices } from "../policies/catalog.ts";
 import { findAnomaly, UNSEEN_TOKENS_PER_SECOND } from "../policies/ledger/charge.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Heard } from "./heard.ts";
+import { logError } from "./log.ts";
 import type { BudgetEnd, Metering } from "./metering.ts";
 import type { Preparation } from "./prepare.ts";
 import { reckonUsage, type Reckoning } from "./reckon.ts";
@@ -237,7 +238,7 @@ export class OpenCall {
     if (anomaly !== null) {
       // An engine's fault, which a ledger that gets only what can be would never show.
       const { callId } = this.account;
-      console.error(JSON.stringify({ event: "usage-unsound", callId, problem: anomaly }));
+      logError("usage-unsound", { callId, problem: anomaly });
     }
     const settled: Settled = { usage, certainty, ending };
     Object.assign(this.account, settled);

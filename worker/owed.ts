@@ -2,6 +2,7 @@
 // takes with it when it ends stands in the log, as do debts that found no room here or that a ledger does not take.
 import type { HoldRequest, Offer, Settlement } from "../policies/account.ts";
 import { askLedger } from "./ask-ledger.ts";
+import { logError } from "./log.ts";
 import type { LedgerPort } from "./ports.ts";
 import type { Patience } from "./stream/patience.ts";
 
@@ -87,5 +88,5 @@ export function debtOf(
 
 function lose({ ledger, settlement }: Debt, problem: string): void {
   const { callId, usage } = settlement;
-  console.error(JSON.stringify({ event: "emergency-lost", ledger, callId, usage, problem }));
+  logError("emergency-lost", { ledger, callId, usage, problem });
 }

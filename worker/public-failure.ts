@@ -3,6 +3,10 @@
 /** Stands for the field that bounds the output, which each client API names its own way; its dialect fills it in. */
 export const OUTPUT_BOUND = "{output-bound}";
 
+/** Of a bug, to whoever met it. */
+export const WENT_WRONG =
+  "Something in the gateway went wrong. It has been logged under this request's id.";
+
 /** `type` and `code` are our own words, OpenAI's where it has one; a dialect with others maps them. */
 export interface PublicFailure {
   readonly status: number;

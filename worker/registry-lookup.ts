@@ -1,6 +1,7 @@
 // Asks the registry for a document that KV does not know or cannot show: a new key opens at once, and a copy that was
 // lost or went bad does no harm. Whatever KV's trouble is, one isolate asks only so often.
 import type { FoundDocument } from "../policies/administration.ts";
+import { logError } from "./log.ts";
 import { TIMED_OUT, within } from "./stream/wait.ts";
 
 /**
@@ -58,7 +59,7 @@ export function registryLookup(
       if (found === null) return { kind: "absent" };
       return { kind: "found", document: JSON.parse(found.documentText) };
     } catch (error) {
-      console.error(JSON.stringify({ event: "registry-unreachable", problem: String(error) }));
+      logError("registry-unreachable", { problem: String(error) });
       return { kind: "unasked" };
     } finally {
       state.asking.delete(name);

@@ -9,6 +9,7 @@ import type { Dependencies } from "./dependencies.ts";
 import type { Failure } from "./failure.ts";
 import type { HoldOutcome } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
+import { logError } from "./log.ts";
 import { OpenCall, type CallAccount, type Settled } from "./open-call.ts";
 import { place } from "./place.ts";
 import { finish, offerOf, prepare, tokensBeyond } from "./prepare.ts";
@@ -244,13 +245,10 @@ export class Run {
     account.ending = "released";
     this.#post(
       release().catch((error: unknown) => {
-        console.error(
-          JSON.stringify({
-            event: "release-failed",
-            callId: account.callId,
-            problem: String(error),
-          }),
-        );
+        logError("release-failed", {
+          callId: account.callId,
+          problem: String(error),
+        });
       }),
     );
   }

@@ -2,6 +2,7 @@
 // there is settled by the hold's own expiry.
 import type { Settlement } from "../policies/account.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { logError } from "./log.ts";
 import { pause } from "./stream/wait.ts";
 
 /** Three tries in about a second: the work may go on for 30 s after a client left, and expiry stands behind it. */
@@ -29,12 +30,9 @@ export async function settle(
 }
 
 function report(settlement: Settlement, problem: string): void {
-  console.error(
-    JSON.stringify({
-      event: "settle-failed",
-      callId: settlement.callId,
-      ending: settlement.ending,
-      problem,
-    }),
-  );
+  logError("settle-failed", {
+    callId: settlement.callId,
+    ending: settlement.ending,
+    problem,
+  });
 }

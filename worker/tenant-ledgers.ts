@@ -2,6 +2,7 @@
 // before, only the registry remembers.
 import { everyLedgerName } from "../policies/ledger/shard.ts";
 import type { Tenant } from "../policies/tenant.ts";
+import { logError } from "./log.ts";
 import { TIMED_OUT, within } from "./stream/wait.ts";
 
 /** Shards change when an operator says so, and a client that reads its usage all day asks the registry once a minute. */
@@ -47,7 +48,7 @@ export class TenantLedgers {
       this.#remember(id, names, FRESH_MS);
       return union(present, names);
     } catch (error) {
-      console.error(JSON.stringify({ event: "registry-unreachable", problem: String(error) }));
+      logError("registry-unreachable", { problem: String(error) });
       const names = known?.names ?? [];
       this.#remember(id, names, FAILED_FRESH_MS);
       return union(present, names);

@@ -1,6 +1,6 @@
 // The one place where a failure becomes an HTTP answer: what a stranger may know, and what they can do about it.
 import type { Failure } from "./failure.ts";
-import { retryAdvice, type PublicFailure } from "./public-failure.ts";
+import { retryAdvice, WENT_WRONG, type PublicFailure } from "./public-failure.ts";
 import { translateBudget } from "./translate-budget.ts";
 
 export function translate(failure: Failure): PublicFailure {
@@ -18,23 +18,19 @@ export function translate(failure: Failure): PublicFailure {
         `\`${clip(failure.field)}\` ${failure.problem}.`,
       );
     case "body-too-large":
-      return {
-        ...badRequest(
-          null,
-          "body_too_large",
-          `The body is larger than ${failure.bytesMax} bytes; send less.`,
-        ),
-        status: 413,
-      };
+      return badRequest(
+        null,
+        "body_too_large",
+        `The body is larger than ${failure.bytesMax} bytes; send less.`,
+        413,
+      );
     case "body-late":
-      return {
-        ...badRequest(
-          null,
-          "request_timeout",
-          `The body had not arrived after ${failure.waitedMs} ms; send it faster, or send less.`,
-        ),
-        status: 408,
-      };
+      return badRequest(
+        null,
+        "request_timeout",
+        `The body had not arrived after ${failure.waitedMs} ms; send it faster, or send less.`,
+        408,
+      );
     case "memory-busy":
       return unavailable(
         "gateway_busy",
@@ -65,40 +61,34 @@ export function translate(failure: Failure): PublicFailure {
         headers: {},
       };
     case "model-unknown":
-      return {
-        ...badRequest(
-          "model",
-          "model_not_found",
-          `The model \`${clip(failure.model)}\` is not available to this key. Ask \`GET /v1/models\` for those that are, or send \`auto\`.`,
-        ),
-        status: 404,
-      };
+      return badRequest(
+        "model",
+        "model_not_found",
+        `The model \`${clip(failure.model)}\` is not available to this key. Ask \`GET /v1/models\` for those that are, or send \`auto\`.`,
+        404,
+      );
     case "request-unknown":
-      return {
-        ...badRequest(
-          "request_id",
-          "request_not_found",
-          `No request of this tenant is known as \`${clip(failure.requestId)}\`; send an answer's \`x-request-id\`.`,
-        ),
-        status: 404,
-      };
+      return badRequest(
+        "request_id",
+        "request_not_found",
+        `No request of this tenant is known as \`${clip(failure.requestId)}\`; send an answer's \`x-request-id\`.`,
+        404,
+      );
     case "route-unknown":
-      return {
-        ...badRequest(
-          null,
-          "unknown_url",
-          `There is no ${failure.method} ${clip(failure.path)} here.`,
-        ),
-        status: 404,
-      };
+      return badRequest(
+        null,
+        "unknown_url",
+        `There is no ${failure.method} ${clip(failure.path)} here.`,
+        404,
+      );
     case "method-not-allowed":
       return {
         ...badRequest(
           null,
           "method_not_allowed",
           `${clip(failure.path)} takes ${failure.allowed}, not ${failure.method}.`,
+          405,
         ),
-        status: 405,
         headers: { allow: failure.allowed },
       };
     case "budget-exceeded":
@@ -113,14 +103,12 @@ export function translate(failure: Failure): PublicFailure {
         headers: { ...retryAdvice(1000), "x-should-retry": "true" },
       };
     case "call-mismatch":
-      return {
-        ...badRequest(
-          null,
-          "idempotency_mismatch",
-          "This call was made before with other arguments, so nothing was sent. Send the request again.",
-        ),
-        status: 422,
-      };
+      return badRequest(
+        null,
+        "idempotency_mismatch",
+        "This call was made before with other arguments, so nothing was sent. Send the request again.",
+        422,
+      );
     case "upstream-refused":
       return {
         status: failure.status,
@@ -192,11 +180,7 @@ export function translate(failure: Failure): PublicFailure {
         headers: { "x-should-retry": "false" },
       };
     case "internal":
-      return serverError(
-        500,
-        "internal_error",
-        "Something in the gateway went wrong. It has been logged under this request's id.",
-      );
+      return serverError(500, "internal_error", WENT_WRONG);
   }
 }
 
@@ -207,8 +191,13 @@ function operatorsPart(status: number): string {
     : "";
 }
 
-function badRequest(param: string | null, code: string, message: string): PublicFailure {
-  return { status: 400, message, type: "invalid_request_error", code, param, headers: {} };
+function badRequest(
+  param: string | null,
+  code: string,
+  message: string,
+  status = 400,
+): PublicFailure {
+  return { status, message, type: "invalid_request_error", code, param, headers: {} };
 }
 
 function unauthenticated(code: string, message: string): PublicFailure {

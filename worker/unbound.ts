@@ -1,6 +1,7 @@
 // A deployment without one of its objects answers nothing. A binding is easily lost (wrangler's environments inherit none),
 // and a gateway that fell back to its own memory would spend what nobody counts.
 import { chat } from "./dialect/chat.ts";
+import { logError } from "./log.ts";
 import { failureResponse } from "./serve.ts";
 
 const NEEDED = [
@@ -28,7 +29,7 @@ export function refuseUnbound(env: object, requestId: () => string): Response | 
   const what = `the binding ${missing.join(", ")} is missing`;
   if (!isTold) {
     const mend = "declare it in wrangler.toml, in every [env] again, and deploy anew";
-    console.error(JSON.stringify({ event: "binding-missing", missing, mend }));
+    logError("binding-missing", { missing, mend });
     isTold = true;
   }
   return failureResponse({ kind: "not-configured", what }, chat, { "x-request-id": requestId() });

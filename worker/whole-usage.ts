@@ -2,6 +2,7 @@
 import type { Standing } from "../policies/ledger/standing.ts";
 import { wholeOf, type Whole } from "../policies/ledger/whole.ts";
 import { askEach } from "./ask-each.ts";
+import { logError } from "./log.ts";
 
 export interface WholeUsage {
   readonly whole: Whole;
@@ -27,7 +28,7 @@ export async function readWhole(
   const failed = heard.flatMap((one) => (one.kind === "failed" ? [one] : []));
   for (const { name: ledger, error } of failed) {
     const problem = String(error);
-    console.error(JSON.stringify({ event: "ledger-unreachable", ledger, problem }));
+    logError("ledger-unreachable", { ledger, problem });
   }
   if (answered.length === 0) throw failed[0]?.error;
   const [owner] = names;

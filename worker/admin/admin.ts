@@ -1,6 +1,7 @@
 // The control plane: every route of the table behind the one secret. Whoever is not let in learns nothing but that.
 import type { Context } from "hono";
 import { Hono } from "hono/tiny";
+import { logError, logEvent } from "../log.ts";
 import { login, mayWrite, whyOff } from "./login.ts";
 import { readCall } from "./read-call.ts";
 import { refuse, type Refusal } from "./refusal.ts";
@@ -17,7 +18,7 @@ export function createAdmin(dependenciesOf: (env: Env) => AdminDependencies) {
   const enter = async (request: Request, deps: AdminDependencies): Promise<Refusal | null> => {
     const problem = whyOff(deps);
     if (problem === null) return login(request, deps);
-    if (!isOffTold) console.error(JSON.stringify({ event: "admin-off", problem }));
+    if (!isOffTold) logError("admin-off", { problem });
     isOffTold = true;
     return { kind: "off", problem };
   };
@@ -63,7 +64,7 @@ export function createAdmin(dependenciesOf: (env: Env) => AdminDependencies) {
   app.onError((error, _context) => {
     const requestId = crypto.randomUUID();
     const { message: problem, stack } = error;
-    console.error(JSON.stringify({ event: "internal-error", requestId, problem, stack }));
+    logError("internal-error", { requestId, problem, stack });
     return refuse({ kind: "internal" }, requestId);
   });
   return app;
@@ -81,7 +82,7 @@ async function run(
   } catch (error) {
     if (!(error instanceof ObjectUnreachable)) throw error;
     const { what, message: problem } = error;
-    console.error(JSON.stringify({ event: "object-unreachable", what, problem }));
+    logError("object-unreachable", { what, problem });
     return { kind: "unreachable", what };
   }
 }
@@ -114,7 +115,7 @@ function report(
   if (isPublic === true || (method === "GET" && !isLoginRefused)) return;
   const address = request.headers.get("cf-connecting-ip");
   const event = isLoginRefused ? "admin-login-refused" : "admin-write";
-  console.log(JSON.stringify({ event, requestId, route: name, outcome: outcome.kind, address }));
+  logEvent(event, { requestId, route: name, outcome: outcome.kind, address });
 }
 
 function pathOf({ path }: Route): string {

@@ -6,6 +6,7 @@ import {
   type WritableKind,
 } from "../../policies/administration.ts";
 import { askRegistry } from "./ask.ts";
+import { missing } from "./find.ts";
 import { isPublishedSoon } from "./published-soon.ts";
 import type { Answered, Call, Route } from "./route.ts";
 import type { Refusal } from "./refusal.ts";
@@ -57,7 +58,7 @@ function routesOfOne(kind: WritableKind, path: string): readonly Route[] {
       run: async (call) => {
         const id = idOf(call);
         const stored = await askRegistry(call.deps, (registry) => registry.read(kind, id));
-        if (stored === null) return { kind: "missing", what: kind, id };
+        if (stored === null) return missing(kind, id);
         return answer(showStored(stored), stored.version);
       },
     },
@@ -120,7 +121,7 @@ async function remove(kind: WritableKind, call: Call): Promise<Answered | Refusa
   if (removed.kind === "faulty") return removed;
   if (removed.kind === "stale") {
     return removed.version === 0
-      ? { kind: "missing", what: kind, id }
+      ? missing(kind, id)
       : { kind: "stale", what: nameOf(kind, id), version: removed.version };
   }
   if (removed.kind === "removed") deps.forget(kind, id);

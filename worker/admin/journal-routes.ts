@@ -3,6 +3,7 @@
 import { askLedger, askRegistry, organisationLedger } from "./ask.ts";
 import { PLACES } from "./bodies.ts";
 import { answer } from "./document-routes.ts";
+import { findOrganisation, findTenant, missing } from "./find.ts";
 import type { Refusal } from "./refusal.ts";
 import type { AdminDependencies, Answered, Call, Route } from "./route.ts";
 
@@ -41,11 +42,11 @@ async function readTenantJournal(call: Call): Promise<Answered | Refusal> {
   const id = ids["id"] ?? "";
   if (after !== "" && !PLACES.test(after))
     return notAPlace("entry's `seq`, or the `next` of a page");
-  if ((await askRegistry(deps, (registry) => registry.read("tenant", id))) === null)
-    return { kind: "missing", what: "tenant", id };
+  const tenant = await findTenant(id, deps);
+  if ("kind" in tenant) return tenant;
   const names = await askRegistry(deps, (registry) => registry.ledgersOf(id));
   if (ledger !== null && !names.includes(ledger))
-    return { kind: "missing", what: `ledger of the tenant "${id}"`, id: ledger };
+    return missing(`ledger of the tenant "${id}"`, ledger);
   const isJoined = ledger === null && names.length > 1;
   if (isJoined) return answer(textOf(await joinedPage(call, names)));
   if (after.includes(",")) return notAPlace("entry's `seq`, because it is one ledger's journal");
@@ -58,8 +59,8 @@ async function readOrganisationJournal(call: Call): Promise<Answered | Refusal> 
   const { ids, after, deps } = call;
   const id = ids["id"] ?? "";
   if (!/^\d{0,15}$/.test(after)) return notAPlace("entry's `seq`");
-  if ((await askRegistry(deps, (registry) => registry.read("organisation", id))) === null)
-    return { kind: "missing", what: "organisation", id };
+  const organisation = await findOrganisation(id, deps);
+  if ("kind" in organisation) return organisation;
   return answer(textOf(await pageOf(organisationLedger(id), call)));
 }
 

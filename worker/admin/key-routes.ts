@@ -2,10 +2,11 @@
 // keys are never written over, and every step goes one way.
 import { limitFaults } from "../../policies/ledger/limit.ts";
 import { parseWith } from "../../policies/parse.ts";
-import { isLive, parseKey, parseTenant } from "../../policies/tenant.ts";
+import { isLive, parseKey } from "../../policies/tenant.ts";
 import { sha256Hex } from "../admit.ts";
 import { askRegistry } from "./ask.ts";
 import { answer, showStored } from "./document-routes.ts";
+import { findTenant, missing } from "./find.ts";
 import { isPublishedSoon } from "./published-soon.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
@@ -27,8 +28,10 @@ export const KEY_ROUTES: readonly Route[] = [
     run: async ({ ids, after, limit, deps }) => {
       const tenant = ids["id"] ?? "";
       const page = await askRegistry(deps, (registry) => registry.listKeys(tenant, after, limit));
-      if (page.documents.length === 0 && (await isTenantMissing(tenant, deps)))
-        return { kind: "missing", what: "tenant", id: tenant };
+      if (page.documents.length === 0) {
+        const found = await findTenant(tenant, deps);
+        if ("kind" in found) return found;
+      }
       return answer({ object: "list", data: page.documents.map(showStored), next: page.next });
     },
   },
@@ -47,7 +50,7 @@ export const KEY_ROUTES: readonly Route[] = [
     run: async ({ ids, deps }) => {
       const id = ids["id"] ?? "";
       const stored = await askRegistry(deps, (registry) => registry.readKey(id));
-      if (stored === null) return { kind: "missing", what: "key", id };
+      if (stored === null) return missing("key", id);
       return answer(showStored(stored), stored.version);
     },
   },
@@ -73,7 +76,8 @@ async function createKey(call: Call): Promise<Answered | Refusal> {
   const tenant = ids["id"] ?? "";
   const parsed = parseWith<KeyOrderBody>(keyOrder, JSON.parse(call.bodyText));
   if (parsed.kind === "faulty") return parsed;
-  if (await isTenantMissing(tenant, deps)) return { kind: "missing", what: "tenant", id: tenant };
+  const found = await findTenant(tenant, deps);
+  if ("kind" in found) return found;
   const { name, scopes, limits, expires_at_ms: expiresAtMs } = parsed.value;
   const faults = limitFaults(limits, "limits");
   if (faults.length > 0) return { kind: "faulty", faults };
@@ -110,7 +114,7 @@ async function rotateKey(call: Call): Promise<Answered | Refusal> {
   const faults = limitFaults(limits ?? [], "limits");
   if (faults.length > 0) return { kind: "faulty", faults };
   const stored = await askRegistry(deps, (registry) => registry.readKey(oldId));
-  if (stored === null) return { kind: "missing", what: "key", id: oldId };
+  if (stored === null) return missing("key", oldId);
   if (isDryRun) {
     const key = parseKey(JSON.parse(stored.documentText));
     return key.kind === "parsed" && isLive(key.value, deps.now())
@@ -126,7 +130,7 @@ async function rotateKey(call: Call): Promise<Answered | Refusal> {
       actor,
     ),
   );
-  if (rotated.kind === "missing") return { kind: "missing", what: "key", id: oldId };
+  if (rotated.kind === "missing") return missing("key", oldId);
   if (rotated.kind === "faulty") return asOrdered(rotated);
   // Else this isolate would read the old key's old end once more, and believe it for a while.
   await isPublishedSoon(call, "key", stored.id, stored.version + 1);
@@ -145,7 +149,7 @@ async function revokeKey(call: Call): Promise<Answered | Refusal> {
   const { ids, actor, deps, isDryRun } = call;
   const id = ids["id"] ?? "";
   const stored = await askRegistry(deps, (registry) => registry.readKey(id));
-  if (stored === null) return { kind: "missing", what: "key", id };
+  if (stored === null) return missing("key", id);
   if (isDryRun) {
     const key = parseKey(JSON.parse(stored.documentText));
     const revokedAtMs = key.kind === "parsed" ? (key.value.revokedAtMs ?? null) : null;
@@ -158,7 +162,7 @@ async function revokeKey(call: Call): Promise<Answered | Refusal> {
     });
   }
   const revoked = await askRegistry(deps, (registry) => registry.revokeKey(id, actor));
-  if (revoked.kind === "missing") return { kind: "missing", what: "key", id };
+  if (revoked.kind === "missing") return missing("key", id);
   await isPublishedSoon(call, "key", stored.id, revoked.version);
   deps.forget("key", stored.id);
   return {
@@ -186,11 +190,6 @@ function randomText(bytes: number): string {
   return crypto
     .getRandomValues(new Uint8Array(bytes))
     .toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-async function isTenantMissing(id: string, deps: Call["deps"]): Promise<boolean> {
-  const stored = await askRegistry(deps, (registry) => registry.read("tenant", id));
-  return stored === null || parseTenant(JSON.parse(stored.documentText)).kind === "faulty";
 }
 
 function made(body: object): Answered {

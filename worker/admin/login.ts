@@ -1,4 +1,5 @@
 // Who may operate the gateway: one secret, compared in constant time, and a fence round wrong guesses and writes.
+import { logError } from "../log.ts";
 import { WINDOW_SECONDS, type Refusal } from "./refusal.ts";
 
 /** 32 random url-safe characters are 192 bits; shorter ones could be guessed, and the limit below is no wall. */
@@ -75,7 +76,7 @@ async function isWithin(limiter: Limiter | null, key: string): Promise<boolean> 
     return (await limiter.limit({ key })).success;
   } catch (error) {
     // A fence that is down must not keep the operator out: the secret is the wall.
-    console.error(JSON.stringify({ event: "admin-limiter-failed", problem: String(error) }));
+    logError("admin-limiter-failed", { problem: String(error) });
     return true;
   }
 }

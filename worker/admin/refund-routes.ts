@@ -3,9 +3,11 @@
 import type { Refund, RefundAnswer } from "../../policies/account.ts";
 import { parseWith, type Fault } from "../../policies/parse.ts";
 import { askEach } from "../ask-each.ts";
+import { logEvent } from "../log.ts";
 import { askLedger, askRegistry } from "./ask.ts";
 import { refundOrder, type RefundBody } from "./bodies.ts";
 import { answer } from "./document-routes.ts";
+import { findTenant, missing } from "./find.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
 
@@ -27,12 +29,12 @@ async function refundCall({ ids, bodyText, actor, deps }: Call): Promise<Answere
   if (parsed.kind === "faulty") return parsed;
   const { call_id: callId, refund_id: refundId, tokens, nanos } = parsed.value;
   if (tokens === 0 && nanos === 0) return faulty("tokens", "or `nanos` must be above 0");
-  if (await isUnknown(id, deps)) return { kind: "missing", what: "tenant", id };
+  const tenant = await findTenant(id, deps);
+  if ("kind" in tenant) return tenant;
   const refund: Refund = { callId, refundId, tokens, nanos };
   const told = await refundWhereKnown(id, refund, deps);
   // The ledger keeps what was given back, and this line who did it.
-  const event = { event: "admin-refund", tenant: id, ...refund, actor, outcome: told.kind };
-  console.log(JSON.stringify(event));
+  logEvent("admin-refund", { tenant: id, ...refund, actor, outcome: told.kind });
   return translate(told, refund);
 }
 
@@ -41,7 +43,7 @@ function translate(told: RefundAnswer, { callId, refundId, tokens, nanos }: Refu
     case "refunded":
       return answer({ object: "refund", call_id: callId, refund_id: refundId, tokens, nanos });
     case "missing":
-      return { kind: "missing", what: "call", id: callId } as const;
+      return missing("call", callId);
     case "too-many": {
       const problem = `has been refunded ${told.refundsMax} times, which is as often as a call can be`;
       return faulty("call_id", problem);
@@ -85,10 +87,6 @@ async function refundWhereKnown(
     if (one.kind === "answered" && one.answer.kind !== "missing") return one.answer;
   for (const one of heard) if (one.kind === "failed") throw one.error;
   return { kind: "missing" };
-}
-
-async function isUnknown(tenantId: string, deps: Call["deps"]): Promise<boolean> {
-  return (await askRegistry(deps, (registry) => registry.read("tenant", tenantId))) === null;
 }
 
 function faulty(path: string, problem: string) {

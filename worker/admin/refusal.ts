@@ -1,6 +1,7 @@
 // Everything that the control plane refuses, and the one place where that becomes an HTTP answer. Errors have OpenAI's
 // shape, as the rest of the gateway's have, with every fault and the standing version beside it.
 import type { Fault } from "../../policies/parse.ts";
+import { WENT_WRONG } from "../public-failure.ts";
 
 export type Refusal =
   | { readonly kind: "off"; readonly problem: string }
@@ -54,13 +55,9 @@ export function refuse(refusal: Refusal, requestId: string): Response {
 function translate(refusal: Refusal): PublicRefusal {
   switch (refusal.kind) {
     case "off":
-      return {
-        status: 503,
-        type: "server_error",
-        code: "admin_off",
-        message: `The admin API is off: ${refusal.problem}.`,
-        headers: { "x-should-retry": "false" },
-      };
+      return failed(503, "admin_off", `The admin API is off: ${refusal.problem}.`, {
+        "x-should-retry": "false",
+      });
     case "secret-missing":
       return unauthenticated(
         "missing_admin_secret",
@@ -113,26 +110,19 @@ function translate(refusal: Refusal): PublicRefusal {
     case "missing":
       return invalid(404, "not_found", `There is no ${refusal.what} "${clip(refusal.id)}".`);
     case "stale":
-      return {
-        status: 409,
-        type: "conflict_error",
-        code: "stale_version",
-        message:
-          refusal.version === 0
-            ? `There is no ${refusal.what} now, so nothing was changed. To make one, send \`if-none-match: *\`.`
-            : `The ${refusal.what} is at version ${refusal.version} now, so nothing was changed. Read it again, then decide.`,
-        more: { version: refusal.version },
-        headers: refusal.version === 0 ? {} : { etag: `"${refusal.version}"` },
-      };
+      return stale(
+        refusal.version,
+        refusal.version === 0
+          ? `There is no ${refusal.what} now, so nothing was changed. To make one, send \`if-none-match: *\`.`
+          : `The ${refusal.what} is at version ${refusal.version} now, so nothing was changed. Read it again, then decide.`,
+        refusal.version === 0 ? {} : { etag: `"${refusal.version}"` },
+      );
     case "stale-revision":
-      return {
-        status: 409,
-        type: "conflict_error",
-        code: "stale_version",
-        message: `The configuration is at revision ${refusal.revision} now, so nothing was changed. Export it again, then decide.`,
-        more: { version: refusal.revision },
-        headers: { etag: `"${refusal.revision}"` },
-      };
+      return stale(
+        refusal.revision,
+        `The configuration is at revision ${refusal.revision} now, so nothing was changed. Export it again, then decide.`,
+        { etag: `"${refusal.revision}"` },
+      );
     case "faulty":
       return {
         ...invalid(422, "invalid_document", sayFaults(refusal.faults)),
@@ -140,20 +130,14 @@ function translate(refusal: Refusal): PublicRefusal {
         more: { faults: refusal.faults },
       };
     case "unreachable":
-      return {
-        status: 503,
-        type: "server_error",
-        code: "unreachable",
-        message: `${refusal.what} could not be reached. A write may or may not have been kept: read, then try again. What was published keeps serving.`,
-        headers: { "retry-after": "1" },
-      };
+      return failed(
+        503,
+        "unreachable",
+        `${refusal.what} could not be reached. A write may or may not have been kept: read, then try again. What was published keeps serving.`,
+        { "retry-after": "1" },
+      );
     case "internal":
-      return {
-        status: 500,
-        type: "server_error",
-        code: "internal_error",
-        message: "Something in the gateway went wrong. It has been logged under this request's id.",
-      };
+      return failed(500, "internal_error", WENT_WRONG, {});
   }
 }
 
@@ -172,6 +156,24 @@ function unauthenticated(code: string, message: string): PublicRefusal {
     message,
     headers: { "www-authenticate": "Bearer" },
   };
+}
+
+function failed(
+  status: number,
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>>,
+): PublicRefusal {
+  return { status, type: "server_error", code, message, headers };
+}
+
+function stale(
+  version: number,
+  message: string,
+  headers: Readonly<Record<string, string>>,
+): PublicRefusal {
+  const more = { version };
+  return { status: 409, type: "conflict_error", code: "stale_version", message, more, headers };
 }
 
 function invalid(status: number, code: string, message: string): PublicRefusal {

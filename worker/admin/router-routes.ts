@@ -4,10 +4,12 @@ import type { HeadAct, HeadReport } from "../../durable/head.ts";
 import { SCORED_MIN, type Comparison } from "../../policies/head/report.ts";
 import { parsePolicy } from "../../policies/policy.ts";
 import { parseWith } from "../../policies/parse.ts";
-import { parseTenant, type Tenant } from "../../policies/tenant.ts";
+import { logEvent } from "../log.ts";
+import type { Tenant } from "../../policies/tenant.ts";
 import { hearVerdicts, policiesOf } from "../verdicts.ts";
 import { askHead, askRegistry } from "./ask.ts";
 import { answer } from "./document-routes.ts";
+import { findTenant } from "./find.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Answered, Call, Route } from "./route.ts";
 import { gradeOrder, type GradeOrderBody } from "./bodies.ts";
@@ -70,9 +72,7 @@ async function actOn(call: Call, act: HeadAct): Promise<Answered | Refusal> {
   );
   if (!isDryRun) {
     deps.forgetHead(tenant.id, policy);
-    console.log(
-      JSON.stringify({ event: "admin-router", tenant: tenant.id, policy, act, actor, changes }),
-    );
+    logEvent("admin-router", { tenant: tenant.id, policy, act, actor, changes });
   }
   return answer({
     object: "router_act",
@@ -98,15 +98,12 @@ async function gradeAnswers({ ids, bodyText, actor, deps }: Call): Promise<Answe
     hear: (asked) => askHead(deps, tenant.id, policy, (head) => head.hear(asked)),
   }));
   const graders = [...new Set(verdicts.map(({ grader }) => grader))];
-  console.log(
-    JSON.stringify({
-      event: "admin-grades",
-      tenant: tenant.id,
-      count: verdicts.length,
-      graders,
-      actor,
-    }),
-  );
+  logEvent("admin-grades", {
+    tenant: tenant.id,
+    count: verdicts.length,
+    graders,
+    actor,
+  });
   const data = verdicts.map(({ requestId }, index) => ({
     request_id: requestId,
     outcome: outcomes[index],
@@ -114,23 +111,19 @@ async function gradeAnswers({ ids, bodyText, actor, deps }: Call): Promise<Answe
   return answer({ object: "list", data });
 }
 
-async function findHead({ ids, policy, deps }: Call) {
+async function findHead({
+  ids,
+  policy,
+  deps,
+}: Call): Promise<Refusal | { readonly tenant: Tenant; readonly policy: string }> {
   const tenant = await findTenant(ids["id"] ?? "", deps);
   if ("kind" in tenant) return tenant;
   const known = policiesOf(tenant);
   if (policy !== null && !known.includes(policy)) {
     const problem = `must be one of the tenant's: ${known.join(", ")}`;
-    return { kind: "invalid", parameter: "policy", problem } as const;
+    return { kind: "invalid", parameter: "policy", problem };
   }
   return { tenant, policy: policy ?? tenant.policy };
-}
-
-async function findTenant(id: string, deps: Call["deps"]): Promise<Tenant | Refusal> {
-  const stored = await askRegistry(deps, (registry) => registry.read("tenant", id));
-  if (stored === null) return { kind: "missing", what: "tenant", id };
-  const parsed = parseTenant(JSON.parse(stored.documentText));
-  if (parsed.kind === "faulty") throw new Error("The registry holds a faulty tenant.");
-  return parsed.value;
 }
 
 function show(report: HeadReport): object {

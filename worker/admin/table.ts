@@ -2,6 +2,7 @@
 // (`npm run describe`).
 import { CONFIGURATION_ROUTES } from "./configuration-routes.ts";
 import { answer, DOCUMENT_ROUTES } from "./document-routes.ts";
+import { missing } from "./find.ts";
 import { KEY_ROUTES } from "./key-routes.ts";
 import { JOURNAL_ROUTES } from "./journal-routes.ts";
 import { REFUND_ROUTES } from "./refund-routes.ts";
@@ -31,7 +32,7 @@ const DESCRIPTION_ROUTES: readonly Route[] = [
       const { schemas } = deps.description();
       const kind = file.endsWith(".json") ? file.slice(0, -".json".length) : "";
       const schema = Object.hasOwn(schemas, kind) ? schemas[kind] : undefined;
-      return schema === undefined ? { kind: "missing", what: "schema", id: file } : answer(schema);
+      return schema === undefined ? missing("schema", file) : answer(schema);
     },
   },
 ];

@@ -1,9 +1,11 @@
 // How upstreams are. Nothing here changes anything.
 import { CATALOG_ID } from "../../policies/administration.ts";
 import { parseCatalog, type Upstream } from "../../policies/catalog.ts";
+import { logError } from "../log.ts";
 import { TIMED_OUT, within } from "../stream/wait.ts";
 import { askRegistry } from "./ask.ts";
 import { answer } from "./document-routes.ts";
+import { missing } from "./find.ts";
 import type { Refusal } from "./refusal.ts";
 import type { AdminDependencies, Answered, Call, Route } from "./route.ts";
 
@@ -22,7 +24,7 @@ export const UPSTREAM_ROUTES: readonly Route[] = [
 
 async function listUpstreams({ after, limit, deps }: Call): Promise<Answered | Refusal> {
   const stored = await askRegistry(deps, (registry) => registry.read("catalog", CATALOG_ID));
-  if (stored === null) return { kind: "missing", what: "document", id: CATALOG_ID };
+  if (stored === null) return missing("document", CATALOG_ID);
   const catalog = parseCatalog(JSON.parse(stored.documentText));
   if (catalog.kind === "faulty") throw new Error("The registry holds a faulty catalog.");
   const upstreams = catalog.value.upstreams
@@ -56,7 +58,7 @@ async function look(upstream: Upstream, deps: AdminDependencies): Promise<object
     }
   } catch (error) {
     const problem = String(error);
-    console.error(JSON.stringify({ event: "breaker-unreachable", upstream: upstream.id, problem }));
+    logError("breaker-unreachable", { upstream: upstream.id, problem });
   }
   // As for a request: without its breaker an upstream is called as usual.
   return { state: "unknown", permitted: true, retry_in_ms: 0, recent_failures: 0 };

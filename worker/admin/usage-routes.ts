@@ -1,13 +1,13 @@
 // What tenants and organisations have used, over all ledgers that know of it. Nothing here changes anything.
 import type { ScopeLimits } from "../../policies/account.ts";
 import { scopesAfter } from "../../policies/ledger/standing.ts";
-import { parseOrganisation } from "../../policies/organisation.ts";
-import { parseKey, parseTenant, type Tenant } from "../../policies/tenant.ts";
+import { parseKey, type Tenant } from "../../policies/tenant.ts";
 import { askEach } from "../ask-each.ts";
 import { usageBody } from "../usage-body.ts";
 import { readWhole } from "../whole-usage.ts";
 import { askRegistry, lookAtLedger, organisationLedger } from "./ask.ts";
 import { answer } from "./document-routes.ts";
+import { findOrganisation, findTenant } from "./find.ts";
 import type { Refusal } from "./refusal.ts";
 import type { AdminDependencies, Answered, Call, Route } from "./route.ts";
 
@@ -30,11 +30,8 @@ export const USAGE_ROUTES: readonly Route[] = [
 async function readTenantUsage(call: Call): Promise<Answered | Refusal> {
   const { ids, limit, deps } = call;
   const tenantId = ids["id"] ?? "";
-  const stored = await askRegistry(deps, (registry) => registry.read("tenant", tenantId));
-  if (stored === null) return { kind: "missing", what: "tenant", id: tenantId };
-  const parsed = parseTenant(JSON.parse(stored.documentText));
-  if (parsed.kind === "faulty") throw new Error("The registry holds a faulty tenant.");
-  const tenant = parsed.value;
+  const tenant = await findTenant(tenantId, deps);
+  if ("kind" in tenant) return tenant;
   const { zone, shards } = tenant;
   const names = await askRegistry(deps, (registry) => registry.ledgersOf(tenantId));
   const following = await scopesOn(call, tenant, names);
@@ -69,11 +66,9 @@ async function scopesOn(
 
 async function readOrganisationUsage({ ids, deps }: Call): Promise<Answered | Refusal> {
   const id = ids["id"] ?? "";
-  const stored = await askRegistry(deps, (registry) => registry.read("organisation", id));
-  if (stored === null) return { kind: "missing", what: "organisation", id };
-  const parsed = parseOrganisation(JSON.parse(stored.documentText));
-  if (parsed.kind === "faulty") throw new Error("The registry holds a faulty organisation.");
-  const { zone, limits } = parsed.value;
+  const organisation = await findOrganisation(id, deps);
+  if ("kind" in organisation) return organisation;
+  const { zone, limits } = organisation;
   const name = organisationLedger(id);
   const usage = await readWhole(
     [name],
@@ -107,10 +102,8 @@ async function limitsOf(
       return { scope, limits: key?.kind === "parsed" ? key.value.limits : [] };
     }
     case "org": {
-      const stored = await askRegistry(deps, (registry) => registry.read("organisation", id));
-      const parsed = stored === null ? null : parseOrganisation(JSON.parse(stored.documentText));
-      const limits = parsed?.kind === "parsed" ? parsed.value.limits : [];
-      return { scope, limits, lender: scope };
+      const organisation = await findOrganisation(id, deps);
+      return { scope, limits: "kind" in organisation ? [] : organisation.limits, lender: scope };
     }
     default:
       return { scope, limits: [] };

@@ -34,9 +34,7 @@ export const anthropic: Engine = {
     isOptIn: true,
   }),
   lacks: {
-    thinking: null,
     effort: "Anthropic's compatible endpoint ignores efforts",
-    cap: null,
     salt: "Anthropic takes no salt; its cache is the workspace's",
   },
   temperature: "refused-while-thinking",

@@ -196,7 +196,7 @@ function temperatureKnob(
 ): { knob: Knob; isSent: boolean; isDropped: boolean } | null {
   const refused = engine.temperature === "refused-while-thinking";
   const lack =
-    engine.temperature !== "taken" && mayThink(engine, wish, traits, said)
+    engine.temperature !== undefined && mayThink(engine, wish, traits, said)
       ? refused
         ? `${engine.id} refuses a temperature unless it is told not to think`
         : `${engine.id} ignores a temperature while it thinks`

@@ -24,12 +24,9 @@ export const dashscope: Engine = {
   thinking: { switches: ["thinking-switch"], lessens: false, say },
   budget: budgetAt(["thinking_budget"]),
   lacks: {
-    thinking: null,
     effort: "DashScope takes no effort in chat completions",
-    cap: null,
     salt: "DashScope takes no salt; its cache is the account's",
   },
-  temperature: "taken",
 };
 
 function say(wish: Wish, traits: Traits): Said {

@@ -17,8 +17,6 @@ export const deepseek: Engine = {
   efforts: EFFORTS,
   budget: null,
   lacks: {
-    thinking: null,
-    effort: null,
     cap: "DeepSeek offers no bound on thinking apart from the total",
     salt: "DeepSeek takes no salt; its cache is the account's",
   },

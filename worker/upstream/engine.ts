@@ -103,14 +103,10 @@ export interface Engine {
   readonly budget: Budget | null;
   /** Where it reads a client's thinking from a bag that clients may not send otherwise. */
   readonly passes?: BagPath;
-  /** Why it has no words for a wish; null where it has some, and only the catalog may forbid them. */
-  readonly lacks: {
-    readonly thinking: string | null;
-    readonly effort: string | null;
-    readonly cap: string | null;
-    readonly salt: string | null;
-  };
-  readonly temperature: "taken" | "refused-while-thinking" | "ignored-while-thinking";
+  /** Why it has no words for a wish; absent where it has some, and only the catalog may forbid them. */
+  readonly lacks: Readonly<Partial<Record<"thinking" | "effort" | "cap" | "salt", string>>>;
+  /** What becomes of one while it thinks; absent: it is taken. */
+  readonly temperature?: "refused-while-thinking" | "ignored-while-thinking";
 }
 
 export interface Budget {

@@ -31,12 +31,9 @@ export const gemini: Engine = {
   }),
   passes: CONFIG,
   lacks: {
-    thinking: null,
     effort: "a budget and an effort exclude each other, and the budget was told",
-    cap: null,
     salt: "Gemini takes no salt; its cache is the project's",
   },
-  temperature: "taken",
 };
 
 function say(wish: Wish, traits: Traits): Said {

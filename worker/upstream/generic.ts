@@ -15,5 +15,4 @@ export const generic: Engine = {
     cap: "no bound on thinking is known for a generic engine",
     salt: "no salt is known for a generic engine",
   },
-  temperature: "taken",
 };

@@ -25,12 +25,9 @@ export const llamaCpp: Engine = {
   thinking: { switches: ["thinking-switch", "thinking-cap"], lessens: false, say },
   budget: budgetAt(["thinking_budget_tokens"]),
   lacks: {
-    thinking: null,
     effort: "llama.cpp reads no effort",
-    cap: null,
     salt: "llama.cpp takes no salt; a slot's cache is shared by all who ask it",
   },
-  temperature: "taken",
 };
 
 function say(wish: Wish, traits: Traits): Said {

@@ -23,12 +23,9 @@ export const ollama: Engine = {
   thinking: { switches: ["effort", "thinking-switch"], lessens: true, say },
   budget: null,
   lacks: {
-    thinking: null,
-    effort: null,
     cap: "Ollama offers no bound on thinking apart from the total",
     salt: "Ollama takes no salt for its cache",
   },
-  temperature: "taken",
 };
 
 function say(wish: Wish, traits: Traits): Said {

@@ -16,8 +16,6 @@ export const openai: Engine = {
   },
   budget: null,
   lacks: {
-    thinking: null,
-    effort: null,
     cap: "OpenAI offers no bound on thinking apart from the total",
     salt: "OpenAI takes no salt; its cache is the account's",
   },

@@ -29,12 +29,9 @@ export const openrouter: Engine = {
     excludes: [["reasoning_effort"]],
   }),
   lacks: {
-    thinking: null,
     effort: "a budget and an effort exclude each other, and the budget was told",
-    cap: null,
     salt: "OpenRouter takes no salt; caches are its providers'",
   },
-  temperature: "taken",
 };
 
 function say(wish: Wish, traits: Traits): Said {

@@ -20,8 +20,7 @@ export const sglang: Engine = {
   readsEffort: true,
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
   budget: budgetAt(["custom_params", "thinking_budget"]),
-  lacks: { thinking: null, effort: null, cap: null, salt: null },
-  temperature: "taken",
+  lacks: {},
 };
 
 function say(wish: Wish, traits: Traits): Said {

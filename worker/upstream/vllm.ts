@@ -20,8 +20,7 @@ export const vllm: Engine = {
   readsEffort: true,
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
   budget: budgetAt(["thinking_token_budget"]),
-  lacks: { thinking: null, effort: null, cap: null, salt: null },
-  temperature: "taken",
+  lacks: {},
 };
 
 function say(wish: Wish, traits: Traits): Said {

@@ -14,10 +14,7 @@ export const workersAi: Engine = {
   thinking: { switches: ["thinking-switch", "effort"], lessens: true, say: sayByTemplate },
   budget: null,
   lacks: {
-    thinking: null,
-    effort: null,
     cap: "Workers AI offers no bound on thinking apart from the total",
     salt: "Workers AI takes no salt",
   },
-  temperature: "taken",
 };

@@ -1,5 +1,6 @@
 // What a pooling replica is asked for a question's hidden state, and what its answer says. vLLM's words (`--runner pooling
 // --convert embed`): chat messages whose last one is to be continued, so that the last token is that of the stub.
+import { isFields, parseFields } from "./parsed.ts";
 
 /**
  * Stands behind the question, inside the think block, where the state of its last token is read. A head is trained on
@@ -45,7 +46,7 @@ export type PooledState =
 
 /** Never throws. The state may hold anything: what it is worth is the head's to say. */
 export function readPooled(text: string): PooledState {
-  const body = parse(text);
+  const body = parseFields(text);
   const data = body?.["data"];
   const first: unknown = Array.isArray(data) ? data[0] : undefined;
   const embedding = isFields(first) ? first["embedding"] : undefined;
@@ -74,20 +75,4 @@ function fromList(value: unknown): Float32Array | null {
   if (!Array.isArray(value) || value.length === 0) return null;
   const numbers = value as readonly unknown[];
   return Float32Array.from(numbers, (one) => (typeof one === "number" ? one : Number.NaN));
-}
-
-function parse(text: string): Fields | null {
-  try {
-    const body: unknown = JSON.parse(text);
-    return isFields(body) ? body : null;
-  } catch {
-    // An answer that is no JSON holds no embedding either.
-    return null;
-  }
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
