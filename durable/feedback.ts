@@ -46,9 +46,9 @@ export class Feedback extends DurableObject<Env> {
       const isFirst =
         sql.exec("SELECT 1 FROM feedback WHERE request_id = ?", requestId).toArray().length === 0;
       sql.exec(
-        `INSERT INTO feedback (request_id, at_ms, key_id, score, comment) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (request_id) DO UPDATE SET
-           at_ms = excluded.at_ms, key_id = excluded.key_id, score = excluded.score, comment = excluded.comment`,
+        "INSERT INTO feedback (request_id, at_ms, key_id, score, comment) VALUES (?, ?, ?, ?, ?) " +
+          "ON CONFLICT (request_id) DO UPDATE SET " +
+          "at_ms = excluded.at_ms, key_id = excluded.key_id, score = excluded.score, comment = excluded.comment",
         requestId,
         atMs,
         keyId,
@@ -87,8 +87,8 @@ export class Feedback extends DurableObject<Env> {
   /** Forgets what is old. At least once and perhaps late; nothing depends on when. */
   override async alarm(): Promise<void> {
     this.ctx.storage.sql.exec(
-      `DELETE FROM feedback WHERE request_id IN
-         (SELECT request_id FROM feedback WHERE at_ms <= ? ORDER BY at_ms LIMIT ?)`,
+      "DELETE FROM feedback WHERE request_id IN " +
+        "(SELECT request_id FROM feedback WHERE at_ms <= ? ORDER BY at_ms LIMIT ?)",
       Date.now() - KEPT_MS,
       PRUNED_PER_ALARM_MAX,
     );

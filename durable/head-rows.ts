@@ -93,9 +93,9 @@ export class DecisionBook {
     const { requestId, startedAtMs, endedAtMs, questionHash, askerHash, conversationHash } =
       decision;
     return this.#one(
-      `INSERT INTO decision (request_id, ended_at_ms, started_at_ms, question_hash, asker_hash, conversation_hash, told,
-         input, generation, was_retried, was_escalated, is_taught)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0) ON CONFLICT (request_id) DO NOTHING RETURNING *`,
+      "INSERT INTO decision (request_id, ended_at_ms, started_at_ms, question_hash, asker_hash, conversation_hash, told, " +
+        "input, generation, was_retried, was_escalated, is_taught) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0) ON CONFLICT (request_id) DO NOTHING RETURNING *",
       requestId,
       endedAtMs,
       startedAtMs,
@@ -111,8 +111,8 @@ export class DecisionBook {
   /** The last answer to the same question of the same caller that had ended, and not long ago, when this one was asked. */
   before(row: DecisionRow, windowMs: number): DecisionRow | null {
     return this.#one(
-      `SELECT * FROM decision WHERE question_hash = ? AND (asker_hash = ? OR conversation_hash = ?)
-         AND ended_at_ms <= ? AND ended_at_ms >= ? AND seq <> ? ORDER BY ended_at_ms DESC LIMIT 1`,
+      "SELECT * FROM decision WHERE question_hash = ? AND (asker_hash = ? OR conversation_hash = ?) " +
+        "AND ended_at_ms <= ? AND ended_at_ms >= ? AND seq <> ? ORDER BY ended_at_ms DESC LIMIT 1",
       row.question_hash,
       row.asker_hash,
       row.conversation_hash,
@@ -125,8 +125,8 @@ export class DecisionBook {
   /** The first time that the same question was asked again; it may have been told first. */
   after(row: DecisionRow, windowMs: number): DecisionRow | null {
     return this.#one(
-      `SELECT * FROM decision WHERE question_hash = ? AND (asker_hash = ? OR conversation_hash = ?)
-         AND started_at_ms >= ? AND started_at_ms <= ? AND seq <> ? ORDER BY started_at_ms LIMIT 1`,
+      "SELECT * FROM decision WHERE question_hash = ? AND (asker_hash = ? OR conversation_hash = ?) " +
+        "AND started_at_ms >= ? AND started_at_ms <= ? AND seq <> ? ORDER BY started_at_ms LIMIT 1",
       row.question_hash,
       row.asker_hash,
       row.conversation_hash,
@@ -138,8 +138,8 @@ export class DecisionBook {
 
   update(seq: number, standing: Standing): void {
     this.#sql.exec(
-      `UPDATE decision SET was_retried = ?, was_escalated = ?, feedback = ?, grade = ?, is_taught = ?, taught_score = ?,
-         taught_weight = ? WHERE seq = ?`,
+      "UPDATE decision SET was_retried = ?, was_escalated = ?, feedback = ?, grade = ?, is_taught = ?, taught_score = ?, " +
+        "taught_weight = ? WHERE seq = ?",
       standing.was_retried,
       standing.was_escalated,
       standing.feedback,
@@ -162,8 +162,8 @@ export class DecisionBook {
   /** At most `max` of those that ended up to then. Answers when the oldest ended that stays; null: none does. */
   dropUntil(endedAtMs: number, max: number): number | null {
     this.#sql.exec(
-      `DELETE FROM decision WHERE seq IN
-         (SELECT seq FROM decision WHERE ended_at_ms <= ? ORDER BY ended_at_ms LIMIT ?)`,
+      "DELETE FROM decision WHERE seq IN " +
+        "(SELECT seq FROM decision WHERE ended_at_ms <= ? ORDER BY ended_at_ms LIMIT ?)",
       endedAtMs,
       max,
     );

@@ -128,7 +128,7 @@ function checkOffer(offer: Offer): void {
   for (const name of PRICES) demandCount(name, offer[name], 0, PRICE_MAX);
 }
 
-function demandCount(name: string, value: number, least: number, most: number): void {
+export function demandCount(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}.`);
 }

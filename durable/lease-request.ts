@@ -3,6 +3,7 @@ import { DIMENSIONS, type Amounts } from "../policies/ledger/amounts.ts";
 import type { AskEntry } from "../policies/ledger/entry.ts";
 import { LIMIT_MAX, type Limit } from "../policies/ledger/limit.ts";
 import { isLeased } from "../policies/ledger/loan.ts";
+import { demandCount } from "./hold-request.ts";
 import type { LeaseReport } from "./ledger-lending.ts";
 
 const NAME_CHARS_MAX = 300;
@@ -36,8 +37,7 @@ function checkAmounts(amounts: Amounts): void {
 }
 
 function checkCount(name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 0 && value <= LIMIT_MAX) return;
-  throw new RangeError(`${name} must be a whole number from 0 to ${LIMIT_MAX}, not ${value}.`);
+  demandCount(name, value, 0, LIMIT_MAX);
 }
 
 function checkName(name: string): void {

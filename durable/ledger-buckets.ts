@@ -64,9 +64,9 @@ export class Buckets {
     const within = new Map(this.#state.buckets);
     const keys = WINDOWS.map((window) => pinnedKey(window, zone, null, nowMs));
     const rows = this.#sql.exec<BucketRow>(
-      `SELECT scope, window, key, body FROM bucket
-       WHERE key IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR scope IN (SELECT value FROM json_each(?2)))
-       LIMIT ?3`,
+      "SELECT scope, window, key, body FROM bucket " +
+        "WHERE key IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR scope IN (SELECT value FROM json_each(?2))) " +
+        "LIMIT ?3",
       JSON.stringify(keys),
       scopes === null ? null : JSON.stringify(scopes),
       max,

@@ -18,6 +18,11 @@ export interface Change {
 
 export type RegistryBook = ReturnType<typeof openRegistryBook>;
 
+const TENANTS_USING =
+  "SELECT document.* FROM tenant_use JOIN document " +
+  "ON document.kind = 'tenant' AND document.id = tenant_use.tenant " +
+  "WHERE tenant_use.kind = ? AND tenant_use.name = ?";
+
 export function openRegistryBook(sql: SqlStorage) {
   return {
     /** Also where it was removed. */
@@ -64,8 +69,8 @@ export function openRegistryBook(sql: SqlStorage) {
     modelIds(): Set<string> {
       const rows = sql
         .exec<{ id: string }>(
-          `SELECT value ->> '$.id' AS id FROM document, json_each(text, '$.models')
-           WHERE document.kind = 'catalog'`,
+          "SELECT value ->> '$.id' AS id FROM document, json_each(text, '$.models') " +
+            "WHERE document.kind = 'catalog'",
         )
         .toArray();
       return new Set(rows.map(({ id }) => id));
@@ -74,13 +79,7 @@ export function openRegistryBook(sql: SqlStorage) {
     /** Tenants that name a policy or a model. */
     tenantsNaming(kind: "policy" | "model", name: string): DocumentRow[] {
       return sql
-        .exec<DocumentRow>(
-          `SELECT document.* FROM tenant_use JOIN document
-             ON document.kind = 'tenant' AND document.id = tenant_use.tenant
-           WHERE tenant_use.kind = ? AND tenant_use.name = ? ORDER BY tenant_use.tenant`,
-          kind,
-          name,
-        )
+        .exec<DocumentRow>(`${TENANTS_USING} ORDER BY tenant_use.tenant`, kind, name)
         .toArray();
     },
 
@@ -88,10 +87,8 @@ export function openRegistryBook(sql: SqlStorage) {
     boundTenantsNaming(policy: string): DocumentRow[] {
       return sql
         .exec<DocumentRow>(
-          `SELECT document.* FROM tenant_use JOIN document
-             ON document.kind = 'tenant' AND document.id = tenant_use.tenant
-           WHERE tenant_use.kind = 'policy' AND tenant_use.name = ? AND text ->> '$.models' IS NOT NULL
-           ORDER BY tenant_use.tenant`,
+          `${TENANTS_USING} AND text ->> '$.models' IS NOT NULL ORDER BY tenant_use.tenant`,
+          "policy",
           policy,
         )
         .toArray();
@@ -108,8 +105,8 @@ export function openRegistryBook(sql: SqlStorage) {
     tenantsOf(organisation: string, max: number): DocumentRow[] {
       return sql
         .exec<DocumentRow>(
-          `SELECT * FROM document WHERE kind = 'tenant' AND text ->> '$.organisation' = ?
-           ORDER BY id LIMIT ?`,
+          "SELECT * FROM document WHERE kind = 'tenant' AND text ->> '$.organisation' = ? " +
+            "ORDER BY id LIMIT ?",
           organisation,
           max,
         )
@@ -119,10 +116,10 @@ export function openRegistryBook(sql: SqlStorage) {
     liveKeysOf(tenant: string, nowMs: number, max: number): DocumentRow[] {
       return sql
         .exec<DocumentRow>(
-          `SELECT * FROM document
-           WHERE kind = 'key' AND text ->> '$.tenant' = ?1 AND text ->> '$.revokedAtMs' IS NULL
-             AND ifnull(text ->> '$.expiresAtMs', ?2 + 1) > ?2
-           LIMIT ?3`,
+          "SELECT * FROM document " +
+            "WHERE kind = 'key' AND text ->> '$.tenant' = ?1 AND text ->> '$.revokedAtMs' IS NULL " +
+            "AND ifnull(text ->> '$.expiresAtMs', ?2 + 1) > ?2 " +
+            "LIMIT ?3",
           tenant,
           nowMs,
           max,
@@ -133,9 +130,9 @@ export function openRegistryBook(sql: SqlStorage) {
     keysOf(tenant: string, afterKeyId: string, max: number): DocumentRow[] {
       return sql
         .exec<DocumentRow>(
-          `SELECT * FROM document
-           WHERE kind = 'key' AND text ->> '$.tenant' = ? AND text ->> '$.id' > ?
-           ORDER BY text ->> '$.id' LIMIT ?`,
+          "SELECT * FROM document " +
+            "WHERE kind = 'key' AND text ->> '$.tenant' = ? AND text ->> '$.id' > ? " +
+            "ORDER BY text ->> '$.id' LIMIT ?",
           tenant,
           afterKeyId,
           max,
@@ -147,11 +144,11 @@ export function openRegistryBook(sql: SqlStorage) {
     deadKeys(beforeMs: number, max: number): DocumentRow[] {
       return sql
         .exec<DocumentRow>(
-          `SELECT * FROM document
-           WHERE kind = 'key' AND text IS NOT NULL
-             AND min(ifnull(text ->> '$.revokedAtMs', ?1), ifnull(text ->> '$.expiresAtMs', ?1)) < ?1
-             AND text ->> '$.id' NOT IN (SELECT key_id FROM revocation)
-           LIMIT ?2`,
+          "SELECT * FROM document " +
+            "WHERE kind = 'key' AND text IS NOT NULL " +
+            "AND min(ifnull(text ->> '$.revokedAtMs', ?1), ifnull(text ->> '$.expiresAtMs', ?1)) < ?1 " +
+            "AND text ->> '$.id' NOT IN (SELECT key_id FROM revocation) " +
+            "LIMIT ?2",
           beforeMs,
           max,
         )
@@ -172,11 +169,11 @@ export function openRegistryBook(sql: SqlStorage) {
       const before = this.find(kind, id);
       const { version } = sql
         .exec<{ version: number }>(
-          `INSERT INTO document (kind, id, version, text, updated_at_ms, due_at_ms, problem)
-           VALUES (?1, ?2, 1, ?3, ?4, ?4, ?5)
-           ON CONFLICT (kind, id) DO UPDATE SET version = version + 1, text = ?3, updated_at_ms = ?4,
-             due_at_ms = max(?4, put_at_ms + ?6), problem = ?5
-           RETURNING version`,
+          "INSERT INTO document (kind, id, version, text, updated_at_ms, due_at_ms, problem) " +
+            "VALUES (?1, ?2, 1, ?3, ?4, ?4, ?5) " +
+            "ON CONFLICT (kind, id) DO UPDATE SET version = version + 1, text = ?3, updated_at_ms = ?4, " +
+            "due_at_ms = max(?4, put_at_ms + ?6), problem = ?5 " +
+            "RETURNING version",
           kind,
           id,
           text,
@@ -227,9 +224,9 @@ export function openRegistryBook(sql: SqlStorage) {
     /** Drops up to `max` of the oldest lines; those before `beforeMs`, or any. The newest stays: seqs count on from it. */
     pruneAudit(beforeMs: number, max: number): void {
       sql.exec(
-        `DELETE FROM audit WHERE seq IN (
-           SELECT seq FROM (SELECT seq, at_ms FROM audit ORDER BY seq LIMIT ?2)
-           WHERE at_ms < ?1 AND seq < (SELECT max(seq) FROM audit))`,
+        "DELETE FROM audit WHERE seq IN ( " +
+          "SELECT seq FROM (SELECT seq, at_ms FROM audit ORDER BY seq LIMIT ?2) " +
+          "WHERE at_ms < ?1 AND seq < (SELECT max(seq) FROM audit))",
         beforeMs,
         max,
       );

@@ -38,8 +38,8 @@ export function openRegistryQueue(sql: SqlStorage) {
     /** KV took `version`. A newer one waits its second. */
     markPut(kind: DocumentKind, id: string, version: number, nowMs: number): void {
       sql.exec(
-        `UPDATE document SET put_version = ?3, put_at_ms = ?4, due_at_ms = max(due_at_ms, ?4 + ?5)
-         WHERE kind = ?1 AND id = ?2`,
+        "UPDATE document SET put_version = ?3, put_at_ms = ?4, due_at_ms = max(due_at_ms, ?4 + ?5) " +
+          "WHERE kind = ?1 AND id = ?2",
         kind,
         id,
         version,
@@ -67,8 +67,8 @@ export function openRegistryQueue(sql: SqlStorage) {
       problem: string,
     ): void {
       sql.exec(
-        `UPDATE document SET tries = tries + 1, due_at_ms = ?4, problem = ?5
-         WHERE kind = ?1 AND id = ?2 AND version = ?3`,
+        "UPDATE document SET tries = tries + 1, due_at_ms = ?4, problem = ?5 " +
+          "WHERE kind = ?1 AND id = ?2 AND version = ?3",
         kind,
         id,
         version,
@@ -105,8 +105,8 @@ export function openRegistryQueue(sql: SqlStorage) {
 
     setUpkeep(row: UpkeepRow): void {
       sql.exec(
-        `INSERT INTO upkeep (id, due_at_ms, round_at_ms, after_kind, after_id) VALUES (1, ?1, ?2, ?3, ?4)
-         ON CONFLICT (id) DO UPDATE SET due_at_ms = ?1, round_at_ms = ?2, after_kind = ?3, after_id = ?4`,
+        "INSERT INTO upkeep (id, due_at_ms, round_at_ms, after_kind, after_id) VALUES (1, ?1, ?2, ?3, ?4) " +
+          "ON CONFLICT (id) DO UPDATE SET due_at_ms = ?1, round_at_ms = ?2, after_kind = ?3, after_id = ?4",
         row.due_at_ms,
         row.round_at_ms,
         row.after_kind,
@@ -117,8 +117,8 @@ export function openRegistryQueue(sql: SqlStorage) {
     /** Has the tenant's ledger told at `dueMs`, or sooner if that was wanted before. */
     addRevocation(keyId: string, tenant: string, dueMs: number): void {
       sql.exec(
-        `INSERT INTO revocation (key_id, tenant, due_at_ms) VALUES (?1, ?2, ?3)
-         ON CONFLICT (key_id) DO UPDATE SET due_at_ms = min(due_at_ms, ?3)`,
+        "INSERT INTO revocation (key_id, tenant, due_at_ms) VALUES (?1, ?2, ?3) " +
+          "ON CONFLICT (key_id) DO UPDATE SET due_at_ms = min(due_at_ms, ?3)",
         keyId,
         tenant,
         dueMs,
@@ -162,10 +162,10 @@ export function openRegistryQueue(sql: SqlStorage) {
     nextDueMs(): number | null {
       return sql
         .exec<{ due_at_ms: number | null }>(
-          `SELECT min(due_at_ms) AS due_at_ms FROM (
-             SELECT min(due_at_ms) AS due_at_ms FROM document WHERE due_at_ms IS NOT NULL
-             UNION ALL SELECT min(due_at_ms) FROM revocation
-             UNION ALL SELECT due_at_ms FROM upkeep)`,
+          "SELECT min(due_at_ms) AS due_at_ms FROM ( " +
+            "SELECT min(due_at_ms) AS due_at_ms FROM document WHERE due_at_ms IS NOT NULL " +
+            "UNION ALL SELECT min(due_at_ms) FROM revocation " +
+            "UNION ALL SELECT due_at_ms FROM upkeep)",
         )
         .one().due_at_ms;
     },

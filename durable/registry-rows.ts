@@ -9,10 +9,11 @@ import type {
 } from "../policies/administration.ts";
 
 /** What a tenant names; rows of `new`. */
-const NAME_USES = `INSERT INTO tenant_use (kind, name, tenant)
-SELECT 'policy', new.text ->> '$.policy', new.id WHERE new.text IS NOT NULL
-UNION SELECT 'policy', value, new.id FROM json_each(new.text, '$.policies')
-UNION SELECT 'model', value, new.id FROM json_each(new.text, '$.models');`;
+const NAME_USES =
+  "INSERT INTO tenant_use (kind, name, tenant) " +
+  "SELECT 'policy', new.text ->> '$.policy', new.id WHERE new.text IS NOT NULL " +
+  "UNION SELECT 'policy', value, new.id FROM json_each(new.text, '$.policies') " +
+  "UNION SELECT 'model', value, new.id FROM json_each(new.text, '$.models');";
 
 /** They keep `tenant_use` whatever version of the code writes a tenant. Part of steps that shipped. */
 const TENANT_TRIGGERS = `CREATE TRIGGER tenant_made AFTER INSERT ON document WHEN new.kind = 'tenant' BEGIN
@@ -43,9 +44,10 @@ const DOCUMENT_INDEXES = `CREATE INDEX document_due ON document (due_at_ms) WHER
 CREATE UNIQUE INDEX document_key ON document (text ->> '$.id') WHERE kind = 'key';
 CREATE INDEX document_tenant ON document (text ->> '$.tenant', text ->> '$.id') WHERE kind = 'key';`;
 
-const KEEP_MOST_SHARDS = `INSERT INTO tenant_shards (tenant, most) VALUES (new.id, ifnull(new.text ->> '$.shards', 1))
-ON CONFLICT (tenant) DO UPDATE SET most = max(most, excluded.most);
-END;`;
+const KEEP_MOST_SHARDS =
+  "INSERT INTO tenant_shards (tenant, most) VALUES (new.id, ifnull(new.text ->> '$.shards', 1)) " +
+  "ON CONFLICT (tenant) DO UPDATE SET most = max(most, excluded.most); " +
+  "END;";
 
 /** Never edit a step that shipped; add one. Statements lie flat, because every isolate parses what indents them. */
 export const STEPS: readonly string[] = [

@@ -2,6 +2,7 @@
 // dimension that they know, and ours from the tightest budget.
 import type { Meter } from "../policies/account.ts";
 import type { Dimension } from "../policies/ledger/amounts.ts";
+import { isoTime } from "./instant.ts";
 import { isShared } from "./translate-budget.ts";
 
 export function limitHeaders(meters: readonly Meter[]): Record<string, string> {
@@ -36,7 +37,7 @@ function budgetHeaders(meters: readonly Meter[]): Record<string, string> {
     "x-budget-window": window,
     "x-budget-dimension": dimension,
     "x-budget-remaining": String(Math.max(0, remaining)),
-    ...(resetAtMs === null ? {} : { "x-budget-reset": new Date(resetAtMs).toISOString() }),
+    ...(resetAtMs === null ? {} : { "x-budget-reset": isoTime(resetAtMs) }),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { Dimension } from "../policies/ledger/amounts.ts";
 import type { Window } from "../policies/ledger/limit.ts";
 import type { BudgetExceeded } from "./failure.ts";
+import { isoTime } from "./instant.ts";
 import { OUTPUT_BOUND, retryAdvice, type PublicFailure } from "./public-failure.ts";
 
 /** About the length of a short answer, whose hold is given back then. */
@@ -130,9 +131,7 @@ function remainingOf({ scope, remaining, dimension }: BudgetExceeded): string {
 
 function resetOf({ window, resetAtMs }: BudgetExceeded): string {
   if (window === "session") return "It is this conversation's own; another one begins anew.";
-  return resetAtMs === null
-    ? "It does not reset."
-    : `It resets at ${new Date(resetAtMs).toISOString()}.`;
+  return resetAtMs === null ? "It does not reset." : `It resets at ${isoTime(resetAtMs)}.`;
 }
 
 function lowerFirst(text: string): string {

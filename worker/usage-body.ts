@@ -7,6 +7,7 @@ import { partOf } from "../policies/ledger/shard.ts";
 import { CONVERSATIONS_SHOWN_MAX } from "../policies/ledger/standing.ts";
 import type { Whole } from "../policies/ledger/whole.ts";
 import { windowEndMs, windowKey } from "../policies/ledger/window.ts";
+import { isoTime } from "./instant.ts";
 import type { WholeUsage } from "./whole-usage.ts";
 
 const MINUTE_MS = 60_000;
@@ -32,11 +33,11 @@ export function usageBody(usage: UsageOf) {
   return {
     object: "usage",
     ...of,
-    at: new Date(atMs).toISOString(),
+    at: isoTime(atMs),
     zone,
     ledgers: ledgers.map(({ name, atMs: readAtMs }) => ({
       ledger: name,
-      read_at: new Date(readAtMs).toISOString(),
+      read_at: isoTime(readAtMs),
     })),
     missing,
     open_holds: openHolds,
@@ -117,7 +118,7 @@ function dimensionsOf(
           limit === undefined || lender !== undefined || !isOwnerHeard
             ? null
             : Math.max(0, limit.limit - spent - held - lent),
-        resets_at: resetAtMs === null ? null : new Date(resetAtMs).toISOString(),
+        resets_at: resetAtMs === null ? null : isoTime(resetAtMs),
       },
     ];
   });
@@ -143,7 +144,7 @@ function ratesOfScope({ scope, limits }: ScopeLimits, { whole, shards }: UsageOf
       burst,
       level,
       remaining: Math.max(0, burst - level),
-      resets_at: new Date(whole.atMs + resetInMs).toISOString(),
+      resets_at: isoTime(whole.atMs + resetInMs),
     };
   });
 }

@@ -1,4 +1,5 @@
 // The whole configuration as one document, who changed what, and how far KV has been told.
+import { isoTime } from "../instant.ts";
 import { askRegistry } from "./ask.ts";
 import { answer } from "./document-routes.ts";
 import { isAllPublishedSoon } from "./published-soon.ts";
@@ -77,7 +78,7 @@ async function readAudit({ after, limit, deps }: Call): Promise<Answered | Refus
     object: "list",
     data: lines.map(({ seq, atMs, actor, kind, id, version, before, after: later }) => ({
       seq,
-      at: new Date(atMs).toISOString(),
+      at: isoTime(atMs),
       actor,
       kind,
       id,
@@ -102,7 +103,7 @@ async function readPublication(deps: Call["deps"]): Promise<object> {
         version,
         put_version: putVersion,
         tries,
-        next_try_at: new Date(nextTryAtMs).toISOString(),
+        next_try_at: isoTime(nextTryAtMs),
         problem,
       }),
     ),
@@ -111,7 +112,7 @@ async function readPublication(deps: Call["deps"]): Promise<object> {
       tenant,
       key_id: keyId,
       tries,
-      next_try_at: new Date(nextTryAtMs).toISOString(),
+      next_try_at: isoTime(nextTryAtMs),
     })),
   };
 }

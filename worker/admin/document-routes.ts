@@ -5,6 +5,7 @@ import {
   type StoredDocument,
   type WritableKind,
 } from "../../policies/administration.ts";
+import { isoTime } from "../instant.ts";
 import { askRegistry } from "./ask.ts";
 import { missing } from "./find.ts";
 import { isPublishedSoon } from "./published-soon.ts";
@@ -142,7 +143,7 @@ export function showStored(stored: StoredDocument): object {
     id: kind === "key" ? document.id : id,
     ...(kind === "key" ? { hash: id } : {}),
     version,
-    updated_at: new Date(updatedAtMs).toISOString(),
+    updated_at: isoTime(updatedAtMs),
     published: isPublished,
     document,
   };

@@ -31,7 +31,7 @@ export async function readCall(
   const actor = (request.headers.get("x-sluice-actor") ?? "").trim() || ACTOR_DEFAULT;
   if (actor.length > ACTOR_CHARS_MAX || !/^[\x20-\x7e]+$/.test(actor)) {
     const problem = `must be at most ${ACTOR_CHARS_MAX} characters of printable ASCII`;
-    return { kind: "invalid", parameter: "x-sluice-actor", problem };
+    return invalid("x-sluice-actor", problem);
   }
   const body =
     route.bodyBytesMax === undefined ? NO_BODY : await readBody(request, route.bodyBytesMax);
@@ -62,23 +62,17 @@ function readQuery(
   for (const name of new Set(given.keys())) {
     if (!names.includes(name)) {
       const known = names.join(", ") || "none";
-      return {
-        kind: "invalid",
-        parameter: name,
-        problem: `is no parameter here; there is ${known}`,
-      };
+      return invalid(name, `is no parameter here; there is ${known}`);
     }
-    if (given.getAll(name).length > 1)
-      return { kind: "invalid", parameter: name, problem: "must stand once" };
+    if (given.getAll(name).length > 1) return invalid(name, "must stand once");
   }
   for (const name of ["dry_run", "secrets_later"]) {
-    if (!/^[01]$/.test(given.get(name) ?? "0"))
-      return { kind: "invalid", parameter: name, problem: "must be 1 or 0" };
+    if (!/^[01]$/.test(given.get(name) ?? "0")) return invalid(name, "must be 1 or 0");
   }
   const after = given.get("after") ?? "";
   if (after.length > AFTER_CHARS_MAX) {
     const problem = `must be at most ${AFTER_CHARS_MAX} characters`;
-    return { kind: "invalid", parameter: "after", problem };
+    return invalid("after", problem);
   }
   const scope = given.get("scope");
   const ledger = given.get("ledger");
@@ -89,13 +83,13 @@ function readQuery(
     ["policy", policy, AFTER_CHARS_MAX],
   ] as const) {
     if (value === null || (value !== "" && value.length <= most)) continue;
-    return { kind: "invalid", parameter, problem: `must be from 1 to ${most} characters` };
+    return invalid(parameter, `must be from 1 to ${most} characters`);
   }
   const { usual, max } = route.page ?? PAGE;
   const limit = Number(given.get("limit") ?? usual);
   if (!Number.isInteger(limit) || limit < 1 || limit > max) {
     const problem = `must be a whole number from 1 to ${max}`;
-    return { kind: "invalid", parameter: "limit", problem };
+    return invalid("limit", problem);
   }
   return {
     kind: "read",
@@ -129,7 +123,7 @@ function readCondition(headers: Headers, condition: Condition | undefined): Resu
     case "version-or-new":
       if (match !== null && noneMatch !== null) {
         const problem = "and `if-match` exclude each other";
-        return { kind: "invalid", parameter: "if-none-match", problem };
+        return invalid("if-none-match", problem);
       }
       if (match !== null) return readVersion(match);
       if (condition === "version-or-new" && noneMatch === "*") return { kind: "read", value: 0 };
@@ -147,11 +141,7 @@ function readCondition(headers: Headers, condition: Condition | undefined): Resu
 function readVersion(text: string): Result<number> {
   const digits = /^(?:W\/)?"(\d{1,15})"$/.exec(text.trim())?.[1];
   return digits === undefined
-    ? {
-        kind: "invalid",
-        parameter: "if-match",
-        problem: 'must be one version in quotes, as in "3"',
-      }
+    ? invalid("if-match", 'must be one version in quotes, as in "3"')
     : { kind: "read", value: Number(digits) };
 }
 
@@ -167,16 +157,16 @@ async function readBody(request: Request, bytesMax: number): Promise<Result<stri
     }
   } catch {
     // The connection broke while the client was still sending; there is nobody to answer.
-    return { kind: "malformed-json", position: bytes, problem: "it was never sent whole" };
+    return malformed(bytes, "it was never sent whole");
   }
-  if (bytes === 0) return { kind: "malformed-json", position: 0, problem: "it is empty" };
+  if (bytes === 0) return malformed(0, "it is empty");
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(
       await new Blob(chunks).arrayBuffer(),
     );
   } catch {
-    return { kind: "malformed-json", position: 0, problem: "it is not UTF-8" };
+    return malformed(0, "it is not UTF-8");
   }
   try {
     JSON.parse(text);
@@ -185,6 +175,14 @@ async function readBody(request: Request, bytesMax: number): Promise<Result<stri
     // Its message may quote the text; the place is found by our own reader.
     const position = faultPosition(text);
     const problem = position >= text.length ? "it ends too early" : "it breaks off";
-    return { kind: "malformed-json", position, problem };
+    return malformed(position, problem);
   }
+}
+
+function invalid(parameter: string, problem: string): Refusal {
+  return { kind: "invalid", parameter, problem };
+}
+
+function malformed(position: number, problem: string): Refusal {
+  return { kind: "malformed-json", position, problem };
 }

@@ -4,6 +4,7 @@ import type { HeadAct, HeadReport } from "../../durable/head.ts";
 import { SCORED_MIN, type Comparison } from "../../policies/head/report.ts";
 import { parsePolicy } from "../../policies/policy.ts";
 import { parseWith } from "../../policies/parse.ts";
+import { isoTime } from "../instant.ts";
 import { logEvent } from "../log.ts";
 import type { Tenant } from "../../policies/tenant.ts";
 import { hearVerdicts, policiesOf } from "../verdicts.ts";
@@ -56,7 +57,7 @@ async function readRouter(call: Call): Promise<Answered | Refusal> {
     object: "router",
     tenant: tenant.id,
     policy,
-    at: instantOf(deps.now()),
+    at: isoTime(deps.now()),
     learning,
     ...show(report),
   });
@@ -129,7 +130,7 @@ async function findHead({
 function show(report: HeadReport): object {
   const { sinceMs, isFrozen, lessons, kept, decisions, scored, dropped, drift } = report;
   return {
-    since: instantOf(sinceMs),
+    since: isoTime(sinceMs),
     frozen: isFrozen,
     lessons,
     kept,
@@ -139,20 +140,16 @@ function show(report: HeadReport): object {
     scored_min: SCORED_MIN,
     drift: {
       alarmed: drift.isAlarmed,
-      since: drift.sinceMs === null ? null : instantOf(drift.sinceMs),
+      since: drift.sinceMs === null ? null : isoTime(drift.sinceMs),
     },
     arms: report.arms.map(({ tokens, ...arm }) => ({ ...arm, output_tokens: tokens })),
     calibration: report.calibration,
     regret: report.regret.map(showComparison),
-    acts: report.acts.map(({ atMs, actor, act }) => ({ at: instantOf(atMs), actor, act })),
+    acts: report.acts.map(({ atMs, actor, act }) => ({ at: isoTime(atMs), actor, act })),
   };
 }
 
 function showComparison({ regret, unmeasured, ...comparison }: Comparison): object {
   const interval = regret ?? { value: null, low: null, high: null };
   return { ...comparison, ...interval, unmeasured_arms: unmeasured };
-}
-
-function instantOf(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,0 +1,5 @@
+// How answers write an instant.
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
