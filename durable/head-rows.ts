@@ -77,6 +77,10 @@ export function readDecision(row: DecisionRow): Decision {
   return { ...told, input: { ...told.input, values: new Float32Array(row.input) } };
 }
 
+/** Asked by the same caller or in the same conversation, and not by the row itself, which each adds. */
+const SAME_QUESTION =
+  "SELECT * FROM decision WHERE question_hash = ? AND (asker_hash = ? OR conversation_hash = ?) ";
+
 export class DecisionBook {
   readonly #sql: SqlStorage;
 
@@ -111,7 +115,7 @@ export class DecisionBook {
   /** The last answer to the same question of the same caller that had ended, and not long ago, when this one was asked. */
   before(row: DecisionRow, windowMs: number): DecisionRow | null {
     return this.#one(
-      "SELECT * FROM decision WHERE question_hash = ? AND (asker_hash = ? OR conversation_hash = ?) " +
+      SAME_QUESTION +
         "AND ended_at_ms <= ? AND ended_at_ms >= ? AND seq <> ? ORDER BY ended_at_ms DESC LIMIT 1",
       row.question_hash,
       row.asker_hash,
@@ -125,7 +129,7 @@ export class DecisionBook {
   /** The first time that the same question was asked again; it may have been told first. */
   after(row: DecisionRow, windowMs: number): DecisionRow | null {
     return this.#one(
-      "SELECT * FROM decision WHERE question_hash = ? AND (asker_hash = ? OR conversation_hash = ?) " +
+      SAME_QUESTION +
         "AND started_at_ms >= ? AND started_at_ms <= ? AND seq <> ? ORDER BY started_at_ms LIMIT 1",
       row.question_hash,
       row.asker_hash,

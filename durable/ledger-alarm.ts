@@ -25,7 +25,7 @@ export class Alarm {
 
   /** Sets it for `dueMs`, not before `notBeforeMs`, unless it is set as early. Infinity: there is nothing to come for. */
   arm(dueMs: number, nowMs: number, notBeforeMs: number): void {
-    if (dueMs === Number.POSITIVE_INFINITY) return;
+    if (dueMs === Infinity) return;
     const atMs = Math.max(Math.ceil(dueMs / ALARM_GRID_MS) * ALARM_GRID_MS, notBeforeMs);
     if (this.#setMs !== null && this.#setMs <= atMs && this.#setMs > nowMs - ALARM_OVERDUE_MS)
       return;

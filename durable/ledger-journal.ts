@@ -165,7 +165,7 @@ export class Journal {
   }
 
   /** Ended calls as they stood before a line, so that a replay sees what the first run saw; by default as they stand. */
-  endedBefore(seq = Number.POSITIVE_INFINITY): EndedCalls {
+  endedBefore(seq = Infinity): EndedCalls {
     return { find: (callId) => this.#find(callId, seq) };
   }
 
@@ -189,14 +189,14 @@ export class Journal {
    * and of no call that ended after `endedBeforeMs`. Null when there is none.
    */
   prunable(beforeMs: number, endedBeforeMs: number, max: number): number | null {
-    let openSeq = Number.POSITIVE_INFINITY;
+    let openSeq = Infinity;
     for (const { heldSeq } of this.open.values()) openSeq = Math.min(openSeq, heldSeq);
     let seq: number | null = null;
     for (const line of this.after(this.prunedSeq(), max)) {
       const { entry } = line;
       if (entry === null || line.seq >= openSeq || entry.atMs >= beforeMs) break;
       if (entry.op === "hold") {
-        const end = this.#find(entry.callId, Number.POSITIVE_INFINITY)?.end;
+        const end = this.#find(entry.callId, Infinity)?.end;
         if (end !== undefined && end.atMs >= endedBeforeMs) break;
       }
       seq = line.seq;
@@ -270,7 +270,7 @@ export class Journal {
       .toArray();
     // In suspense until it was adjusted: before that it was no ended call.
     if (row === undefined || row.end_seq >= beforeSeq) return null;
-    const adjustSeq = row.adjust_seq ?? Number.POSITIVE_INFINITY;
+    const adjustSeq = row.adjust_seq ?? Infinity;
     const end = this.read(adjustSeq < beforeSeq ? adjustSeq : row.end_seq);
     const hold = this.read(row.held_seq);
     if (hold?.op !== "hold" || end === null || !isEnd(end)) return null;

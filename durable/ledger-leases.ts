@@ -119,9 +119,7 @@ export class Leases {
     // After a start, what got no answer is said again at once.
     const lookedAtMs = this.#lookedAtMs ?? nowMs - IDLE_MS;
     return Math.min(
-      asked.size + unheard.size > 0 || hasLoans(this.#book.state)
-        ? lookedAtMs + IDLE_MS
-        : Number.POSITIVE_INFINITY,
+      asked.size + unheard.size > 0 || hasLoans(this.#book.state) ? lookedAtMs + IDLE_MS : Infinity,
       this.lending.dueMs(nowMs),
     );
   }

@@ -89,7 +89,7 @@ export class Lending {
 
   /** When to ask borrowers again; infinity while nothing is lent. */
   dueMs(nowMs: number): number {
-    if (this.#book.state.leases.lent.size === 0) return Number.POSITIVE_INFINITY;
+    if (this.#book.state.leases.lent.size === 0) return Infinity;
     return (this.#checkedAtMs ??= nowMs) + CHECK_EVERY_MS;
   }
 

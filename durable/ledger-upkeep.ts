@@ -33,12 +33,10 @@ export class Upkeep {
   /** When there is something to do; infinity while there is nothing. */
   dueMs(nowMs: number): number {
     const { entriesSinceSnapshot, isWhole, journal } = this.#book;
-    if (!isWhole) return Number.POSITIVE_INFINITY;
+    if (!isWhole) return Infinity;
     if (entriesSinceSnapshot >= SNAPSHOT_EVERY) return nowMs;
     const { firstAtMs } = journal;
-    return firstAtMs === null
-      ? Number.POSITIVE_INFINITY
-      : Math.max(firstAtMs + KEPT_MS, this.#pruningAtMs);
+    return firstAtMs === null ? Infinity : Math.max(firstAtMs + KEPT_MS, this.#pruningAtMs);
   }
 
   async run(nowMs: number): Promise<void> {

@@ -10,7 +10,7 @@ import {
 } from "../policies/administration.ts";
 import { parseCatalog } from "../policies/catalog.ts";
 import { parseOrganisation } from "../policies/organisation.ts";
-import type { Fault, Parsed } from "../policies/parse.ts";
+import { faultAt, type Fault, type Parsed } from "../policies/parse.ts";
 import { parsePolicy } from "../policies/policy.ts";
 import { cutFaults, findUnsetSecrets } from "../policies/references.ts";
 import { parseTenant } from "../policies/tenant.ts";
@@ -77,7 +77,7 @@ export function remove(
   if (row === null || standing !== expectedVersion || standing === 0)
     return { kind: "stale", version: standing };
   if (kind === "catalog")
-    return faulty([{ path: "catalog", problem: "cannot be removed; put another in its place" }]);
+    return faulty([faultAt("catalog", "cannot be removed; put another in its place")]);
   const faults = findLooseEndsOfRemoval(turn.book, kind, id, turn.nowMs);
   if (faults.length > 0) return faulty(faults);
   if (options.isDryRun === true) return { kind: "valid", version: row.version + 1 };
@@ -100,10 +100,10 @@ export function faultsOfSize(book: RegistryBook, added: number): Fault[] {
   return added <= 0 || book.charsInAll() + added <= CONFIGURATION_CHARS_MAX
     ? []
     : [
-        {
-          path: "",
-          problem: `would bring the whole configuration above ${CONFIGURATION_CHARS_MAX} characters`,
-        },
+        faultAt(
+          "",
+          `would bring the whole configuration above ${CONFIGURATION_CHARS_MAX} characters`,
+        ),
       ];
 }
 
@@ -112,7 +112,7 @@ export function faultsOfLength(text: string, path: string): Fault[] {
   if (text.length * 3 <= DOCUMENT_BYTES_MAX) return [];
   return new TextEncoder().encode(text).byteLength <= DOCUMENT_BYTES_MAX
     ? []
-    : [{ path, problem: `must be at most ${DOCUMENT_BYTES_MAX} bytes` }];
+    : [faultAt(path, `must be at most ${DOCUMENT_BYTES_MAX} bytes`)];
 }
 
 /** From text to a value that nothing is known of yet. */
@@ -123,7 +123,7 @@ export function readText(
     return { kind: "read", value: JSON.parse(text) };
   } catch {
     // Where it stops being JSON is told by the admin API, which has the text; the engine's words are not ours.
-    return faulty([{ path: "", problem: "is not JSON" }]);
+    return faulty([faultAt("", "is not JSON")]);
   }
 }
 
@@ -162,5 +162,5 @@ function parseAs(kind: WritableKind, id: string, document: unknown): Parsed<Writ
 }
 
 function misnamed(path: string, id: string): Parsed<never> {
-  return { kind: "faulty", faults: [{ path, problem: `must be "${id}", as it is filed` }] };
+  return { kind: "faulty", faults: [faultAt(path, `must be "${id}", as it is filed`)] };
 }

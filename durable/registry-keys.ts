@@ -8,7 +8,7 @@ import type {
   RotateOrder,
 } from "../policies/administration.ts";
 import { KEY_HASH } from "../policies/configuration-document.ts";
-import type { Fault } from "../policies/parse.ts";
+import { faultAt, type Fault } from "../policies/parse.ts";
 import { isLive, parseKey, writeKey, type Key } from "../policies/tenant.ts";
 import type { RegistryBook } from "./registry-book.ts";
 import { faulty, faultsOfSize, type Turn } from "./registry-documents.ts";
@@ -26,9 +26,9 @@ export function createKey(turn: Turn, order: KeyOrder): KeyCreated {
   if (parsed.kind === "faulty") return faulty(parsed.faults);
   const faults = [...faultsOfName(book, id, hash), ...faultsOfSize(book, documentText.length)];
   if (book.find("tenant", tenant)?.text == null)
-    faults.push({ path: "tenant", problem: `no tenant is called "${tenant}"` });
+    faults.push(faultAt("tenant", `no tenant is called "${tenant}"`));
   if (expiresAtMs !== undefined && expiresAtMs <= nowMs)
-    faults.push({ path: "expiresAtMs", problem: "is not in the future" });
+    faults.push(faultAt("expiresAtMs", "is not in the future"));
   if (faults.length > 0) return faulty(faults);
   const version = write(turn, hash, documentText);
   return { kind: "created", version, documentText };
@@ -42,12 +42,9 @@ export function rotateKey(turn: Turn, keyId: string, order: RotateOrder): KeyRot
   const faults = faultsOfName(book, order.id, order.hash);
   const { overlapMs } = order;
   if (!isLive(old, nowMs))
-    faults.push({ path: "id", problem: "is revoked or expired; create another key instead" });
+    faults.push(faultAt("id", "is revoked or expired; create another key instead"));
   if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > OVERLAP_MAX_MS) {
-    faults.push({
-      path: "overlapMs",
-      problem: `must be a whole number from 0 to ${OVERLAP_MAX_MS}`,
-    });
+    faults.push(faultAt("overlapMs", `must be a whole number from 0 to ${OVERLAP_MAX_MS}`));
   }
   const limits = [...(order.limits ?? old.limits)];
   const documentText = writeKey({ ...old, id: order.id, limits, createdAtMs: nowMs });
@@ -95,10 +92,8 @@ function write({ book, actor, nowMs }: Turn, hash: string, text: string): number
 function faultsOfName(book: RegistryBook, id: string, hash: string): Fault[] {
   const faults: Fault[] = [];
   if (!KEY_HASH.test(hash))
-    faults.push({ path: "hash", problem: "must be a SHA-256 in 64 small hex digits" });
-  if (book.find("key", hash) !== null)
-    faults.push({ path: "hash", problem: "belongs to a key already" });
-  if (book.findKey(id) !== null)
-    faults.push({ path: "id", problem: `"${id}" belongs to a key already` });
+    faults.push(faultAt("hash", "must be a SHA-256 in 64 small hex digits"));
+  if (book.find("key", hash) !== null) faults.push(faultAt("hash", "belongs to a key already"));
+  if (book.findKey(id) !== null) faults.push(faultAt("id", `"${id}" belongs to a key already`));
   return faults;
 }

@@ -13,7 +13,7 @@ import {
   writeConfigurationDocument,
   type ConfigurationDocument,
 } from "../policies/configuration-document.ts";
-import type { Fault } from "../policies/parse.ts";
+import { faultAt, type Fault } from "../policies/parse.ts";
 import { findLooseEnds, findUnsetSecrets } from "../policies/references.ts";
 import { isLive, writeKey, type Key } from "../policies/tenant.ts";
 import type { Change, RegistryBook } from "./registry-book.ts";
@@ -56,7 +56,7 @@ export function importAll(turn: Turn, text: string, options: ImportOptions): Imp
   if (options.expectedRevision !== null && options.expectedRevision !== revision)
     return { kind: "stale", revision };
   if (text.length > IMPORT_CHARS_MAX)
-    return faulty([{ path: "", problem: `must be at most ${IMPORT_CHARS_MAX} characters` }]);
+    return faulty([faultAt("", `must be at most ${IMPORT_CHARS_MAX} characters`)]);
   const read = readText(text);
   if (read.kind === "faulty") return read;
   const parsed = parseConfigurationDocument(read.value);
@@ -96,13 +96,13 @@ function faultsOfKeys({ book }: Turn, { keys }: ConfigurationDocument): Fault[] 
     const named = book.findKey(value.id);
     if (named !== null && named.id !== hash) {
       const problem = `"${value.id}" belongs to a key with another secret already`;
-      faults.push({ path: `keys.${index}.key.id`, problem });
+      faults.push(faultAt(`keys.${index}.key.id`, problem));
     }
     const filed = book.find("key", hash);
     const standing = filed === null || filed.text === null ? null : readKey(filed);
     if (standing !== null && (standing.tenant !== value.tenant || standing.id !== value.id)) {
       const problem = `is key "${standing.id}" of tenant "${standing.tenant}" already`;
-      faults.push({ path: `keys.${index}.hash`, problem });
+      faults.push(faultAt(`keys.${index}.hash`, problem));
     }
     return faults;
   });
@@ -120,7 +120,7 @@ function faultsOfLengths(document: ConfigurationDocument): Fault[] {
   const faults = all.flatMap(({ path, text }) => faultsOfLength(text, path));
   if (all.reduce((sum, { text }) => sum + text.length, 0) > CONFIGURATION_CHARS_MAX) {
     const problem = `must hold at most ${CONFIGURATION_CHARS_MAX} characters of documents`;
-    faults.push({ path: "", problem });
+    faults.push(faultAt("", problem));
   }
   return faults;
 }

@@ -1,6 +1,7 @@
 // The catalog: which upstreams there are, which models they serve, what those can do and cost.
 import * as z from "zod/mini";
-import { parseWith, type Parsed } from "./parse.ts";
+import { number, text, wholeNumber } from "./fields.ts";
+import { faultAt, parseWith, type Parsed } from "./parse.ts";
 
 /**
  * Knobs that an operator declares as proven at a model. A knob that is not listed is never sent: engines
@@ -29,11 +30,11 @@ export const POOLING_WIDTH_MAX = 8192;
 
 const id = z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/));
 /** $9,000 a million tokens: far above any price list, and small enough that tokens x price stays exact. */
-const priceNanos = z.int().check(z.gte(0), z.lte(9_000_000_000_000));
+const priceNanos = wholeNumber(0, 9_000_000_000_000);
 
 const prices = z.strictObject({
   /** Names this price list; a hold pins it, so a price change never re-prices what is in flight. */
-  version: z.string().check(z.minLength(1), z.maxLength(64)),
+  version: text(64),
   inputNanosPerMtok: priceNanos,
   cachedInputNanosPerMtok: priceNanos,
   /** Of input that is written to a cache, where that is billed apart; absent: as other input. */
@@ -43,16 +44,16 @@ const prices = z.strictObject({
 
 const breakerSettings = z.strictObject({
   /** Failures within `windowMs` that open the breaker. */
-  failures: z.int().check(z.gte(1), z.lte(1000)),
-  windowMs: z.int().check(z.gte(100), z.lte(3_600_000)),
+  failures: wholeNumber(1, 1000),
+  windowMs: wholeNumber(100, 3_600_000),
   /** How long it stays open before one probe may pass. */
-  cooldownMs: z.int().check(z.gte(100), z.lte(3_600_000)),
+  cooldownMs: wholeNumber(100, 3_600_000),
 });
 
 const upstream = z.strictObject({
   id,
   /** Which dialect of knobs it speaks; an engine that Sluice does not know is treated as `generic`. */
-  engine: z.string().check(z.minLength(1), z.maxLength(64)),
+  engine: text(64),
   /** Up to and with `/v1`; `/chat/completions` is appended. */
   baseUrl: z.string().check(z.regex(/^https?:\/\/[^\s]+$/), z.maxLength(2048)),
   /** The name of the secret that holds its API key; never the key itself. */
@@ -64,21 +65,21 @@ const upstream = z.strictObject({
 
 /** How fast a model answers, as its operator measured it. Both or neither: one alone says nothing of an answer's end. */
 const speed = z.strictObject({
-  firstTokenMs: z.number().check(z.gte(0), z.lte(600_000)),
-  outputTokensPerSecond: z.number().check(z.gte(0.1), z.lte(1_000_000)),
+  firstTokenMs: number(0, 600_000),
+  outputTokensPerSecond: number(0.1, 1_000_000),
 });
 
 /** A pooling replica of the same checkpoint: `/embeddings` gives the last token's hidden state, not normalised. */
 const pooling = z.strictObject({
   upstream: id,
   /** What the replica calls the model. */
-  name: z.string().check(z.minLength(1), z.maxLength(256)),
+  name: text(256),
   /** Numbers in a hidden state: the model's hidden size. */
-  width: z.int().check(z.gte(1), z.lte(POOLING_WIDTH_MAX)),
+  width: wholeNumber(1, POOLING_WIDTH_MAX),
   /** Of its input. Absent where nobody bills it: it costs nothing, and its tokens are held and counted all the same. */
   prices: z.optional(
     z.strictObject({
-      version: z.string().check(z.minLength(1), z.maxLength(64)),
+      version: text(64),
       inputNanosPerMtok: priceNanos,
     }),
   ),
@@ -88,17 +89,17 @@ const model = z.strictObject({
   id,
   upstream: id,
   /** What the upstream calls it. */
-  name: z.string().check(z.minLength(1), z.maxLength(256)),
-  contextTokens: z.int().check(z.gte(256), z.lte(16_000_000)),
-  outputTokensMax: z.int().check(z.gte(1), z.lte(4_000_000)),
+  name: text(256),
+  contextTokens: wholeNumber(256, 16_000_000),
+  outputTokensMax: wholeNumber(1, 4_000_000),
   capabilities: z._default(z.array(z.enum(CAPABILITIES)), []),
   /** A model that thinks whatever it is told, or that cannot think; absent when it can be told. */
   thinking: z.optional(z.enum(["always", "never"])),
   /** The efforts that it takes, where they are not those that its engine takes of most models. */
   efforts: z.optional(z.array(z.enum(EFFORTS)).check(z.minLength(1), z.maxLength(EFFORTS.length))),
   /** Bounds on a cap on its thinking, beyond those that its engine has for all models. */
-  thinkingTokensMin: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
-  thinkingTokensMax: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
+  thinkingTokensMin: z.optional(wholeNumber(1, 4_000_000)),
+  thinkingTokensMax: z.optional(wholeNumber(1, 4_000_000)),
   /** Absent for an engine of one's own: money stays 0, and the choice weighs its tokens at a nominal price. */
   prices: z.optional(prices),
   /** Absent: no ceiling on latency holds for it, since nothing is known that could pass one. */
@@ -106,11 +107,11 @@ const model = z.strictObject({
   /** Where its hidden states can be asked for, so that a policy may read difficulty from them. */
   pooling: z.optional(pooling),
   /** How far its accuracy curve lies above (+) or below (-) a 7B model's, in logits. */
-  strength: z._default(z.number().check(z.gte(-5), z.lte(5)), 0),
+  strength: z._default(number(-5, 5), 0),
 });
 
 export const catalog = z.strictObject({
-  version: z.string().check(z.minLength(1), z.maxLength(64)),
+  version: text(64),
   upstreams: z.array(upstream).check(z.minLength(1), z.maxLength(256)),
   models: z.array(model).check(z.minLength(1), z.maxLength(1024)),
 });
@@ -131,43 +132,48 @@ export function parseCatalog(document: unknown): Parsed<Catalog> {
   const upstreamIds = new Set<string>();
   for (const [index, { id: upstreamId, secret }] of parsed.value.upstreams.entries()) {
     if (secret === OPERATORS_SECRET) {
-      faults.push({
-        path: `upstreams.${index}.secret`,
-        problem: `"${secret}" opens the gateway itself and is never sent to an upstream; name another`,
-      });
+      faults.push(
+        faultAt(
+          `upstreams.${index}.secret`,
+          `"${secret}" opens the gateway itself and is never sent to an upstream; name another`,
+        ),
+      );
     }
     if (upstreamIds.has(upstreamId))
-      faults.push({ path: `upstreams.${index}.id`, problem: `"${upstreamId}" stands twice` });
+      faults.push(faultAt(`upstreams.${index}.id`, `"${upstreamId}" stands twice`));
     upstreamIds.add(upstreamId);
   }
   const modelIds = new Set<string>();
   for (const [index, entry] of parsed.value.models.entries()) {
     if (modelIds.has(entry.id))
-      faults.push({ path: `models.${index}.id`, problem: `"${entry.id}" stands twice` });
+      faults.push(faultAt(`models.${index}.id`, `"${entry.id}" stands twice`));
     modelIds.add(entry.id);
     if (!upstreamIds.has(entry.upstream)) {
-      faults.push({
-        path: `models.${index}.upstream`,
-        problem: `no upstream is called "${entry.upstream}"`,
-      });
+      faults.push(faultAt(`models.${index}.upstream`, `no upstream is called "${entry.upstream}"`));
     }
     if (entry.pooling !== undefined && !upstreamIds.has(entry.pooling.upstream)) {
-      faults.push({
-        path: `models.${index}.pooling.upstream`,
-        problem: `no upstream is called "${entry.pooling.upstream}"`,
-      });
+      faults.push(
+        faultAt(
+          `models.${index}.pooling.upstream`,
+          `no upstream is called "${entry.pooling.upstream}"`,
+        ),
+      );
     }
     if ((entry.thinkingTokensMin ?? 0) > (entry.thinkingTokensMax ?? Infinity)) {
-      faults.push({
-        path: `models.${index}.thinkingTokensMin`,
-        problem: `must be at most thinkingTokensMax, ${String(entry.thinkingTokensMax)}`,
-      });
+      faults.push(
+        faultAt(
+          `models.${index}.thinkingTokensMin`,
+          `must be at most thinkingTokensMax, ${String(entry.thinkingTokensMax)}`,
+        ),
+      );
     }
     if (/^auto(:|$)/.test(entry.id)) {
-      faults.push({
-        path: `models.${index}.id`,
-        problem: `"${entry.id}" is kept for Sluice's own choice; use another id`,
-      });
+      faults.push(
+        faultAt(
+          `models.${index}.id`,
+          `"${entry.id}" is kept for Sluice's own choice; use another id`,
+        ),
+      );
     }
   }
   return faults.length === 0 ? parsed : { kind: "faulty", faults };

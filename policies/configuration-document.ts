@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 import { parseCatalog, type Catalog } from "./catalog.ts";
 import { parseOrganisation, type Organisation } from "./organisation.ts";
-import { parseWith, type Fault, type Parsed } from "./parse.ts";
+import { faultAt, parseWith, type Fault, type Parsed } from "./parse.ts";
 import { parsePolicy, type Policy } from "./policy.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "./tenant.ts";
 
@@ -62,10 +62,9 @@ export function parseConfigurationDocument(document: unknown): Parsed<Configurat
     const one = parse(written);
     if (one.kind === "parsed") return [{ value: one.value, text: JSON.stringify(written) }];
     faults.push(
-      ...one.faults.map(({ path, problem }) => ({
-        path: path === "" ? place : `${place}.${path}`,
-        problem,
-      })),
+      ...one.faults.map(({ path, problem }) =>
+        faultAt(path === "" ? place : `${place}.${path}`, problem),
+      ),
     );
     return [];
   };
@@ -149,8 +148,7 @@ function findTwice(list: string, field: string, ids: readonly string[]): Fault[]
   const seen = new Set<string>();
   const faults: Fault[] = [];
   for (const [index, id] of ids.entries()) {
-    if (seen.has(id))
-      faults.push({ path: `${list}.${index}.${field}`, problem: `"${id}" stands twice` });
+    if (seen.has(id)) faults.push(faultAt(`${list}.${index}.${field}`, `"${id}" stands twice`));
     seen.add(id);
   }
   return faults;

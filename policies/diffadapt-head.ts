@@ -3,6 +3,7 @@
 import * as z from "zod/mini";
 import { POOLING_WIDTH_MAX } from "./catalog.ts";
 import type { DifficultyClass } from "./choice.ts";
+import { text, wholeNumber } from "./fields.ts";
 import { parseWith } from "./parse.ts";
 
 /** The paper's. */
@@ -20,9 +21,9 @@ export const difficultyHeadHeader = z.strictObject({
   format: z.literal("sluice-difficulty-head"),
   version: z.literal(1),
   /** The checkpoint that it was trained on, as the catalog's `pooling.name` has it. */
-  model: z.string().check(z.minLength(1), z.maxLength(256)),
+  model: text(256),
   /** Numbers in a hidden state, as the catalog's `pooling.width` has it. */
-  width: z.int().check(z.gte(1), z.lte(POOLING_WIDTH_MAX)),
+  width: wholeNumber(1, POOLING_WIDTH_MAX),
 });
 
 export interface DifficultyHead {

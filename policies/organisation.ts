@@ -1,15 +1,16 @@
 // An organisation owns a budget that several tenants spend from. Their ledgers borrow parts of it (ledger/lease.ts), so its
 // limits are those that can be lent.
 import * as z from "zod/mini";
+import { text } from "./fields.ts";
 import { limitFaults, limits, type Limit, type Window } from "./ledger/limit.ts";
-import { parseWith, type Fault, type Parsed } from "./parse.ts";
+import { faultAt, parseWith, type Fault, type Parsed } from "./parse.ts";
 import { organisationId } from "./tenant.ts";
 import { zone, zoneFaults } from "./zone.ts";
 
 export const organisation = z.strictObject({
   id: organisationId,
   /** For people. */
-  name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+  name: z.optional(text(200)),
   /** The calendar of its windows; its tenants have the same. */
   zone,
   limits,
@@ -34,5 +35,5 @@ const UNLENDABLE: readonly Window[] = ["minute", "session"];
 function unlendable({ window }: Limit, index: number): Fault[] {
   if (!UNLENDABLE.includes(window)) return [];
   const problem = `"${window}" cannot be shared by tenants; give each of them such a limit`;
-  return [{ path: `limits.${index}.window`, problem }];
+  return [faultAt(`limits.${index}.window`, problem)];
 }

@@ -8,6 +8,10 @@ export interface Fault {
   readonly problem: string;
 }
 
+export function faultAt(path: string, problem: string): Fault {
+  return { path, problem };
+}
+
 export type Parsed<T> =
   | { readonly kind: "parsed"; readonly value: T }
   | { readonly kind: "faulty"; readonly faults: readonly Fault[] };

@@ -1,11 +1,12 @@
 // A policy: what an operator wants from routing, in fields that each have one meaning and one bound.
 import * as z from "zod/mini";
+import { number, text, wholeNumber } from "./fields.ts";
 import { armName, MODES, parseArm, type Arm } from "./mode.ts";
-import { parseWith, type Fault, type Parsed } from "./parse.ts";
+import { faultAt, parseWith, type Fault, type Parsed } from "./parse.ts";
 
-const modelId = z.string().check(z.minLength(1), z.maxLength(128));
-const waitMs = z.int().check(z.gte(50), z.lte(3_600_000));
-const capTokens = z.int().check(z.gte(16), z.lte(4_000_000));
+const modelId = text(128);
+const waitMs = wholeNumber(50, 3_600_000);
+const capTokens = wholeNumber(16, 4_000_000);
 /** Each mode on every model of a policy, and each as it is sent, is far below this. */
 const ARMS_MAX = 256;
 /** A tenant pays for what is tried; above a fifth it would be an experiment, which has an object of its own. */
@@ -13,17 +14,17 @@ const EXPLORE_SHARE_MAX = 0.2;
 
 export const policy = z.strictObject({
   name: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
-  version: z.string().check(z.minLength(1), z.maxLength(64)),
+  version: text(64),
   /** What a thousandth of a dollar must buy in expected score. 0 buys the best score at any price. */
-  lambda: z._default(z.number().check(z.gte(0), z.lte(1000)), 0.2),
+  lambda: z._default(number(0, 1000), 0.2),
   /** An arm that is expected to score less is chosen only where none scores as much; then the one that scores best. */
-  expectedScoreMin: z._default(z.number().check(z.gte(0), z.lte(1)), 0),
+  expectedScoreMin: z._default(number(0, 1), 0),
   /** An arm whose answer is expected to cost more, in nano-dollars, is chosen only where all do; then the cheapest. */
-  expectedCostNanosMax: z.optional(z.int().check(z.gte(1), z.lte(1_000_000_000_000))),
+  expectedCostNanosMax: z.optional(wholeNumber(1, 1_000_000_000_000)),
   /** The same of output tokens. */
-  expectedOutputTokensMax: z.optional(z.int().check(z.gte(1), z.lte(4_000_000))),
+  expectedOutputTokensMax: z.optional(wholeNumber(1, 4_000_000)),
   /** The same of milliseconds to the last byte, where all do the fastest. It binds models whose `speed` is known. */
-  expectedLatencyMsMax: z.optional(z.int().check(z.gte(1), z.lte(3_600_000))),
+  expectedLatencyMsMax: z.optional(wholeNumber(1, 3_600_000)),
   /** Which model runs each mode, where it can; a mode without a model is not offered. */
   modes: z.strictObject({
     direct: z.optional(modelId),
@@ -40,7 +41,7 @@ export const policy = z.strictObject({
   arms: z.optional(z.array(z.string()).check(z.minLength(1), z.maxLength(ARMS_MAX))),
   /** Where a choice goes when the probe's confidence is below `confidenceMin`. */
   safeMode: z._default(z.enum(MODES), "short"),
-  confidenceMin: z._default(z.number().check(z.gte(0), z.lte(1)), 0.35),
+  confidenceMin: z._default(number(0, 1), 0.35),
   /**
    * What a query that reads as hard is worth: its cost counts half and it gets the whole long budget (`escalate`), or its
    * cost counts double and it gets half of that budget (`failfast`, DiffAdapt's own).
@@ -52,11 +53,11 @@ export const policy = z.strictObject({
    * How long a choice waits for a hidden state: for its head, and again for the replica. After that the text decides. A
    * short prompt's prefill takes a tenth of the default, an answer ten times it.
    */
-  difficultyDeadlineMs: z._default(z.int().check(z.gte(10), z.lte(10_000)), 300),
+  difficultyDeadlineMs: z._default(wholeNumber(10, 10_000), 300),
   /** Share of Sluice's own choices that try another arm than the best, so that all can be learned of. */
-  exploreShare: z._default(z.number().check(z.gte(0), z.lte(EXPLORE_SHARE_MAX)), 0),
+  exploreShare: z._default(number(0, EXPLORE_SHARE_MAX), 0),
   /** What an arm that is tried may lack of the best expected utility. */
-  exploreRegretMax: z._default(z.number().check(z.gte(0), z.lte(1)), 0.05),
+  exploreRegretMax: z._default(number(0, 1), 0.05),
   /** The most output a call may hold and ask for, per mode, when the client set no bound of its own. */
   capTokens: z._default(
     z.strictObject({ direct: capTokens, short: capTokens, code: capTokens, long: capTokens }),
@@ -68,14 +69,14 @@ export const policy = z.strictObject({
    * The most tokens that one answer may be asked to think, whoever asks for it and in whichever field; 0 forbids
    * thinking. Absent: as many as mode, client and output bound allow.
    */
-  reasoningTokensMax: z.optional(z.int().check(z.gte(0), z.lte(4_000_000))),
+  reasoningTokensMax: z.optional(wholeNumber(0, 4_000_000)),
   /** Strategies by id for each mode, in this order (worker/strategy/); a list replaces what runs by default. */
   strategies: z._default(
     z.partialRecord(z.enum(MODES), z.array(z.string()).check(z.maxLength(8))),
     {},
   ),
   /** A conversation changes its arm only when that raises the expected utility by at least this. */
-  switchMargin: z._default(z.number().check(z.gte(0), z.lte(1)), 0.05),
+  switchMargin: z._default(number(0, 1), 0.05),
   /** Whether choices learn from what became of a tenant's requests; `off` sends nothing of them to the tenant's head. */
   learning: z._default(z.enum(["on", "off"]), "on"),
   /** How long headers wait for the first real chunk; while they wait, retry and fallback are possible. */
@@ -87,7 +88,7 @@ export const policy = z.strictObject({
   /** The longest one call may last. */
   deadlineMs: z._default(waitMs, 600_000),
   /** Upstream attempts that one call may cost, the first included. */
-  attemptsMax: z._default(z.int().check(z.gte(1), z.lte(8)), 3),
+  attemptsMax: z._default(wholeNumber(1, 8), 3),
 });
 
 export type Policy = z.infer<typeof policy>;
@@ -108,23 +109,25 @@ export function allowsArm({ arms }: Policy, arm: Arm): boolean {
 function contradictionsOf(of: Policy): Fault[] {
   const faults: Fault[] = [];
   if (MODES.every((mode) => of.modes[mode] === undefined))
-    faults.push({ path: "modes", problem: "binds no mode; give at least one model" });
+    faults.push(faultAt("modes", "binds no mode; give at least one model"));
   for (const [index, name] of (of.arms ?? []).entries()) {
     if (parseArm(name) === null)
-      faults.push({
-        path: `arms.${index}`,
-        problem: `"${name}" is no arm; write model/mode with one of ${MODES.join(", ")} or as-sent`,
-      });
+      faults.push(
+        faultAt(
+          `arms.${index}`,
+          `"${name}" is no arm; write model/mode with one of ${MODES.join(", ")} or as-sent`,
+        ),
+      );
   }
   for (const mode of MODES) {
     const model = of.modes[mode];
     if (model === undefined || allowsArm(of, { model, mode })) continue;
     const arm = armName({ model, mode });
-    faults.push({ path: `modes.${mode}`, problem: `binds "${arm}", which \`arms\` leaves out` });
+    faults.push(faultAt(`modes.${mode}`, `binds "${arm}", which \`arms\` leaves out`));
   }
   if (of.reasoningTokensMax === 0 && of.modes.long !== undefined) {
     const problem = "forbids thinking, which the mode long is; unbind `modes.long` or allow some";
-    faults.push({ path: "reasoningTokensMax", problem });
+    faults.push(faultAt("reasoningTokensMax", problem));
   }
   return faults;
 }

@@ -3,7 +3,7 @@
 import type { Catalog } from "./catalog.ts";
 import { MODES, parseArm } from "./mode.ts";
 import type { Organisation } from "./organisation.ts";
-import type { Fault } from "./parse.ts";
+import { faultAt, type Fault } from "./parse.ts";
 import { allowsArm, type Policy } from "./policy.ts";
 import type { Key, Tenant } from "./tenant.ts";
 
@@ -55,10 +55,10 @@ export function findUnsetSecrets(
     secret === undefined || isSecretSet(secret)
       ? []
       : [
-          {
-            path: `catalog.upstreams.${index}.secret`,
-            problem: `no secret is called "${secret}", which upstream "${id}" needs; set it first`,
-          },
+          faultAt(
+            `catalog.upstreams.${index}.secret`,
+            `no secret is called "${secret}", which upstream "${id}" needs; set it first`,
+          ),
         ],
   );
 }
@@ -67,7 +67,7 @@ export function findUnsetSecrets(
 export function cutFaults(faults: readonly Fault[]): readonly Fault[] {
   if (faults.length <= FAULTS_MAX) return faults;
   const more = faults.length - FAULTS_MAX;
-  return [...faults.slice(0, FAULTS_MAX), { path: "", problem: `and ${more} faults more` }];
+  return [...faults.slice(0, FAULTS_MAX), faultAt("", `and ${more} faults more`)];
 }
 
 /** `models` are the catalog's. */
@@ -120,7 +120,7 @@ export function findLooseEndsOfMembership(
   if (found === null) return [absent("organisation", organisation, `tenant:${id}.organisation`)];
   if (found.zone === zone) return [];
   const problem = `must be "${found.zone}", as its organisation "${organisation}" has it`;
-  return [{ path: `tenant:${id}.zone`, problem }];
+  return [faultAt(`tenant:${id}.zone`, problem)];
 }
 
 /** `tenants` are the ids of those that stand. */
@@ -143,10 +143,10 @@ function leavesAnArm(policy: Policy, { models }: Tenant): boolean {
 }
 
 function lockedOut(path: string, policy: string): Fault {
-  return {
+  return faultAt(
     path,
-    problem: `"${policy}" runs on no model that the tenant may use, which would lock it out`,
-  };
+    `"${policy}" runs on no model that the tenant may use, which would lock it out`,
+  );
 }
 
 function missing(
@@ -159,5 +159,5 @@ function missing(
 }
 
 function absent(kind: string, name: string, path: string): Fault {
-  return { path, problem: `no ${kind} is called "${name}"` };
+  return faultAt(path, `no ${kind} is called "${name}"`);
 }

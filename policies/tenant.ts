@@ -1,9 +1,10 @@
 // A tenant pays, and a key authenticates for one tenant. Both say what they may use at most, the tenant also for each of
 // its users and for the tags that its clients may set.
 import * as z from "zod/mini";
+import { text, wholeNumber } from "./fields.ts";
 import { limitFaults, limits } from "./ledger/limit.ts";
 import { zone, zoneFaults } from "./zone.ts";
-import { parseWith, type Fault, type Parsed } from "./parse.ts";
+import { faultAt, parseWith, type Fault, type Parsed } from "./parse.ts";
 
 /** A request carries some of them, and each is a scope of its own that every ledger turn checks. */
 const TAGS_MAX = 64;
@@ -20,8 +21,8 @@ const tagName = z.string().check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/));
 
 export const tenant = z.strictObject({
   id: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
-  name: z.string().check(z.minLength(1), z.maxLength(200)),
-  policy: z.string().check(z.minLength(1), z.maxLength(64)),
+  name: text(200),
+  policy: text(64),
   /** Policies that the tenant's clients may name in `x-sluice-policy`, besides its own. */
   policies: z._default(z.array(z.string()).check(z.maxLength(64)), []),
   /** Catalog models that the tenant may use; absent means all. */
@@ -36,7 +37,7 @@ export const tenant = z.strictObject({
   /** The tags that clients may set in `x-sluice-tags`, each with its limits; one that is not here is refused. */
   tags: z._default(z.record(tagName, limits), {}),
   /** Ledger objects that share the tenant's load. More than one only where one is too slow. */
-  shards: z._default(z.int().check(z.gte(1), z.lte(SHARDS_MAX)), 1),
+  shards: z._default(wholeNumber(1, SHARDS_MAX), 1),
 });
 
 /** What a key may be used for: `inference` runs and lists models, `usage` reads what its own tenant spent. */
@@ -46,9 +47,9 @@ export type Scope = (typeof SCOPES)[number];
 export const key = z.strictObject({
   /** Names the key in logs and journals; never the secret. */
   id: z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/)),
-  tenant: z.string().check(z.minLength(1), z.maxLength(64)),
+  tenant: text(64),
   /** For people, to tell keys apart. */
-  name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+  name: z.optional(text(200)),
   /** Absent means all. */
   scopes: z.optional(z.array(z.enum(SCOPES)).check(z.minLength(1), z.maxLength(SCOPES.length))),
   /** Beside the tenant's, which hold for all of its keys together. */
@@ -83,9 +84,9 @@ function shardFaults({ shards, limits: own, userLimits, tags }: Tenant): Fault[]
       const least = shards * (/tokens$/i.test(dimension) ? PART_TOKENS_MIN : 1);
       const at = `${path}.${index}`;
       if (most < shards)
-        return [{ path: `${at}.limit`, problem: `must be at least ${shards}, 1 for each shard` }];
+        return [faultAt(`${at}.limit`, `must be at least ${shards}, 1 for each shard`)];
       const problem = `must be at least ${least}, ${least / shards} for each of ${shards} shards, or a call does not fit one`;
-      return burst < least ? [{ path: `${at}.burst`, problem }] : [];
+      return burst < least ? [faultAt(`${at}.burst`, problem)] : [];
     }),
   );
 }
@@ -111,9 +112,7 @@ export function mayUse(of: Key, scope: Scope): boolean {
 function tagFaults(tags: Tenant["tags"]): Fault[] {
   const names = Object.keys(tags);
   if (names.length > TAGS_MAX)
-    return [
-      { path: "tags", problem: `must be at most ${TAGS_MAX}, and there are ${names.length}` },
-    ];
+    return [faultAt("tags", `must be at most ${TAGS_MAX}, and there are ${names.length}`)];
   return names.flatMap((name) => limitFaults(tags[name] ?? [], `tags.${name}`));
 }
 

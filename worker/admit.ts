@@ -9,7 +9,7 @@ import type { Policy } from "../policies/policy.ts";
 import { isLive, mayUse, type Scope, type Tenant } from "../policies/tenant.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
-import type { Failure } from "./failure.ts";
+import { invalidField, notConfigured, type Failure } from "./failure.ts";
 import { readBody } from "./request-body.ts";
 import { readScopes } from "./scopes.ts";
 import type { Patience } from "./stream/patience.ts";
@@ -115,13 +115,9 @@ export async function authenticate(
   ]);
   // A document under another's name would spend that other's budget.
   if (tenant !== null && tenant.id !== key.tenant)
-    return refuse({
-      kind: "not-configured",
-      what: "this key's tenant is stored under another's name",
-    });
-  if (tenant === null)
-    return refuse({ kind: "not-configured", what: "this key's tenant is missing" });
-  if (catalog === null) return refuse({ kind: "not-configured", what: "there is no catalog" });
+    return refuse(notConfigured("this key's tenant is stored under another's name"));
+  if (tenant === null) return refuse(notConfigured("this key's tenant is missing"));
+  if (catalog === null) return refuse(notConfigured("there is no catalog"));
   return {
     kind: "authenticated",
     tenant,
@@ -148,17 +144,10 @@ async function pickPolicy(
   const asked = request.headers.get("x-sluice-policy");
   const allowed = [tenant.policy, ...tenant.policies];
   if (asked !== null && !allowed.includes(asked)) {
-    return refuse({
-      kind: "invalid-field",
-      field: "x-sluice-policy",
-      problem: `must be one of ${allowed.join(", ")}`,
-    });
+    return refuse(invalidField("x-sluice-policy", `must be one of ${allowed.join(", ")}`));
   }
   const policy = await configuration.policy(asked ?? tenant.policy);
-  return (
-    policy ??
-    refuse({ kind: "not-configured", what: `the policy "${asked ?? tenant.policy}" is missing` })
-  );
+  return policy ?? refuse(notConfigured(`the policy "${asked ?? tenant.policy}" is missing`));
 }
 
 /** An organisation that cannot be found has limits that nobody knows, so nothing is spent under it. */
@@ -168,7 +157,7 @@ async function findOrganisation(
 ): Promise<Organisation | null | Refused> {
   if (id === undefined) return null;
   const what = "the organisation of this key's tenant is missing";
-  return (await configuration.organisation(id)) ?? refuse({ kind: "not-configured", what });
+  return (await configuration.organisation(id)) ?? refuse(notConfigured(what));
 }
 
 /** What to do when a budget runs short. */
@@ -177,21 +166,13 @@ function readStrictness(request: Request): boolean | Refused {
   if (header === null || header === "degrade") return false;
   return header === "strict"
     ? true
-    : refuse({
-        kind: "invalid-field",
-        field: "x-sluice-budget",
-        problem: "must be strict or degrade",
-      });
+    : refuse(invalidField("x-sluice-budget", "must be strict or degrade"));
 }
 
 function readAsked(request: Request, model: string, caller: Caller): Admission["asked"] | Refused {
   const header = request.headers.get("x-sluice-mode");
   if (header !== null && header !== "auto" && !isMode(header)) {
-    return refuse({
-      kind: "invalid-field",
-      field: "x-sluice-mode",
-      problem: `must be one of auto, ${MODES.join(", ")}`,
-    });
+    return refuse(invalidField("x-sluice-mode", `must be one of auto, ${MODES.join(", ")}`));
   }
   const mode = header !== null && isMode(header) ? header : null;
   if (model === "auto") return { mode, model: null };

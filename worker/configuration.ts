@@ -4,7 +4,7 @@
 // asked of the registry.
 import { parseCatalog, type Catalog } from "../policies/catalog.ts";
 import { parseOrganisation, type Organisation } from "../policies/organisation.ts";
-import type { Fault, Parsed } from "../policies/parse.ts";
+import { faultAt, type Fault, type Parsed } from "../policies/parse.ts";
 import { parsePolicy, type Policy } from "../policies/policy.ts";
 import { parseKey, parseTenant, type Key, type Tenant } from "../policies/tenant.ts";
 import { logError } from "./log.ts";
@@ -166,7 +166,7 @@ function filedAs<Field extends string, T extends Readonly<Record<Field, string>>
   parsed: Parsed<T>,
 ): Parsed<T> {
   if (parsed.kind === "faulty" || parsed.value[field] === name) return parsed;
-  return { kind: "faulty", faults: [{ path: field, problem: "is another document's" }] };
+  return { kind: "faulty", faults: [faultAt(field, "is another document's")] };
 }
 
 function sayFaults(faults: readonly Fault[]): string {

@@ -58,3 +58,11 @@ export type Failure =
   | { readonly kind: "client-left" }
   | { readonly kind: "not-configured"; readonly what: string }
   | { readonly kind: "internal" };
+
+export function invalidField(field: string, problem: string) {
+  return { kind: "invalid-field", field, problem } as const;
+}
+
+export function notConfigured(what: string) {
+  return { kind: "not-configured", what } as const;
+}

@@ -1,13 +1,14 @@
 // `POST /v1/feedback`: what a client thinks of an answer. Kept for the tenant; a request that is not the tenant's,
 // or that nobody knows, is 404 alike. The head that chose for it learns of the score afterwards.
 import * as z from "zod/mini";
+import { number } from "../policies/fields.ts";
 import type { Verdict } from "../policies/head/decision.ts";
 import { parseWith } from "../policies/parse.ts";
 import type { Tenant } from "../policies/tenant.ts";
 import { authenticate, type Caller } from "./admit.ts";
 import { askEach } from "./ask-each.ts";
 import type { Dependencies } from "./dependencies.ts";
-import type { Failure } from "./failure.ts";
+import { invalidField, type Failure } from "./failure.ts";
 import { GATHER_MS } from "./lessons.ts";
 import { logError } from "./log.ts";
 import { readBody } from "./request-body.ts";
@@ -24,7 +25,7 @@ const opinion = z.strictObject({
   /** The answer's `x-request-id`. */
   request_id: z.string().check(z.regex(/^[A-Za-z0-9-]{1,64}$/)),
   /** 0 is useless, 1 is as good as could be. */
-  score: z.number().check(z.gte(0), z.lte(1)),
+  score: number(0, 1),
   comment: z.optional(z.nullable(z.string().check(z.maxLength(COMMENT_CHARS_MAX)))),
 });
 
@@ -42,20 +43,12 @@ export async function takeFeedback(
   try {
     document = JSON.parse(text);
   } catch {
-    return {
-      kind: "invalid-field",
-      field: "body",
-      problem: "must be JSON: {request_id, score, comment?}",
-    };
+    return invalidField("body", "must be JSON: {request_id, score, comment?}");
   }
   const parsed = parseWith<z.infer<typeof opinion>>(opinion, document);
   if (parsed.kind === "faulty") {
     const [first] = parsed.faults;
-    return {
-      kind: "invalid-field",
-      field: first?.path || "body",
-      problem: first?.problem ?? "is not valid",
-    };
+    return invalidField(first?.path || "body", first?.problem ?? "is not valid");
   }
   const { request_id: requestId, score, comment } = parsed.value;
   const { tenant, keyId } = caller;

@@ -96,7 +96,7 @@ export class OpenCall {
     patience: Patience,
   ): Promise<Extract<Heard, { kind: "failed" }> | { kind: "ready" | "waiting" }> {
     // A call that does not stream says everything at once, and ends by its own deadline.
-    if (gateMs === Number.POSITIVE_INFINITY) return this.#awaitWhole();
+    if (gateMs === Infinity) return this.#awaitWhole();
     const endsAtMs = nowMs() + gateMs;
     let heldBackBytes = 0;
     for (;;) {

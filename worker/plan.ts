@@ -14,7 +14,7 @@ import { pricedPath } from "./budget-prices.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
 import type { Explained } from "./explain.ts";
-import type { Failure } from "./failure.ts";
+import { notConfigured, type Failure } from "./failure.ts";
 import type { Advised } from "./head-snapshots.ts";
 import type { CallAccount } from "./open-call.ts";
 import { leaveUnread, readHiddenState } from "./read-hidden-state.ts";
@@ -191,9 +191,6 @@ function choiceFailure(failure: ChoiceFailure): Failure {
         problem: `asks for the mode \`${failure.mode}\`, which this policy does not offer; it offers ${failure.bound.join(", ") || "none"}`,
       };
     case "no-arm":
-      return {
-        kind: "not-configured",
-        what: `the policy "${failure.policy}" leaves no model for this tenant`,
-      };
+      return notConfigured(`the policy "${failure.policy}" leaves no model for this tenant`);
   }
 }

@@ -1,5 +1,5 @@
 // A request's body as text, within bounds of size, time and memory that hold for everybody who sends one.
-import type { Failure } from "./failure.ts";
+import { invalidField, type Failure } from "./failure.ts";
 import type { Patience } from "./stream/patience.ts";
 import { TIMED_OUT } from "./stream/wait.ts";
 
@@ -24,12 +24,8 @@ const BUSY_RETRY_MS = 2000;
 
 const LATE: Failure = { kind: "body-late", waitedMs: READING_MS_MAX };
 const BUSY: Failure = { kind: "memory-busy", retryAfterMs: BUSY_RETRY_MS };
-const ENCODED = {
-  kind: "invalid-field",
-  field: "content-encoding",
-  problem: "send the body as it is, without the header",
-} as const;
-const NOT_UTF8: Failure = { kind: "invalid-field", field: "body", problem: "must be UTF-8" };
+const ENCODED = invalidField("content-encoding", "send the body as it is, without the header");
+const NOT_UTF8: Failure = invalidField("body", "must be UTF-8");
 
 /** Of all bodies that are being read in this isolate. The one state that requests share here, and no tenant's. */
 let readingBytes = 0;

@@ -6,7 +6,7 @@ import { affordableAmong } from "../policies/thrift.ts";
 import { attempt } from "./attempt.ts";
 import { accountOf, holdCall, meterCall, type RunInput } from "./call-hold.ts";
 import type { Dependencies } from "./dependencies.ts";
-import type { Failure } from "./failure.ts";
+import { notConfigured, type Failure } from "./failure.ts";
 import type { HoldOutcome } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
 import { logError } from "./log.ts";
@@ -148,7 +148,7 @@ export class Run {
     const obstacle: Failure | null = !permit.permitted
       ? { kind: "upstream-resting", retryAfterMs: permit.retryInMs }
       : secretName !== undefined && secret === null
-        ? { kind: "not-configured", what: "an upstream's secret is not set" }
+        ? notConfigured("an upstream's secret is not set")
         : null;
     if (obstacle !== null) {
       this.#release(account, outcome);
@@ -210,7 +210,7 @@ export class Run {
     const leave = (): void => call.end("client-left");
     signal.addEventListener("abort", leave, { once: true });
 
-    const firstMs = outgoing.isStream ? gateEndsAtMs - this.#deps.now() : Number.POSITIVE_INFINITY;
+    const firstMs = outgoing.isStream ? gateEndsAtMs - this.#deps.now() : Infinity;
     const opened = await this.#deps.span("attempt", () =>
       call.awaitFirst(firstMs, this.#deps.now, patience),
     );

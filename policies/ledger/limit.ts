@@ -1,6 +1,7 @@
 // A limit as operators write it: how much of one dimension one scope may use in one window, and what a fault does.
 import * as z from "zod/mini";
-import type { Fault } from "../parse.ts";
+import { wholeNumber } from "../fields.ts";
+import { faultAt, type Fault } from "../parse.ts";
 import { DIMENSIONS } from "./amounts.ts";
 
 /**
@@ -19,9 +20,9 @@ export const LIMITS_MAX = 16;
 export const limit = z.strictObject({
   dimension: z.enum(DIMENSIONS),
   window: z.enum(WINDOWS),
-  limit: z.int().check(z.gte(0), z.lte(LIMIT_MAX)),
+  limit: wholeNumber(0, LIMIT_MAX),
   /** For `minute` only: how much may come at once; the limit itself when absent. In any W minutes: limit x W + burst. */
-  burst: z.optional(z.int().check(z.gte(1), z.lte(RATE_MAX))),
+  burst: z.optional(wholeNumber(1, RATE_MAX)),
   /** A hard limit refuses while its ledger cannot be asked; a soft one lets an emergency allowance through. */
   hard: z._default(z.boolean(), true),
 });
@@ -36,18 +37,16 @@ export function limitFaults(list: readonly Limit[], path: string): Fault[] {
   return list.flatMap(({ dimension, window, limit: most, burst }, index): Fault[] => {
     const at = `${path}.${index}`;
     const name = `${dimension} per ${window}`;
-    if (seen.has(name)) return [{ path: at, problem: `${name} stands twice` }];
+    if (seen.has(name)) return [faultAt(at, `${name} stands twice`)];
     seen.add(name);
     if (dimension === "concurrency" && window !== "lifetime")
-      return [
-        { path: `${at}.window`, problem: 'must be "lifetime": calls in flight are counted now' },
-      ];
+      return [faultAt(`${at}.window`, 'must be "lifetime": calls in flight are counted now')];
     if (window === "minute" && most > RATE_MAX)
-      return [{ path: `${at}.limit`, problem: `must be at most ${RATE_MAX} for a minute` }];
+      return [faultAt(`${at}.limit`, `must be at most ${RATE_MAX} for a minute`)];
     if (window === "minute" && most === 0)
-      return [{ path: `${at}.limit`, problem: "must be at least 1 for a minute" }];
+      return [faultAt(`${at}.limit`, "must be at least 1 for a minute")];
     if (window !== "minute" && burst !== undefined)
-      return [{ path: `${at}.burst`, problem: 'is for the window "minute" only; leave it out' }];
+      return [faultAt(`${at}.burst`, 'is for the window "minute" only; leave it out')];
     return [];
   });
 }

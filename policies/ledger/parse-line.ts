@@ -1,6 +1,6 @@
 // A line of the journal back to its entry, for whoever audits one: a ledger never reads lines, and does not carry this.
 import * as z from "zod/mini";
-import { parseWith, type Fault, type Parsed } from "../parse.ts";
+import { faultAt, parseWith, type Fault, type Parsed } from "../parse.ts";
 import { DIMENSIONS } from "./amounts.ts";
 import { lineOf, type JournalLine } from "./canonical.ts";
 import { limit, WINDOWS } from "./limit.ts";
@@ -23,7 +23,7 @@ export function parseLine(line: string): Parsed<JournalLine> {
 }
 
 function faulty(path: string, problem: string): { kind: "faulty"; faults: Fault[] } {
-  return { kind: "faulty", faults: [{ path, problem }] };
+  return { kind: "faulty", faults: [faultAt(path, problem)] };
 }
 
 // zod's whole numbers are within 2^53, so that nothing is rounded on its way through a double.

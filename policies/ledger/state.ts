@@ -59,7 +59,7 @@ export function newState(): LedgerState {
     calls: new Map(),
     leases: newLeases(),
     zones: new Map(),
-    nextDueMs: Number.POSITIVE_INFINITY,
+    nextDueMs: Infinity,
     atMs: 0,
   };
 }

@@ -24,7 +24,7 @@ export function decideSweep(
 
 /** When the next call is due, exactly; call it once the due ones have ended. */
 export function nextDueMs(state: LedgerState): number {
-  let next = Number.POSITIVE_INFINITY;
+  let next = Infinity;
   for (const { expiresAtMs } of state.calls.values()) next = Math.min(next, expiresAtMs);
   return next;
 }

@@ -1,6 +1,7 @@
 // What callers of the admin API send, beside documents: the only shapes that are checked while it runs. What it answers is
 // declared in shapes.ts, for its description alone, and is no part of the built Worker.
 import * as z from "zod/mini";
+import { number, text, wholeNumber } from "../../policies/fields.ts";
 import { VERDICTS_PER_MESSAGE_MAX } from "../../policies/head/decision.ts";
 import { limit, limits, LIMIT_MAX, LIMITS_MAX } from "../../policies/ledger/limit.ts";
 import { SCOPES } from "../../policies/tenant.ts";
@@ -11,7 +12,7 @@ const timeMs = z.int().check(z.gte(0));
 const OVERLAP_MS_MAX = 31 * 24 * 60 * 60 * 1000;
 
 export const keyOrder = z.strictObject({
-  name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+  name: z.optional(text(200)),
   scopes: z.optional(z.array(z.enum(SCOPES)).check(z.minLength(1), z.maxLength(SCOPES.length))),
   /** Beside the tenant's. */
   limits,
@@ -19,7 +20,7 @@ export const keyOrder = z.strictObject({
 });
 export const rotation = z.strictObject({
   /** How long the old key still opens. 0 revokes it at once. */
-  overlap_ms: z.int().check(z.gte(0), z.lte(OVERLAP_MS_MAX)),
+  overlap_ms: wholeNumber(0, OVERLAP_MS_MAX),
   /** The new key's; absent: the old one's. */
   limits: z.optional(z.array(limit).check(z.maxLength(LIMITS_MAX))),
 });
@@ -31,8 +32,8 @@ export const refundOrder = z.strictObject({
   call_id: z.string().check(z.regex(/^[\x21-\x7e]{1,200}$/)),
   /** The caller's name for it. */
   refund_id: z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/)),
-  tokens: z._default(z.int().check(z.gte(0), z.lte(LIMIT_MAX)), 0),
-  nanos: z._default(z.int().check(z.gte(0), z.lte(LIMIT_MAX)), 0),
+  tokens: z._default(wholeNumber(0, LIMIT_MAX), 0),
+  nanos: z._default(wholeNumber(0, LIMIT_MAX), 0),
 });
 export type RefundBody = z.infer<typeof refundOrder>;
 
@@ -46,7 +47,7 @@ export const gradeOrder = z
       /** The answer's `x-request-id`. */
       request_id: requestId,
       /** 0 is wrong, 1 is right. */
-      score: z.number().check(z.gte(0), z.lte(1)),
+      score: number(0, 1),
       /** Who graded, for the log. */
       grader: z.string().check(z.regex(/^[\x21-\x7e]{1,64}$/)),
     }),

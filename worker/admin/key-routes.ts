@@ -1,7 +1,7 @@
 // A tenant's keys: made at random and shown once, rotated with an overlap, revoked for good. None of it needs a version:
 // keys are never written over, and every step goes one way.
 import { limitFaults } from "../../policies/ledger/limit.ts";
-import { parseWith } from "../../policies/parse.ts";
+import { faultAt, parseWith } from "../../policies/parse.ts";
 import { isLive, parseKey } from "../../policies/tenant.ts";
 import { sha256Hex } from "../admit.ts";
 import { askRegistry } from "./ask.ts";
@@ -204,10 +204,10 @@ function asOrdered({ faults }: Extract<Refusal, { kind: "faulty" }>): Refusal {
   };
   return {
     kind: "faulty",
-    faults: faults.map(({ path, problem }) => ({ path: names[path] ?? path, problem })),
+    faults: faults.map(({ path, problem }) => faultAt(names[path] ?? path, problem)),
   };
 }
 
 function faulty(path: string, problem: string): Refusal {
-  return { kind: "faulty", faults: [{ path, problem }] };
+  return { kind: "faulty", faults: [faultAt(path, problem)] };
 }

@@ -1,7 +1,7 @@
 // Gives back what a call was charged, in whichever of its tenant's ledgers it was held. What was given back stands there; the
 // registry's audit tells of documents only.
 import type { Refund, RefundAnswer } from "../../policies/account.ts";
-import { parseWith, type Fault } from "../../policies/parse.ts";
+import { faultAt, parseWith, type Fault } from "../../policies/parse.ts";
 import { askEach } from "../ask-each.ts";
 import { logEvent } from "../log.ts";
 import { askLedger, askRegistry } from "./ask.ts";
@@ -58,7 +58,7 @@ function translate(told: RefundAnswer, { callId, refundId, tokens, nanos }: Refu
       const most = (path: "tokens" | "nanos", asked: number, left: number): Fault[] =>
         asked <= left
           ? []
-          : [{ path, problem: `must be at most ${left}, which is left of what was charged` }];
+          : [faultAt(path, `must be at most ${left}, which is left of what was charged`)];
       return {
         kind: "faulty",
         faults: [
@@ -90,5 +90,5 @@ async function refundWhereKnown(
 }
 
 function faulty(path: string, problem: string) {
-  return { kind: "faulty", faults: [{ path, problem }] } as const satisfies Refusal;
+  return { kind: "faulty", faults: [faultAt(path, problem)] } as const satisfies Refusal;
 }
