@@ -28,15 +28,17 @@ export interface ConfigurationDocument {
   readonly keys: readonly (Written<Key> & { readonly hash: string })[];
 }
 
+/** What it holds is its own declaration's to say. */
+const written = z.looseObject({});
 const entries = z.array(z.unknown());
 const former = {
-  catalog: z.record(z.string(), z.unknown()),
+  catalog: written,
   policies: entries,
   tenants: entries,
   keys: z.array(
     z.strictObject({
       hash: z.string().check(z.regex(KEY_HASH)),
-      key: z.record(z.string(), z.unknown()),
+      key: written,
     }),
   ),
 };

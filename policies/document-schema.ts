@@ -5,7 +5,7 @@ import type { DocumentKind } from "./administration.ts";
 import { catalog } from "./catalog.ts";
 import { organisation } from "./organisation.ts";
 import { policy } from "./policy.ts";
-import { key, tenant } from "./tenant.ts";
+import { key, TAG_NAME, tags, tenant } from "./tenant.ts";
 
 export const DECLARATIONS = {
   catalog,
@@ -17,5 +17,15 @@ export const DECLARATIONS = {
 
 /** As an operator writes it: what has a default may be left out. The Worker serves a text of it (`npm run describe`). */
 export function documentSchema(kind: DocumentKind): object {
-  return z.toJSONSchema(DECLARATIONS[kind], { io: "input" });
+  return z.toJSONSchema(DECLARATIONS[kind], { io: "input", override: describeNames });
 }
+
+/** What is checked of tags' names beside their declaration. */
+export const describeNames: NonNullable<z.core.ToJSONSchemaParams["override"]> = ({
+  zodSchema,
+  jsonSchema,
+}) => {
+  if ((zodSchema as object) !== tags) return;
+  delete jsonSchema.properties;
+  jsonSchema.propertyNames = { type: "string", pattern: TAG_NAME.source };
+};

@@ -45,10 +45,9 @@ function englishProblem(issue: z.core.$ZodRawIssue): string {
       return `must be one of ${issue.values.map(String).join(", ")}`;
     case "invalid_format":
       return `must match ${issue.pattern ?? issue.format}`;
-    case "invalid_key":
-      return `has a name that ${issue.issues[0]?.message ?? "is not valid here"}`;
     case "custom":
     case "invalid_element":
+    case "invalid_key":
     case "invalid_union":
     case "not_multiple_of":
       return "is not valid here";

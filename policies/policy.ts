@@ -6,6 +6,7 @@ import { faultAt, parseWith, type Fault, type Parsed } from "./parse.ts";
 
 const modelId = text(128);
 const waitMs = wholeNumber(50, 3_600_000);
+const strategyIds = z.array(z.string()).check(z.maxLength(8));
 const capTokens = wholeNumber(16, 4_000_000);
 /** Each mode on every model of a policy, and each as it is sent, is far below this. */
 const ARMS_MAX = 256;
@@ -72,7 +73,12 @@ export const policy = z.strictObject({
   reasoningTokensMax: z.optional(wholeNumber(0, 4_000_000)),
   /** Strategies by id for each mode, in this order (worker/strategy/); a list replaces what runs by default. */
   strategies: z._default(
-    z.partialRecord(z.enum(MODES), z.array(z.string()).check(z.maxLength(8))),
+    z.strictObject({
+      direct: z.exactOptional(strategyIds),
+      short: z.exactOptional(strategyIds),
+      code: z.exactOptional(strategyIds),
+      long: z.exactOptional(strategyIds),
+    }),
     {},
   ),
   /** A conversation changes its arm only when that raises the expected utility by at least this. */

@@ -17,7 +17,9 @@ const PART_TOKENS_MIN = 4_096;
 export const organisationId = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/));
 
 /** No comma and no space, because a client lists tags in a header. */
-const tagName = z.string().check(z.regex(/^[a-z0-9][a-z0-9._-]{0,63}$/));
+export const TAG_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+/** By name. Not a record: the library's weighs more than all that it is asked for here. */
+export const tags = z.catchall(z.object({}), limits);
 
 export const tenant = z.strictObject({
   id: z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)),
@@ -35,7 +37,7 @@ export const tenant = z.strictObject({
   /** For each user by itself, as `x-sluice-user` or the body's `user` names it. */
   userLimits: limits,
   /** The tags that clients may set in `x-sluice-tags`, each with its limits; one that is not here is refused. */
-  tags: z._default(z.record(tagName, limits), {}),
+  tags: z._default(tags, {}),
   /** Ledger objects that share the tenant's load. More than one only where one is too slow. */
   shards: z._default(wholeNumber(1, SHARDS_MAX), 1),
 });
@@ -74,10 +76,10 @@ export function parseTenant(document: unknown): Parsed<Tenant> {
 }
 
 /** Of rates each shard has its part, which must hold a call: else every shard would refuse it for ever. */
-function shardFaults({ shards, limits: own, userLimits, tags }: Tenant): Fault[] {
+function shardFaults({ shards, limits: own, userLimits, tags: listed }: Tenant): Fault[] {
   if (shards === 1) return [];
   const lists = { limits: own, userLimits };
-  const tagged = Object.entries(tags).map(([tag, list]) => [`tags.${tag}`, list] as const);
+  const tagged = Object.entries(listed).map(([tag, list]) => [`tags.${tag}`, list] as const);
   return [...Object.entries(lists), ...tagged].flatMap(([path, list]) =>
     list.flatMap(({ dimension, window, limit: most, burst = most }, index): Fault[] => {
       if (window !== "minute") return [];
@@ -109,11 +111,15 @@ export function mayUse(of: Key, scope: Scope): boolean {
   return of.scopes === undefined || of.scopes.includes(scope);
 }
 
-function tagFaults(tags: Tenant["tags"]): Fault[] {
-  const names = Object.keys(tags);
+function tagFaults(of: Tenant["tags"]): Fault[] {
+  const names = Object.keys(of);
   if (names.length > TAGS_MAX)
     return [faultAt("tags", `must be at most ${TAGS_MAX}, and there are ${names.length}`)];
-  return names.flatMap((name) => limitFaults(tags[name] ?? [], `tags.${name}`));
+  return names.flatMap((name) =>
+    TAG_NAME.test(name)
+      ? limitFaults(of[name] ?? [], `tags.${name}`)
+      : [faultAt(`tags.${name}`, `has a name that must match ${TAG_NAME}`)],
+  );
 }
 
 function checked<T>(parsed: Parsed<T>, faultsOf: (value: T) => readonly Fault[]): Parsed<T> {

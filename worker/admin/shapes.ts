@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 import { DOCUMENT_KINDS } from "../../policies/administration.ts";
 import { FORMAT, KEY_HASH } from "../../policies/configuration-document.ts";
-import { DECLARATIONS } from "../../policies/document-schema.ts";
+import { DECLARATIONS, describeNames } from "../../policies/document-schema.ts";
 import { gradeOrder, keyOrder, refundOrder, rotation } from "./bodies.ts";
 import { gradeResults, router, routerAct } from "./router-shapes.ts";
 import { instant, journalLine, organisationUsage, refund, usage } from "./ledger-shapes.ts";
@@ -235,6 +235,7 @@ export function describeShapes(): Readonly<Record<string, object>> {
   for (const [id, shape] of Object.entries(SHAPES)) registry.add(shape as z.ZodMiniType, { id });
   const { schemas } = z.toJSONSchema(registry, {
     io: "input",
+    override: describeNames,
     uri: (id) => `#/components/schemas/${id}`,
   });
   // Inside an OpenAPI document a schema's own address would change what its references mean.
