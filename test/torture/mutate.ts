@@ -7,7 +7,7 @@ import type { Mutant } from "./mutants.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 /** What the core is, and what it imports. */
-const PARTS = ["ledger", "account.ts", "parse.ts"];
+const PARTS = ["ledger", "account.ts", "fields.ts", "parse.ts"];
 
 /** Loads the core with one fault, and gives it to `use`; what was copied is gone afterwards. */
 export async function withMutant<T>(mutant: Mutant, use: (core: Core) => T): Promise<T> {

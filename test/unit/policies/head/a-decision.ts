@@ -1,7 +1,7 @@
 // A decision as a head is told it, for tests of what is made of it.
 import type { Decision } from "../../../../policies/head/decision.ts";
-import { classify } from "../../classifiers/shipped.ts";
 import { headInput } from "../../../../policies/head/inputs.ts";
+import { someFeatures } from "./some-features.ts";
 
 export function aDecision(
   changes: Partial<Decision> = {},
@@ -15,7 +15,7 @@ export function aDecision(
     conversationHash: "c1",
     askerHash: "a1",
     questionHash: "q1",
-    input: headInput(classify("A pen costs 3 and a book 12. What do 4 pens and 2 books cost?")),
+    input: headInput(someFeatures()),
     arm: { model: "m", mode: "short" },
     prior: { score: 0.8, outputTokens: 100 },
     believed: { score: 0.8, outputTokens: 100 },
