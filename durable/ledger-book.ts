@@ -1,6 +1,6 @@
 // A ledger's state beside the journal that it follows from: one place writes an entry down, applies it and finds it again
 // at the next start. Nothing here decides, and nothing waits.
-import type { Entry, HoldEntry, Path } from "../policies/ledger/entry.ts";
+import type { CallEntry, Entry, HoldEntry, Path } from "../policies/ledger/entry.ts";
 import { lentWindows } from "../policies/ledger/lease.ts";
 import { applyLease } from "../policies/ledger/lease-entries.ts";
 import { apply, newState, type EndedCalls, type LedgerState } from "../policies/ledger/state.ts";
@@ -128,7 +128,7 @@ export class Book {
     if (hold !== undefined) this.#price(entry, hold);
   }
 
-  #price(entry: Entry, hold: HoldEntry): void {
+  #price(entry: CallEntry, hold: HoldEntry): void {
     switch (entry.op) {
       case "hold":
         noteDrains(hold, this.#drains);
@@ -144,12 +144,6 @@ export class Book {
       case "checkpoint":
       case "lapse":
       case "refund":
-      case "ask":
-      case "borrow":
-      case "report":
-      case "heard":
-      case "lend":
-      case "return":
     }
   }
 

@@ -103,6 +103,7 @@ export class Journal {
 
   /** Keeps in mind where open calls stand; `append` does it for new lines, a start for those that it replays. */
   follow(seq: number, entry: Entry): void {
+    if (!("callId" in entry)) return;
     switch (entry.op) {
       case "hold":
         this.open.set(entry.callId, { heldSeq: seq, expiredSeq: null });
@@ -122,12 +123,6 @@ export class Journal {
       case "extend":
       case "checkpoint":
       case "refund":
-      case "ask":
-      case "borrow":
-      case "report":
-      case "heard":
-      case "lend":
-      case "return":
     }
   }
 

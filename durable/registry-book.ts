@@ -24,45 +24,31 @@ const TENANTS_USING =
   "WHERE tenant_use.kind = ? AND tenant_use.name = ?";
 
 export function openRegistryBook(sql: SqlStorage) {
+  const rows = (statement: string, ...bindings: SqlStorageValue[]): DocumentRow[] =>
+    sql.exec<DocumentRow>(statement, ...bindings).toArray();
+  const documents = (where: string, ...bindings: SqlStorageValue[]): DocumentRow[] =>
+    rows(`SELECT * FROM document WHERE ${where}`, ...bindings);
   return {
     /** Also where it was removed. */
     find(kind: DocumentKind, id: string): DocumentRow | null {
-      return (
-        sql
-          .exec<DocumentRow>("SELECT * FROM document WHERE kind = ? AND id = ?", kind, id)
-          .toArray()[0] ?? null
-      );
+      return documents("kind = ? AND id = ?", kind, id)[0] ?? null;
     },
 
     findKey(keyId: string): DocumentRow | null {
-      return (
-        sql
-          .exec<DocumentRow>(
-            "SELECT * FROM document WHERE kind = 'key' AND text ->> '$.id' = ?",
-            keyId,
-          )
-          .toArray()[0] ?? null
-      );
+      return documents("kind = 'key' AND text ->> '$.id' = ?", keyId)[0] ?? null;
     },
 
     all(kind: DocumentKind): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document WHERE kind = ? AND text IS NOT NULL ORDER BY id",
-          kind,
-        )
-        .toArray();
+      return documents("kind = ? AND text IS NOT NULL ORDER BY id", kind);
     },
 
     after(kind: DocumentKind, id: string, max: number): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document WHERE kind = ? AND id > ? AND text IS NOT NULL ORDER BY id LIMIT ?",
-          kind,
-          id,
-          max,
-        )
-        .toArray();
+      return documents(
+        "kind = ? AND id > ? AND text IS NOT NULL ORDER BY id LIMIT ?",
+        kind,
+        id,
+        max,
+      );
     },
 
     /** The models of the catalog that stands. */
@@ -78,20 +64,16 @@ export function openRegistryBook(sql: SqlStorage) {
 
     /** Tenants that name a policy or a model. */
     tenantsNaming(kind: "policy" | "model", name: string): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(`${TENANTS_USING} ORDER BY tenant_use.tenant`, kind, name)
-        .toArray();
+      return rows(`${TENANTS_USING} ORDER BY tenant_use.tenant`, kind, name);
     },
 
     /** Those of them that may use some models only. */
     boundTenantsNaming(policy: string): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          `${TENANTS_USING} AND text ->> '$.models' IS NOT NULL ORDER BY tenant_use.tenant`,
-          "policy",
-          policy,
-        )
-        .toArray();
+      return rows(
+        `${TENANTS_USING} AND text ->> '$.models' IS NOT NULL ORDER BY tenant_use.tenant`,
+        "policy",
+        policy,
+      );
     },
 
     /** The most shards that a tenant ever had at once; 1 of one that there never was. */
@@ -103,56 +85,44 @@ export function openRegistryBook(sql: SqlStorage) {
     },
 
     tenantsOf(organisation: string, max: number): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document WHERE kind = 'tenant' AND text ->> '$.organisation' = ? " +
-            "ORDER BY id LIMIT ?",
-          organisation,
-          max,
-        )
-        .toArray();
+      return documents(
+        "kind = 'tenant' AND text ->> '$.organisation' = ? " + "ORDER BY id LIMIT ?",
+        organisation,
+        max,
+      );
     },
 
     liveKeysOf(tenant: string, nowMs: number, max: number): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document " +
-            "WHERE kind = 'key' AND text ->> '$.tenant' = ?1 AND text ->> '$.revokedAtMs' IS NULL " +
-            "AND ifnull(text ->> '$.expiresAtMs', ?2 + 1) > ?2 " +
-            "LIMIT ?3",
-          tenant,
-          nowMs,
-          max,
-        )
-        .toArray();
+      return documents(
+        "kind = 'key' AND text ->> '$.tenant' = ?1 AND text ->> '$.revokedAtMs' IS NULL " +
+          "AND ifnull(text ->> '$.expiresAtMs', ?2 + 1) > ?2 " +
+          "LIMIT ?3",
+        tenant,
+        nowMs,
+        max,
+      );
     },
 
     keysOf(tenant: string, afterKeyId: string, max: number): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document " +
-            "WHERE kind = 'key' AND text ->> '$.tenant' = ? AND text ->> '$.id' > ? " +
-            "ORDER BY text ->> '$.id' LIMIT ?",
-          tenant,
-          afterKeyId,
-          max,
-        )
-        .toArray();
+      return documents(
+        "kind = 'key' AND text ->> '$.tenant' = ? AND text ->> '$.id' > ? " +
+          "ORDER BY text ->> '$.id' LIMIT ?",
+        tenant,
+        afterKeyId,
+        max,
+      );
     },
 
     /** Keys that opened nothing any more at `beforeMs`. */
     deadKeys(beforeMs: number, max: number): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document " +
-            "WHERE kind = 'key' AND text IS NOT NULL " +
-            "AND min(ifnull(text ->> '$.revokedAtMs', ?1), ifnull(text ->> '$.expiresAtMs', ?1)) < ?1 " +
-            "AND text ->> '$.id' NOT IN (SELECT key_id FROM revocation) " +
-            "LIMIT ?2",
-          beforeMs,
-          max,
-        )
-        .toArray();
+      return documents(
+        "kind = 'key' AND text IS NOT NULL " +
+          "AND min(ifnull(text ->> '$.revokedAtMs', ?1), ifnull(text ->> '$.expiresAtMs', ?1)) < ?1 " +
+          "AND text ->> '$.id' NOT IN (SELECT key_id FROM revocation) " +
+          "LIMIT ?2",
+        beforeMs,
+        max,
+      );
     },
 
     charsInAll(): number {

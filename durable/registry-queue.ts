@@ -7,24 +7,18 @@ import type { DocumentRow, RevocationRow, UpkeepRow } from "./registry-rows.ts";
 export type RegistryQueue = ReturnType<typeof openRegistryQueue>;
 
 export function openRegistryQueue(sql: SqlStorage) {
+  const documents = (where: string, ...bindings: SqlStorageValue[]): DocumentRow[] =>
+    sql.exec<DocumentRow>(`SELECT * FROM document WHERE ${where}`, ...bindings).toArray();
   return {
     duePublications(nowMs: number, max: number): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT ?",
-          nowMs,
-          max,
-        )
-        .toArray();
+      return documents("due_at_ms <= ? ORDER BY due_at_ms LIMIT ?", nowMs, max);
     },
 
     unpublished(max: number): DocumentRow[] {
-      return sql
-        .exec<DocumentRow>(
-          "SELECT * FROM document WHERE due_at_ms IS NOT NULL AND problem IS NOT NULL ORDER BY due_at_ms LIMIT ?",
-          max,
-        )
-        .toArray();
+      return documents(
+        "due_at_ms IS NOT NULL AND problem IS NOT NULL ORDER BY due_at_ms LIMIT ?",
+        max,
+      );
     },
 
     unpublishedCount(): number {

@@ -50,6 +50,8 @@ export async function readCall(
   };
 }
 
+const SEND_VERSION =
+  'Send `if-match` with the version that a GET gave as its `etag`, as in `if-match: "3"`';
 const NO_BODY = { kind: "read", value: "{}" } as const;
 
 function readQuery(
@@ -131,8 +133,8 @@ function readCondition(headers: Headers, condition: Condition | undefined): Resu
         kind: "condition-missing",
         advice:
           condition === "version"
-            ? 'Send `if-match` with the version that a GET gave as its `etag`, as in `if-match: "3"`.'
-            : 'Send `if-match` with the version that a GET gave as its `etag`, as in `if-match: "3"`, or `if-none-match: *` to make a new one.',
+            ? `${SEND_VERSION}.`
+            : `${SEND_VERSION}, or \`if-none-match: *\` to make a new one.`,
       };
   }
 }

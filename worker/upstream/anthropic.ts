@@ -10,6 +10,7 @@ import {
   budgetAt,
   capThinking,
   exact,
+  noSalt,
   undeclared,
   unmet,
   type Engine,
@@ -35,7 +36,7 @@ export const anthropic: Engine = {
   }),
   lacks: {
     effort: "Anthropic's compatible endpoint ignores efforts",
-    salt: "Anthropic takes no salt; its cache is the workspace's",
+    salt: noSalt("Anthropic", "the workspace's"),
   },
   temperature: "refused-while-thinking",
 };

@@ -9,6 +9,7 @@ import {
   capOutcome,
   capThinking,
   exact,
+  noSalt,
   unmet,
   type Engine,
   type Said,
@@ -25,7 +26,7 @@ export const dashscope: Engine = {
   budget: budgetAt(["thinking_budget"]),
   lacks: {
     effort: "DashScope takes no effort in chat completions",
-    salt: "DashScope takes no salt; its cache is the account's",
+    salt: noSalt("DashScope", "the account's"),
   },
 };
 

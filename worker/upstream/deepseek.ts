@@ -3,7 +3,16 @@
 // temperature and penalties without an error. `max_tokens` is the documented cap and counts thinking as well; older
 // documents of the reasoner counted the answer only. No cap on thinking, no salt: the cache is the account's, and its
 // hits come as `prompt_cache_hit_tokens`. With tools, earlier `reasoning_content` must be sent back, or it refuses.
-import { exact, sayLevel, type Engine, type Said, type Traits, type Wish } from "./engine.ts";
+import {
+  exact,
+  noCap,
+  noSalt,
+  sayLevel,
+  type Engine,
+  type Said,
+  type Traits,
+  type Wish,
+} from "./engine.ts";
 
 const EFFORTS = ["low", "high", "max"] as const;
 
@@ -17,8 +26,8 @@ export const deepseek: Engine = {
   efforts: EFFORTS,
   budget: null,
   lacks: {
-    cap: "DeepSeek offers no bound on thinking apart from the total",
-    salt: "DeepSeek takes no salt; its cache is the account's",
+    cap: noCap("DeepSeek"),
+    salt: noSalt("DeepSeek", "the account's"),
   },
   temperature: "ignored-while-thinking",
 };

@@ -133,6 +133,16 @@ export function budgetAt(path: Budget["path"], ways: Partial<Omit<Budget, "path"
   return { ...PLAIN_BUDGET, ...ways, path };
 }
 
+/** Why an engine has no words for a bound on thinking. */
+export function noCap(engine: string): string {
+  return `${engine} offers no bound on thinking apart from the total`;
+}
+
+/** Why an engine has no words for a salt. */
+export function noSalt(engine: string, owner: string): string {
+  return `${engine} takes no salt; its cache is ${owner}`;
+}
+
 /** The reason when an engine has the knob and the catalog does not claim it for the model. */
 export function undeclared(...capabilities: readonly Capability[]): string {
   const names = capabilities.map((capability) => `"${capability}"`).join(" or ");

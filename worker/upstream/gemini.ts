@@ -10,6 +10,7 @@ import {
   capOutcome,
   capThinking,
   exact,
+  noSalt,
   sayByEffort,
   type Engine,
   type Said,
@@ -32,7 +33,7 @@ export const gemini: Engine = {
   passes: CONFIG,
   lacks: {
     effort: "a budget and an effort exclude each other, and the budget was told",
-    salt: "Gemini takes no salt; its cache is the project's",
+    salt: noSalt("Gemini", "the project's"),
   },
 };
 

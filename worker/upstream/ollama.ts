@@ -6,6 +6,7 @@ import {
   alwaysThinks,
   approx,
   exact,
+  noCap,
   sayByEffort,
   undeclared,
   unmet,
@@ -23,7 +24,7 @@ export const ollama: Engine = {
   thinking: { switches: ["effort", "thinking-switch"], lessens: true, say },
   budget: null,
   lacks: {
-    cap: "Ollama offers no bound on thinking apart from the total",
+    cap: noCap("Ollama"),
     salt: "Ollama takes no salt for its cache",
   },
 };

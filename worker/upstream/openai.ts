@@ -2,7 +2,7 @@
 // none to high, some xhigh; o-series: low to high), so a catalog may list them. No cap on thinking. A reasoning model
 // refuses `max_tokens` for `max_completion_tokens`, and a temperature unless its effort is none (vercel/ai#10942).
 // Unknown fields are refused. Thinking is hidden; its tokens are counted in completion_tokens_details. No salt.
-import { sayByEffort, type Engine } from "./engine.ts";
+import { noCap, noSalt, sayByEffort, type Engine } from "./engine.ts";
 
 export const openai: Engine = {
   id: "openai",
@@ -16,8 +16,8 @@ export const openai: Engine = {
   },
   budget: null,
   lacks: {
-    cap: "OpenAI offers no bound on thinking apart from the total",
-    salt: "OpenAI takes no salt; its cache is the account's",
+    cap: noCap("OpenAI"),
+    salt: noSalt("OpenAI", "the account's"),
   },
   temperature: "refused-while-thinking",
 };

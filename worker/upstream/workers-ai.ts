@@ -4,7 +4,7 @@
 // the template's `enable_thinking` (cloudflare/ai, April 2026), but not all heed both: Kimi K2.5 thinks whatever the
 // switch says (cloudflare/workers-sdk#13239), GPT-OSS cannot stop and starts at low (cloudflare-docs#33541, September
 // 2026). So each model's entry has to say which was proven. No cap on thinking, no salt.
-import { sayByTemplate, type Engine } from "./engine.ts";
+import { noCap, sayByTemplate, type Engine } from "./engine.ts";
 
 export const workersAi: Engine = {
   id: "workers-ai",
@@ -14,7 +14,7 @@ export const workersAi: Engine = {
   thinking: { switches: ["thinking-switch", "effort"], lessens: true, say: sayByTemplate },
   budget: null,
   lacks: {
-    cap: "Workers AI offers no bound on thinking apart from the total",
+    cap: noCap("Workers AI"),
     salt: "Workers AI takes no salt",
   },
 };

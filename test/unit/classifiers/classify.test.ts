@@ -1,4 +1,4 @@
-// What the interim probe reads off a text's surface. A failing property prints its seed.
+// What the probe says of texts of every kind, with the weights that ship. A failing property prints its seed.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { classify } from "./shipped.ts";

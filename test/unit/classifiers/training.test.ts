@@ -46,7 +46,12 @@ describe("what may be trained on", () => {
   const ids = (queries: readonly RecordedQuery[]): string[] => queries.map(({ id }) => id);
 
   test("is what is marked trainable, and nothing else", () => {
-    expect(ids(trainableWithout(QUERIES, []))).toEqual(["free:g1", "free:g2", "other:g2", "other:g4"]);
+    expect(ids(trainableWithout(QUERIES, []))).toEqual([
+      "free:g1",
+      "free:g2",
+      "other:g2",
+      "other:g4",
+    ]);
   });
 
   test("loses an excluded source, and whatever is nearly one of its questions, trainable or not", () => {
@@ -87,11 +92,7 @@ describe("families made by rule", () => {
       (n) => lineUpDates(n, seededChance(n)),
       (t) => count(t, /later|before that|on the next|after that/g),
     ],
-    [
-      "tellers",
-      (n) => truthTellers(n, seededChance(n)),
-      (t) => count(t, / says that /g) - 1,
-    ],
+    ["tellers", (n) => truthTellers(n, seededChance(n)), (t) => count(t, / says that /g) - 1],
   ])("%s have as many steps as they say", (_name, make, stepsOf) => {
     for (const steps of STEPS) expect(stepsOf(make(steps))).toBe(steps);
   });
