@@ -42,9 +42,9 @@ const former = {
     }),
   ),
 };
-const sections1 = z.strictObject({ format: z.enum([FORMAT_1]), ...former });
+const sections1 = z.strictObject({ format: z.literal(FORMAT_1), ...former });
 const sections = z.strictObject({
-  format: z.enum([FORMAT]),
+  format: z.literal(FORMAT),
   ...former,
   organisations: entries,
 });

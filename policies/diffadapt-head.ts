@@ -18,8 +18,8 @@ const HEAD_BYTES_MAX = HEADER_BYTES_MAX + BYTES_PER_NUMBER * numbersIn(POOLING_W
 
 /** The first line. Another version is refused: its weights would mean something else. */
 export const difficultyHeadHeader = z.strictObject({
-  format: z.enum(["sluice-difficulty-head"]),
-  version: wholeNumber(1, 1),
+  format: z.literal("sluice-difficulty-head"),
+  version: z.literal(1),
   /** The checkpoint that it was trained on, as the catalog's `pooling.name` has it. */
   model: text(256),
   /** Numbers in a hidden state, as the catalog's `pooling.width` has it. */
