@@ -7,6 +7,7 @@ import type { Arm } from "../policies/mode.ts";
 import { chooseThriftily } from "../policies/thrift.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
 import { assign } from "./assign.ts";
+import type { Remembered } from "./conversations.ts";
 import { pricedPath } from "./budget-prices.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
@@ -61,7 +62,7 @@ export async function plan(
     needs: needsOf(ask),
     lambda: policy.lambda,
   };
-  const previous = remembered ?? deriveEarlier(ask, fresh);
+  const previous = remembered?.arm ?? deriveEarlier(ask, fresh);
   const chosen = chooseThriftily(
     {
       ...fresh,
@@ -71,6 +72,7 @@ export async function plan(
       lambda: deps.prices.of(pricedPath(admission.ledger, admission.scopes)),
       isStrict: admission.isStrict,
     },
+    remembered?.undegraded,
   );
   if (chosen.kind !== "chosen") {
     return { kind: "refused", failure: choiceFailure(chosen), tenantId: tenant.id };
@@ -80,13 +82,18 @@ export async function plan(
   const remember = async (): Promise<void> => {
     const [first] = choice.ladder;
     // What the budget's price changed is known to nobody later.
-    const isDegraded = !isSame(thrift.undegraded, first.arm);
-    if ((isDerivable(admission, first) && !isDegraded) || isSame(remembered, first.arm)) return;
-    await deps.conversations.remember(
-      tenant.id,
-      await sha256Hex(admission.session.name),
-      first.arm,
-    );
+    const undegraded = isSame(thrift.undegraded, first.arm) ? null : thrift.undegraded;
+    const isKnown =
+      remembered !== null &&
+      isSame(remembered.arm, first.arm) &&
+      (undegraded === null
+        ? remembered.undegraded === null
+        : isSame(remembered.undegraded, undegraded));
+    if ((isDerivable(admission, first) && undegraded === null) || isKnown) return;
+    await deps.conversations.remember(tenant.id, await sha256Hex(admission.session.name), {
+      arm: first.arm,
+      undegraded,
+    });
   };
   return { kind: "planned", admission, explained, previous, remember };
 }
@@ -102,7 +109,7 @@ function needsOf({ hasTools, isConstrained }: Ask): Capability[] {
 async function recall(
   { tenant, session, ask }: Admission,
   deps: Dependencies,
-): Promise<Arm | null> {
+): Promise<Remembered | null> {
   if (!ask.hasHistory && !session.isNamed) return null;
   return deps.conversations.recall(tenant.id, await sha256Hex(session.name));
 }
