@@ -5,6 +5,8 @@ import { DurableObject } from "cloudflare:workers";
 export interface LastArm {
   readonly arm: string;
   readonly atMs: number;
+  /** What it would have been without the budget's price; absent where it was that. */
+  readonly undegraded?: string;
 }
 
 /** No provider keeps a prompt cache for longer than a day, so an older arm is not worth staying with. */
@@ -22,15 +24,15 @@ export class Conversation extends DurableObject<Env> {
     const nowMs = Date.now();
     // An alarm may be late; what is due to be forgotten is not told any more.
     if (last === null || nowMs >= last.atMs + KEPT_MS) return null;
-    if (nowMs >= last.atMs + TOUCHED_AFTER_MS) this.#keep(last.arm, nowMs);
+    if (nowMs >= last.atMs + TOUCHED_AFTER_MS) this.#keep({ ...last, atMs: nowMs });
     return last;
   }
 
   /** Answers when it was remembered. */
-  remember(arm: string): number {
-    const nowMs = Date.now();
-    this.#keep(arm, nowMs);
-    return nowMs;
+  remember(arm: string, undegraded?: string): number {
+    const atMs = Date.now();
+    this.#keep({ arm, atMs, ...(undegraded === undefined ? {} : { undegraded }) });
+    return atMs;
   }
 
   /** At least once, and perhaps late: a conversation that was used meanwhile stays. */
@@ -43,10 +45,10 @@ export class Conversation extends DurableObject<Env> {
     await this.ctx.storage.deleteAll();
   }
 
-  #keep(arm: string, atMs: number): void {
-    this.ctx.storage.kv.put<LastArm>(LAST, { arm, atMs });
+  #keep(last: LastArm): void {
+    this.ctx.storage.kv.put<LastArm>(LAST, last);
     // Not awaited: the output gate holds the answer back until both are stored.
-    void this.ctx.storage.setAlarm(atMs + KEPT_MS);
+    void this.ctx.storage.setAlarm(last.atMs + KEPT_MS);
   }
 
   #last(): LastArm | null {

@@ -26,6 +26,8 @@ const ID_CHARS_MAX = 256;
 /** A scope is a kind and an id. */
 const SCOPE_CHARS_MAX = 16 + ID_CHARS_MAX;
 const STRATEGIES_MAX = 64;
+/** Far above what any engine takes as `n`. */
+const ANSWERS_MAX = 1_000;
 
 // In the order in which the fingerprint lists them.
 const OUTPUTS = ["outputTokens", "outputTokensMin", "sliceTokens"] as const;
@@ -45,6 +47,7 @@ export function checkHold(request: HoldRequest): void {
   if (request.variant !== null) demandName("variant", request.variant);
   demandCount("requests", request.requests, 0, 1);
   demandCount("ttlMs", request.ttlMs, 1, TTL_MAX_MS);
+  demandCount("answers", request.answers ?? 1, 1, ANSWERS_MAX);
   demandZone(request.zone);
   if (request.session !== null) {
     demandName("session", request.session);
@@ -177,6 +180,8 @@ export function fingerprint(request: HoldRequest): number {
         offer.priceVersion,
         ...PRICES.map((name) => offer[name]),
       ]),
+      // Only where it says something, so that holds of the version before keep their print.
+      ...((request.answers ?? 1) === 1 ? [] : [request.answers]),
     ]),
   );
 }

@@ -5,6 +5,7 @@ import { bucketName, newBucket, type Bucket, type Returned } from "../policies/l
 import { lentWindows } from "../policies/ledger/lease.ts";
 import { WINDOWS, type Window } from "../policies/ledger/limit.ts";
 import type { Path } from "../policies/ledger/entry.ts";
+import { KINDS_OF_SCOPES, placeOfKind } from "../policies/ledger/standing.ts";
 import { countedIn, pinnedKey, type LedgerState } from "../policies/ledger/state.ts";
 import type { OlderWindow } from "../policies/ledger/zones.ts";
 
@@ -62,12 +63,11 @@ export class Buckets {
     max: number,
   ): Map<string, Bucket> {
     const within = new Map(this.#state.buckets);
-    const keys = WINDOWS.map((window) => pinnedKey(window, zone, null, nowMs));
     const rows = this.#sql.exec<BucketRow>(
       "SELECT scope, window, key, body FROM bucket " +
         "WHERE key IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR scope IN (SELECT value FROM json_each(?2))) " +
         "LIMIT ?3",
-      JSON.stringify(keys),
+      openKeys(zone, nowMs),
       scopes === null ? null : JSON.stringify(scopes),
       max,
     );
@@ -76,6 +76,30 @@ export class Buckets {
       if (!within.has(name)) within.set(name, readBucket(row));
     }
     return within;
+  }
+
+  /**
+   * Scopes with a stored bucket of a window that is open now, after one of them, at most `max`: kind by kind, since the
+   * database has them in the order of their names alone.
+   */
+  scopes(zone: string, after: string, max: number, nowMs: number): string[] {
+    const found: string[] = [];
+    for (const kind of KINDS_OF_SCOPES.slice(Math.max(0, placeOfKind(after)))) {
+      // The tenant's own scope is its kind alone; a colon follows in all others, and a semicolon comes after a colon.
+      const rows = this.#sql.exec<{ scope: string }>(
+        `SELECT DISTINCT scope FROM bucket
+         WHERE scope >= ?1 AND scope < ?1 || ';' AND (?2 = '' OR scope > ?2)
+           AND key IN (SELECT value FROM json_each(?3))
+         ORDER BY scope LIMIT ?4`,
+        kind,
+        placeOfKind(after) === KINDS_OF_SCOPES.indexOf(kind) ? after : "",
+        openKeys(zone, nowMs),
+        max - found.length,
+      );
+      found.push(...rows.toArray().map(({ scope }) => scope));
+      if (found.length >= max) break;
+    }
+    return found;
   }
 
   /** Writes those that changed. */
@@ -166,6 +190,11 @@ export class Buckets {
     this.#state.buckets.delete(name);
     this.#saved.delete(bucket);
   }
+}
+
+/** A list in JSON. Conversations are not in it: which of them are open, nobody knows. */
+function openKeys(zone: string, nowMs: number): string {
+  return JSON.stringify(WINDOWS.map((window) => pinnedKey(window, zone, null, nowMs)));
 }
 
 /** What was returned stands at the end, where a version that does not know it does not look, and only where there is some. */

@@ -49,13 +49,14 @@ export function encodeEntry(entry: Entry, words: Words): ArrayBuffer {
       out.count(entry.outputTokens);
       out.count(entry.heldOutputTokens);
       out.count(entry.ttlMs);
-      if (entry.isDebt === true || entry.older !== undefined) {
+      if (entry.isDebt === true || entry.older !== undefined || entry.answers !== undefined) {
         out.count(entry.isDebt === true ? 1 : 0);
         out.count(entry.older?.length ?? 0);
         for (const { window, key } of entry.older ?? []) {
           out.count(WINDOWS.indexOf(window));
           out.text(key);
         }
+        if (entry.answers !== undefined) out.count(entry.answers);
       }
       break;
     case "extend":
@@ -212,7 +213,7 @@ function readHold(from: ByteReader, atMs: number, words: Words): Entry {
 }
 
 /** What stands only on few holds, and on none of earlier versions. */
-function readTail(from: ByteReader): Pick<HoldEntry, "isDebt" | "older"> {
+function readTail(from: ByteReader): Pick<HoldEntry, "isDebt" | "older" | "answers"> {
   if (from.isAtEnd) return {};
   const isDebt = from.count() % 2 === 1;
   const older = Array.from({ length: from.count() }, () => {
@@ -220,5 +221,9 @@ function readTail(from: ByteReader): Pick<HoldEntry, "isDebt" | "older"> {
     const key = from.text();
     return window === undefined ? [] : [{ window, key }];
   }).flat();
-  return { ...(isDebt ? { isDebt } : {}), ...(older.length === 0 ? {} : { older }) };
+  return {
+    ...(isDebt ? { isDebt } : {}),
+    ...(older.length === 0 ? {} : { older }),
+    ...(from.isAtEnd ? {} : { answers: from.count() }),
+  };
 }

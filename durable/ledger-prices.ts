@@ -10,6 +10,7 @@ import {
   updatePrice,
   type PriceState,
 } from "../policies/ledger/price.ts";
+import { isOfOneShard } from "../policies/ledger/shard.ts";
 import type { LedgerState } from "../policies/ledger/state.ts";
 import { windowEndMs, windowKey } from "../policies/ledger/window.ts";
 
@@ -94,8 +95,8 @@ function* pricedLimits({ scopes }: Path): Generator<{
   for (const { scope, limits, lender } of scopes)
     for (const limit of limits)
       if (
-        // What is left of a lent budget only its owner knows.
-        lender === undefined &&
+        // What is left of a lent budget only its owner knows, unless nobody else spends from it.
+        (lender === undefined || isOfOneShard(scope)) &&
         (limit.dimension === "nanos" || limit.dimension === "tokens") &&
         WINDOW_MS[limit.window] !== null
       )

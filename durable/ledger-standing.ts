@@ -1,5 +1,5 @@
 // What stands in a ledger, for people: read from memory and the database, deciding nothing.
-import { scopesOf, standingOf, type Standing } from "../policies/ledger/standing.ts";
+import { scopesAfter, scopesOf, standingOf, type Standing } from "../policies/ledger/standing.ts";
 import type { Book } from "./ledger-book.ts";
 
 /** Buckets beside those in memory that one look reads. */
@@ -27,7 +27,7 @@ export function scopesIn(
   max: number,
   nowMs: number,
 ): string[] {
-  const within = buckets.standing(null, zone, nowMs, STANDING_MAX);
   const most = Math.min(max, SCOPES_MAX);
-  return scopesOf({ rates: state.rates, buckets: within }, zone, after, most, nowMs);
+  const inMemory = scopesOf(state, zone, after, most, nowMs);
+  return scopesAfter([...inMemory, ...buckets.scopes(zone, after, most, nowMs)], after, most);
 }

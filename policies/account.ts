@@ -69,6 +69,8 @@ export interface HoldRequest {
   /** A hash that names the conversation; null where none is known. */
   readonly session: string | null;
   readonly offers: readonly Offer[];
+  /** Answers that are asked for at once, which an engine writes side by side; 1 when absent. */
+  readonly answers?: number;
   /** An interval on the ledger's clock, never a date on the caller's. Extensions and checkpoints begin it anew. */
   readonly ttlMs: number;
 }

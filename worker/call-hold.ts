@@ -65,6 +65,7 @@ export async function holdCall(
     // Only a limit per conversation asks which one it is.
     session: hasWindow(admission, "session") ? await sessionHash(admission) : null,
     offers: call.offers,
+    ...(admission.ask.answers === 1 ? {} : { answers: admission.ask.answers }),
     // A stream renews its hold as it goes; a whole answer is silent until its deadline.
     ttlMs: call.isStream ? Math.min(STREAM_TTL_MS, wholeTtlMs) : wholeTtlMs,
   };

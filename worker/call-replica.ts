@@ -89,7 +89,7 @@ export async function callReplica(
   const heard = await attempted.peek();
   attempted.cancel();
   const pooled = heard.kind === "whole" ? readPooled(heard.text) : null;
-  await end(chargeOf(heard, pooled, offer));
+  await end(chargeOf(heard, pooled, offer, model.contextTokens));
   if (pooled?.kind === "state") return { kind: "state", state: pooled.state, account };
   const why = pooled === null ? failureOf(heard, deadlineMs) : pooled.problem;
   const reason = `the replica of ${model.id} gave no state: ${why}`;
@@ -102,6 +102,7 @@ function chargeOf(
   heard: Heard,
   pooled: PooledState | null,
   { inputTokens }: Offer,
+  contextTokens: number,
 ): Omit<Settlement, "callId" | "ending"> & { readonly ending: NonNullable<CallAccount["ending"]> } {
   if (pooled !== null) {
     const counted = pooled.kind === "state" ? pooled.inputTokens : null;
@@ -112,6 +113,8 @@ function chargeOf(
       inputTokens,
       heldOutputTokens: 0,
       unseenTokens: 0,
+      contextTokens,
+      answers: 1,
       isOver: true,
     });
     return { usage, certainty, ending: "complete" };

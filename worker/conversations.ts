@@ -4,8 +4,14 @@ import { logError } from "./log.ts";
 
 /** One conversation's object, as a caller across the network sees it. */
 export interface ConversationPort {
-  recall(): Promise<{ arm: string; atMs: number } | null>;
-  remember(arm: string): Promise<unknown>;
+  recall(): Promise<{ arm: string; atMs: number; undegraded?: string } | null>;
+  remember(arm: string, undegraded?: string): Promise<unknown>;
+}
+
+export interface Remembered {
+  readonly arm: Arm;
+  /** What it would have run on without the budget's price; null where it ran on that. */
+  readonly undegraded: Arm | null;
 }
 
 export class Conversations {
@@ -15,20 +21,29 @@ export class Conversations {
     this.#reach = reach;
   }
 
-  /** The arm of the conversation's last turn. Null also when memory fails: a fresh choice is a fair answer then. */
-  async recall(tenantId: string, sessionHash: string): Promise<Arm | null> {
+  /** What the conversation's last turn ran on. Null also when memory fails: a fresh choice is a fair answer then. */
+  async recall(tenantId: string, sessionHash: string): Promise<Remembered | null> {
     try {
       const memory = await this.#reach(tenantId, sessionHash).recall();
-      return memory === null ? null : parseArm(memory.arm);
+      const arm = memory === null ? null : parseArm(memory.arm);
+      if (memory === null || arm === null) return null;
+      return { arm, undegraded: parseArm(memory.undegraded ?? "") };
     } catch (error) {
       logError("conversation-unreachable", { problem: String(error) });
       return null;
     }
   }
 
-  async remember(tenantId: string, sessionHash: string, arm: Arm): Promise<void> {
+  async remember(
+    tenantId: string,
+    sessionHash: string,
+    { arm, undegraded }: Remembered,
+  ): Promise<void> {
     try {
-      await this.#reach(tenantId, sessionHash).remember(armName(arm));
+      await this.#reach(tenantId, sessionHash).remember(
+        armName(arm),
+        ...(undegraded === null ? [] : [armName(undegraded)]),
+      );
     } catch (error) {
       logError("conversation-unreachable", { problem: String(error) });
     }

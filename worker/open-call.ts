@@ -200,6 +200,8 @@ export class OpenCall {
     // All of a whole answer was written in silence, and what was seen is all of it.
     const silent = isWhole ? 0 : Math.ceil((silentMs * UNSEEN_TOKENS_PER_SECOND * answers) / 1000);
     return reckonUsage({
+      contextTokens: this.preparation.model.contextTokens,
+      answers,
       reported: reader.usage,
       seenTokens: reader.seenTokens,
       seenReasoningTokens: reader.seenReasoningTokens,

@@ -10,6 +10,7 @@ import type { Policy } from "../policies/policy.ts";
 import { chooseThriftily } from "../policies/thrift.ts";
 import { admit, authenticate, sha256Hex, type Admission } from "./admit.ts";
 import { assign } from "./assign.ts";
+import type { Remembered } from "./conversations.ts";
 import { pricedPath } from "./budget-prices.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Ask, Dialect } from "./dialect/dialect.ts";
@@ -73,7 +74,7 @@ export async function plan(
     // A first turn that chance decided is written down, so what is derived again never needs it.
     chance: null,
   };
-  const previous = remembered ?? deriveEarlier(ask, fresh, deps);
+  const previous = remembered?.arm ?? deriveEarlier(ask, fresh, deps);
   const advised = await advisedBy(admission, policy, features, deps);
   const asking = { requestId, admission, policy, variant, features, patience };
   const sensed = isPreview ? leaveUnread(policy) : await readHiddenState(asking, deps);
@@ -89,6 +90,7 @@ export async function plan(
       lambda: deps.prices.of(pricedPath(admission.ledger, admission.scopes)),
       isStrict: admission.isStrict,
     },
+    remembered?.undegraded,
   );
   if (chosen.kind !== "chosen") {
     return { kind: "refused", failure: choiceFailure(chosen), tenantId: tenant.id };
@@ -99,14 +101,20 @@ export async function plan(
   const remember = async (): Promise<void> => {
     const [first] = choice.ladder;
     // What the budget's price changed is known to nobody later.
-    const isDegraded = !isSame(thrift.undegraded, first.arm);
-    const isOwn = isDerivable(admission, first) && !isDegraded && isUntaught(question, first.arm);
-    if (isOwn || isSame(remembered, first.arm)) return;
-    await deps.conversations.remember(
-      tenant.id,
-      await sha256Hex(admission.session.name),
-      first.arm,
-    );
+    const undegraded = isSame(thrift.undegraded, first.arm) ? null : thrift.undegraded;
+    const isKnown =
+      remembered !== null &&
+      isSame(remembered.arm, first.arm) &&
+      (undegraded === null
+        ? remembered.undegraded === null
+        : isSame(remembered.undegraded, undegraded));
+    const isOwn =
+      isDerivable(admission, first) && undegraded === null && isUntaught(question, first.arm);
+    if (isOwn || isKnown) return;
+    await deps.conversations.remember(tenant.id, await sha256Hex(admission.session.name), {
+      arm: first.arm,
+      undegraded,
+    });
   };
   const sensing = sensed?.account ?? null;
   return { kind: "planned", admission, explained, previous, sensing, remember };
@@ -147,7 +155,7 @@ function needsOf({ hasTools, isConstrained }: Ask): Capability[] {
 async function recall(
   { tenant, session, ask }: Admission,
   deps: Dependencies,
-): Promise<Arm | null> {
+): Promise<Remembered | null> {
   if (!ask.hasHistory && !session.isNamed) return null;
   return deps.conversations.recall(tenant.id, await sha256Hex(session.name));
 }

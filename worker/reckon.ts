@@ -2,7 +2,16 @@
 import { NO_USAGE, type Certainty, type Usage } from "../policies/account.ts";
 import { CALL_TOKENS_MAX, findAnomaly } from "../policies/ledger/charge.ts";
 
+/**
+ * Contexts of its model that one call's tokens may come to. One for what it reads and writes by itself; engines that go
+ * round with tools of their own bill every round, of which there are some ten.
+ */
+const CONTEXTS_MAX = 16;
+
 export interface Witnessed {
+  /** What the model reads at once, and how many answers it was asked for. */
+  readonly contextTokens: number;
+  readonly answers: number;
   readonly reported: Usage | null;
   /** Output that was seen, and how much of it was thinking. */
   readonly seenTokens: number;
@@ -30,7 +39,8 @@ export interface Reckoning {
  */
 export function reckonUsage(witnessed: Witnessed): Reckoning {
   const { reported, seenTokens, isOver } = witnessed;
-  const anomaly = reported === null ? null : findAnomaly(reported);
+  const most = tokensMaxOf(witnessed);
+  const anomaly = reported === null ? null : (findAnomaly(reported) ?? findExcess(reported, most));
   if (reported !== null && anomaly === null && isOver && !isBlank(reported, seenTokens))
     return { usage: reported, certainty: "exact", anomaly };
   const sure =
@@ -59,23 +69,33 @@ function isBlank({ inputTokens, outputTokens }: Usage, seenTokens: number): bool
 }
 
 /** What of an unsound report can be, as a floor. What does not fit inside another count lies beside it. */
-function salvage(reported: Usage, { seenTokens, seenReasoningTokens }: Witnessed): Usage {
+function salvage(reported: Usage, witnessed: Witnessed): Usage {
+  const { seenTokens, seenReasoningTokens } = witnessed;
+  const most = tokensMaxOf(witnessed);
+  const countOf = (value: number): number =>
+    Number.isInteger(value) && value >= 0 && value <= most ? value : 0;
   const cacheTokens = countOf(reported.cachedTokens) + countOf(reported.cacheWriteTokens);
   const outputTokens = countOf(reported.outputTokens);
   const reasoningTokens = countOf(reported.reasoningTokens);
   // Thinking that is more than the output was left out of it (xAI), so that all that was seen comes on top.
   const besides = Math.max(outputTokens, seenTokens - seenReasoningTokens) + reasoningTokens;
   return {
-    inputTokens: Math.min(CALL_TOKENS_MAX, Math.max(countOf(reported.inputTokens), cacheTokens)),
+    inputTokens: Math.min(most, Math.max(countOf(reported.inputTokens), cacheTokens)),
     // Which part of the input was cheaper is not believed any more.
     cachedTokens: 0,
     cacheWriteTokens: 0,
-    outputTokens:
-      reasoningTokens > outputTokens ? Math.min(CALL_TOKENS_MAX, besides) : outputTokens,
+    outputTokens: reasoningTokens > outputTokens ? Math.min(most, besides) : outputTokens,
     reasoningTokens,
   };
 }
 
-function countOf(value: number): number {
-  return Number.isInteger(value) && value >= 0 && value <= CALL_TOKENS_MAX ? value : 0;
+/** Of one kind. A count beyond it, believed, would use up a window that only a refund opens again. */
+function tokensMaxOf({ contextTokens, answers }: Witnessed): number {
+  return Math.min(CALL_TOKENS_MAX, CONTEXTS_MAX * contextTokens * answers);
+}
+
+function findExcess({ inputTokens, outputTokens }: Usage, most: number): string | null {
+  return Math.max(inputTokens, outputTokens) <= most
+    ? null
+    : `above ${most}: input ${inputTokens}, output ${outputTokens}`;
 }

@@ -88,13 +88,18 @@ function unfit(failure: BudgetExceeded): PublicFailure {
 const NEVER_AGAIN = { "x-should-retry": "false" };
 
 /** Whatever the time until there is more: SDKs that ask again blindly would only do so in vain. */
-function usedUp({ scope, window, resetInMs }: BudgetExceeded): Omit<PublicFailure, "message"> {
+function usedUp({
+  scope,
+  dimension,
+  window,
+  resetInMs,
+}: BudgetExceeded): Omit<PublicFailure, "message"> {
   const retry = resetInMs === null ? {} : retryAdvice(resetInMs);
   return {
     status: 429,
     type: "insufficient_quota",
     code:
-      window === "lifetime"
+      window === "lifetime" && dimension !== "concurrency"
         ? "credit_balance_exhausted"
         : isShared(scope)
           ? "organization_spend_limit_exceeded"

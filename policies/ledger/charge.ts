@@ -111,7 +111,7 @@ export function chargeFor(
 
   const inputTokens = usage.inputTokens > 0 ? usage.inputTokens : hold.inputTokens;
   const isSeen = sure === "at_least" && usage.outputTokens > 0;
-  const unseen = seen.seenOutputTokens + unseenTokens(seen.unseenMs);
+  const unseen = seen.seenOutputTokens + unseenTokens(seen.unseenMs, hold.answers ?? 1);
   const outputTokens = isSeen
     ? Math.max(usage.outputTokens, Math.min(seen.heldOutputTokens, seen.seenOutputTokens))
     : Math.max(usage.outputTokens, Math.min(seen.heldOutputTokens, unseen));
@@ -153,9 +153,10 @@ export function restOf(reserved: Amounts, charged: Amounts): Amounts {
   return minus(reserved, minus(charged, above(charged, reserved)));
 }
 
-/** At least one: an object's clock may stand still within a turn. */
-function unseenTokens(unseenMs: number): number {
-  return Math.max(1, Math.ceil((Math.max(0, unseenMs) * UNSEEN_TOKENS_PER_SECOND) / 1000));
+/** Of each answer at least one: an object's clock may stand still within a turn. */
+function unseenTokens(unseenMs: number, answers: number): number {
+  const tokens = Math.ceil((Math.max(0, unseenMs) * UNSEEN_TOKENS_PER_SECOND) / 1000);
+  return answers * Math.max(1, tokens);
 }
 
 function isCount(value: number): boolean {

@@ -52,6 +52,8 @@ export interface HoldEntry {
   readonly older?: readonly OlderWindow[];
   /** It was used while no ledger could be asked, and holds nothing: its settlement follows in the same turn. */
   readonly isDebt?: true;
+  /** Answers that were asked for at once, where there is more than one. */
+  readonly answers?: number;
 }
 
 /** `heldOutputTokens` is the new total, so that an extension that comes twice is one. */

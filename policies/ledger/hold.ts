@@ -79,7 +79,17 @@ export function entryOf(
   fingerprint: number,
   nowMs: number,
 ): HoldEntry {
-  const { callId, scopes, zone, keyId, policyVersion, variant, requests, ttlMs } = request;
+  const {
+    callId,
+    scopes,
+    zone,
+    keyId,
+    policyVersion,
+    variant,
+    requests,
+    ttlMs,
+    answers = 1,
+  } = request;
   const { arm, strategies, rung, inputTokens } = offer;
   return {
     op: "hold",
@@ -96,6 +106,7 @@ export function entryOf(
     ...sizes,
     ttlMs,
     ...(older.length === 0 ? {} : { older }),
+    ...(answers === 1 ? {} : { answers }),
   };
 }
 

@@ -95,6 +95,7 @@ const journalLine = z.discriminatedUnion("op", [
     ttlMs: count,
     older: z.exactOptional(z.array(z.strictObject({ window: z.enum(WINDOWS), key: text }))),
     isDebt: z.exactOptional(z.literal(true)),
+    answers: z.exactOptional(count.check(z.gte(2))),
   }),
   z.strictObject({ ...renewal, op: z.literal("extend"), heldOutputTokens: count }),
   z.strictObject({ ...renewal, op: z.literal("checkpoint") }),

@@ -78,10 +78,7 @@ export function waitMs(
 ): number | null {
   if (units > burst || perMinute <= 0) return null;
   const over = debtAt(bucket, perMinute, nowMs) - (burst - units) * MINUTE_MS;
-  if (over <= 0) return 0;
-  // The quotient of two integers can round to a whole one too soon; the remainder cannot.
-  const rest = over % perMinute;
-  return (over - rest) / perMinute + (rest > 0 ? 1 : 0);
+  return over <= 0 ? 0 : ceilQuotient(over, perMinute);
 }
 
 /** Adds without a check: the caller has made it, or posts a bill that is what it is. */
@@ -156,6 +153,24 @@ function runOf({ firsts }: RateBucket, pin: Pin): number {
 function halve(bucket: RateBucket): void {
   bucket.firsts = bucket.firsts.filter((_, index) => index % 2 === 0);
   bucket.lows = bucket.lows.filter((_, index) => index % 2 === 0);
+}
+
+/** Until the meter is empty if nothing comes but `units` more now. Changes nothing. */
+export function emptyInMs(
+  bucket: RateBucket,
+  perMinute: number,
+  units: number,
+  nowMs: number,
+): number {
+  return perMinute <= 0
+    ? 0
+    : ceilQuotient(debtAt(bucket, perMinute, nowMs) + units * MINUTE_MS, perMinute);
+}
+
+/** The quotient of two integers can round to a whole one too soon; the remainder cannot. */
+function ceilQuotient(of: number, by: number): number {
+  const rest = of % by;
+  return (of - rest) / by + (rest > 0 ? 1 : 0);
 }
 
 function debtAt({ debt, atMs }: RateBucket, perMinute: number, nowMs: number): number {

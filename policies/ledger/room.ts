@@ -6,7 +6,7 @@ import type { Path } from "./entry.ts";
 import type { Limit, Window } from "./limit.ts";
 import { freeOf, isLeased } from "./loan.ts";
 import { rateName } from "./contribution.ts";
-import { emptyRate, roomIn, waitMs } from "./rate.ts";
+import { emptyInMs, emptyRate, roomIn, waitMs } from "./rate.ts";
 import { pinnedKey, type LedgerState } from "./state.ts";
 import { windowEndMs } from "./window.ts";
 import { olderEndMs, type OlderWindow } from "./zones.ts";
@@ -28,6 +28,8 @@ export interface Room {
   readonly resetAtMs: number | null;
   /** How long until so many units fit: for a rate, from its meter; null where only the window's end helps. */
   readonly waitMs: ((units: number) => number | null) | null;
+  /** Of a rate: when its meter is empty once so many units more were taken now. Elsewhere taking moves no window's end. */
+  readonly emptyAtMs?: (units: number) => number;
 }
 
 /**
@@ -63,7 +65,7 @@ function rateRoom(state: LedgerState, scope: string, limit: Limit, nowMs: number
   // Looking makes no meter: a refusal leaves nothing behind.
   const rate = state.rates.get(rateName(scope, dimension)) ?? emptyRate();
   const remaining = roomIn(rate, perMinute, burst, nowMs);
-  const emptyInMs = waitMs(rate, perMinute, burst, burst, nowMs) ?? 0;
+  const emptyAtMs = (units: number) => nowMs + emptyInMs(rate, perMinute, units, nowMs);
   return {
     scope,
     dimension,
@@ -73,8 +75,9 @@ function rateRoom(state: LedgerState, scope: string, limit: Limit, nowMs: number
     isLent: false,
     remaining,
     held: 0,
-    resetAtMs: nowMs + emptyInMs,
+    resetAtMs: emptyAtMs(0),
     waitMs: (units) => waitMs(rate, perMinute, burst, units, nowMs),
+    emptyAtMs,
   };
 }
 
@@ -130,14 +133,16 @@ function windowTurnsAtMs(window: Window, zone: string, atMs: number): number | n
 }
 
 export function meterOf(room: Room, taken: Amounts, nowMs: number): Meter {
+  const { scope, dimension, window, limit } = room;
+  const resetAtMs = room.emptyAtMs?.(taken[dimension]) ?? room.resetAtMs;
   return {
-    scope: room.scope,
-    dimension: room.dimension,
-    window: room.window,
-    limit: room.limit,
-    remaining: Math.max(0, room.remaining - taken[room.dimension]),
-    resetAtMs: room.resetAtMs,
-    resetInMs: room.resetAtMs === null ? null : room.resetAtMs - nowMs,
+    scope,
+    dimension,
+    window,
+    limit,
+    remaining: Math.max(0, room.remaining - taken[dimension]),
+    resetAtMs,
+    resetInMs: resetAtMs === null ? null : resetAtMs - nowMs,
   };
 }
 

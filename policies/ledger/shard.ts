@@ -40,9 +40,10 @@ export function everyLedgerName(tenantId: string, shardsEver: number): string[] 
 }
 
 /**
- * A call's scopes as its shard holds them. What several keys spend from is lent by the tenant's own ledger; a key's calls
- * all meet in one shard, and an organisation lends to every shard itself. A rate cannot be lent, so each shard gets its
- * part of it, at least 1.
+ * A call's scopes as its shard holds them. All are lent by the tenant's own ledger, but an organisation's, which lends to
+ * every shard itself. A key's calls all meet in one shard; its budget is lent nevertheless, because another number of shards
+ * may move the key, and what it has spent must go with it. A rate cannot be lent: each shard gets its part of it, at least 1,
+ * and a key's shard all of the key's.
  */
 export function shardScopes(
   scopes: readonly ScopeLimits[],
@@ -51,9 +52,15 @@ export function shardScopes(
 ): readonly ScopeLimits[] {
   if (shards <= 1) return scopes;
   return scopes.map((of) => {
-    if (of.lender !== undefined || of.scope.startsWith("key:")) return of;
-    return { ...of, lender: tenantId, limits: of.limits.map((limit) => partOf(limit, shards)) };
+    if (of.lender !== undefined) return of;
+    const parts = isOfOneShard(of.scope) ? 1 : shards;
+    return { ...of, lender: tenantId, limits: of.limits.map((limit) => partOf(limit, parts)) };
   });
+}
+
+/** Whether all calls of a scope meet in one shard. */
+export function isOfOneShard(scope: string): boolean {
+  return scope.startsWith("key:");
 }
 
 /** Of a rate, what each of so many shards has. */

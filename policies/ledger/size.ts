@@ -169,12 +169,18 @@ function reasonOf(
 ): HoldRefusal["reason"] {
   if (blocking.some(({ isLent }) => isLent) && blocking.every(({ isLent }) => isLent))
     return "unlent";
+  if (isStopped(binding)) return "quota";
   if (binding.dimension === "concurrency") return "concurrency";
   if (binding.window === "minute")
     return needs[binding.dimension] > binding.atOnce ? "unfit" : "rate";
   // Told as used up, a client would give up until tomorrow on what is free again in seconds.
   const isBusy = blocking.every((room) => needs[room.dimension] <= soonIn(room));
   return isBusy ? "busy" : isUnfit ? "unfit" : "quota";
+}
+
+/** A limit of no calls at once is how somebody is stopped: there is no call whose end would help. */
+function isStopped({ dimension, limit }: Room): boolean {
+  return dimension === "concurrency" && limit === 0;
 }
 
 /** What of it may be free without its window turning: calls in flight end, a rate refills, more is lent. */
@@ -186,9 +192,10 @@ function soonIn({ window, isLent, atOnce, remaining, held }: Room): number {
  * A limit that never turns is the one to tell: nobody has to wait for anything else. The last to tell are those whose
  * windows nobody waits for: calls end, and more may be lent, before they turn.
  */
-function resetOf({ dimension, isLent, resetAtMs }: Room): number {
+function resetOf(room: Room): number {
+  const { dimension, isLent, resetAtMs } = room;
   if (isLent) return -1;
-  if (dimension === "concurrency") return 0;
+  if (dimension === "concurrency" && !isStopped(room)) return 0;
   return resetAtMs ?? Number.MAX_SAFE_INTEGER;
 }
 

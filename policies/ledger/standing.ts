@@ -97,11 +97,25 @@ export function scopesAfter(scopes: readonly string[], after: string, max: numbe
 }
 
 /** From the widest to the narrowest, so that the tenant's own figures stand on the first page. */
-const KINDS_OF_SCOPES = ["org", "tenant", "tag", "exp", "key", "user"];
+export const KINDS_OF_SCOPES = ["org", "tenant", "tag", "exp", "key", "user"];
 
 function compareScopes(left: string, right: string): number {
-  const placeOf = (scope: string) => KINDS_OF_SCOPES.indexOf(scope.split(":")[0] ?? "");
-  return placeOf(left) - placeOf(right) || (left < right ? -1 : left > right ? 1 : 0);
+  return placeOfKind(left) - placeOfKind(right) || compareTexts(left, right);
+}
+
+/** The place of a scope's kind among the kinds. */
+export function placeOfKind(scope: string): number {
+  return KINDS_OF_SCOPES.indexOf(scope.split(":")[0] ?? "");
+}
+
+/** By code points, as a database compares; JavaScript by itself puts what lies above 2^16 before the last of what is below. */
+function compareTexts(left: string, right: string): number {
+  const most = Math.min(left.length, right.length);
+  for (let at = 0; at < most; at++) {
+    const [a, b] = [left.codePointAt(at) ?? 0, right.codePointAt(at) ?? 0];
+    if (a !== b) return a - b;
+  }
+  return left.length - right.length;
 }
 
 /** Whether a window is the one that holds `nowMs`. A conversation is always open. */

@@ -29,6 +29,19 @@ describe("a conversation", () => {
     expect(await conversation.recall()).toEqual({ arm: "large/long", atMs: clock.nowMs });
   });
 
+  it("keeps beside an arm what it would have been without the budget's price, until the next arm", async () => {
+    const conversation = conversationOf(env.CONVERSATION, "acme", "degraded");
+    await conversation.remember("small/short", "large/long");
+    // A recall that counts as a use writes as well.
+    clock.advance(HOUR_MS);
+    await conversation.recall();
+    await evictDurableObject(conversation);
+    const kept = { arm: "small/short", undegraded: "large/long" };
+    expect(await conversation.recall()).toEqual({ ...kept, atMs: clock.nowMs });
+    await conversation.remember("large/long");
+    expect(await conversation.recall()).toEqual({ arm: "large/long", atMs: clock.nowMs });
+  });
+
   it("forgets itself by alarm a day after the last use, storage and all", async () => {
     const conversation = conversationOf(env.CONVERSATION, "acme", "forgets");
     await conversation.remember("small/direct");

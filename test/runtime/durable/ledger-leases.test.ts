@@ -208,6 +208,64 @@ describe("a tenant of four shards", () => {
     },
   );
 
+  it("takes what a key has used along, however often the number of shards is changed", async () => {
+    const keyId = "key-moves";
+    // Four calls a day, of which each takes its whole hold; and the shards are changed before any of them rests.
+    const limits = [tokenLimit(4 * CALL_TOKENS, "day", true)];
+    const outcomes: string[] = [];
+    const ledgersMet = new Set<string>();
+    for (const [index, shards] of [1, 4, 9, 2, 1, 32].entries()) {
+      const name = ledgerName("moves", keyId, shards);
+      ledgersMet.add(name);
+      const scopes = shardScopes(
+        [
+          { scope: "tenant", limits: [] },
+          { scope: `key:${keyId}`, limits },
+        ],
+        "moves",
+        shards,
+      );
+      const moved = holdRequest(`c:${index}`, { keyId, scopes, offers: WHOLE });
+      const { kind } = await holdWithLoans(openLedger(name), moved);
+      outcomes.push(kind);
+      const usage = usageOf(100, 400);
+      if (kind === "held") await openLedger(name).settle(settlement(`c:${index}`, { usage }));
+    }
+    expect(ledgersMet.size).toBeGreaterThan(3);
+    expect(outcomes).toEqual(["held", "held", "held", "held", "refused", "refused"]);
+    await rest([...ledgersMet].map(openLedger), clock);
+    expect(await totalOf(openLedger("moves"), "tokens", "day", `key:${keyId}`)).toEqual({
+      spent: 4 * CALL_TOKENS,
+      held: 0,
+      over: 0,
+    });
+  });
+
+  it("prices a key's own budget, which nobody else spends from, and not what several keys share", async () => {
+    const lambdaOf = async (id: string, limited: "tenant" | "key") => {
+      const limits = [tokenLimit(40_000)];
+      const scopes = shardScopes(
+        [
+          { scope: "tenant", limits: limited === "tenant" ? limits : [] },
+          { scope: "key:k", limits: limited === "key" ? limits : [] },
+        ],
+        id,
+        SHARDS,
+      );
+      const ledger = openLedger(ledgerName(id, "k", SHARDS));
+      let lambda = 0;
+      for (let index = 0; index < 60; index++) {
+        const answer = await holdWithLoans(ledger, holdRequest(`c${index}`, { scopes }));
+        if (answer.kind === "held") ({ lambda } = answer);
+        clock.advance(60_000);
+        await ledger.settle(settlement(`c${index}`, { usage: usageOf(100, 400) }));
+      }
+      return lambda;
+    };
+    expect(await lambdaOf("priced", "key")).toBeGreaterThan(0);
+    expect(await lambdaOf("unpriced", "tenant")).toBe(0);
+  });
+
   it("knows in the tenant's own ledger what all have spent", async () => {
     const ledgers = ledgerNames("sum", SHARDS).map(openLedger);
     for (let index = 0; index < 12; index++) {

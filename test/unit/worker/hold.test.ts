@@ -4,6 +4,7 @@ import type { HoldAnswer } from "../../../policies/account.ts";
 import type { Limit } from "../../../policies/ledger/limit.ts";
 import { BudgetPrices, pricedPath } from "../../../worker/budget-prices.ts";
 import type { Dependencies } from "../../../worker/dependencies.ts";
+import { holdCall, type RunInput } from "../../../worker/call-hold.ts";
 import { Emergency, newEmergencyMemory } from "../../../worker/emergency.ts";
 import { askHold } from "../../../worker/hold.ts";
 import { Owed } from "../../../worker/owed.ts";
@@ -427,4 +428,35 @@ describe("a remembered price", () => {
     prices.remember("new", 3);
     expect(["0", "1", "2", "new"].map((path) => prices.of(path))).toEqual([2, 0, 1, 3]);
   });
+});
+
+describe("what a call tells its ledger", () => {
+  it.each([
+    { answers: 4, told: 4 },
+    { answers: 1, told: undefined },
+  ])(
+    "is that $answers are asked for at once, where it is more than one",
+    async ({ answers, told }) => {
+      const ledger = newMemoryLedger();
+      const { deps, patience } = surround(ledger);
+      const input = {
+        requestId: "r",
+        admission: {
+          ask: { answers },
+          tenant: { id: "t", zone: "UTC" },
+          keyId: "k",
+          ledger: "t",
+          scopes: [{ scope: "tenant", limits: HARD }],
+        },
+        policy: { name: "p", version: "1", deadlineMs: 60_000, heartbeatMs: 10_000 },
+        variant: null,
+        patience,
+      } as unknown as RunInput;
+      const call = { number: 1, isCounted: false, offers: OFFERS, isStream: true };
+      expect(await holdCall(input, call, deps)).toMatchObject({ kind: "held" });
+      expect(
+        ledger.entries.map((entry) => ("answers" in entry ? entry.answers : undefined)),
+      ).toEqual([told]);
+    },
+  );
 });

@@ -6,6 +6,8 @@ import { findAnomaly } from "../../../policies/ledger/charge.ts";
 import { reckonUsage, type Witnessed } from "../../../worker/reckon.ts";
 
 const SEEN: Witnessed = {
+  contextTokens: 8_192,
+  answers: 1,
   reported: null,
   seenTokens: 2_000,
   seenReasoningTokens: 0,
@@ -32,6 +34,13 @@ describe("a report that can be", () => {
       usage: { inputTokens: 20, outputTokens: 2_000 },
     });
   });
+
+  it("may come to 16 contexts of its model for each answer, as where an engine goes round with tools of its own", () => {
+    const usage = { inputTokens: 131_072, outputTokens: 131_072 };
+    expect(reckon(usage)).toMatchObject({ certainty: "exact", usage, anomaly: null });
+    const three = { inputTokens: 20, outputTokens: 3 * 131_072 };
+    expect(reckon(three, { answers: 3 })).toMatchObject({ certainty: "exact", usage: three });
+  });
 });
 
 describe("a report that cannot be", () => {
@@ -39,6 +48,18 @@ describe("a report that cannot be", () => {
     { name: "output below nothing", usage: { outputTokens: -1 }, input: 20, output: 2_000 },
     { name: "half a token", usage: { outputTokens: 2_000.5 }, input: 20, output: 2_000 },
     { name: "more than any model writes", usage: { outputTokens: 1e12 }, input: 20, output: 2_000 },
+    {
+      name: "more than 16 contexts written",
+      usage: { outputTokens: 131_073 },
+      input: 20,
+      output: 2_000,
+    },
+    {
+      name: "more than 16 contexts read",
+      usage: { inputTokens: 131_073 },
+      input: 120,
+      output: 2_000,
+    },
     { name: "no number at all", usage: { outputTokens: NaN }, input: 20, output: 2_000 },
     { name: "input below nothing", usage: { inputTokens: -5 }, input: 120, output: 2_000 },
     { name: "more cached than read", usage: { cachedTokens: 50 }, input: 50, output: 2_000 },

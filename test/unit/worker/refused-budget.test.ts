@@ -68,6 +68,18 @@ describe("a used-up budget", () => {
     );
   });
 
+  it("is no credit that ran out where nobody may make a call, and not asked again", () => {
+    const stopped = {
+      dimension: "concurrency",
+      window: "lifetime",
+      limit: 0,
+      remaining: 0,
+    } as const;
+    const refusal = told({ ...stopped, resetAtMs: null, resetInMs: null });
+    expect(refusal).toMatchObject({ code: "project_spend_limit_exceeded" });
+    expect(refusal.headers).toEqual({ "x-should-retry": "false" });
+  });
+
   it("of an organisation tells no figure, since others spend from it as well", () => {
     for (const reason of ["quota", "unfit", "busy"] as const) {
       const { message } = told({ scope: "org:o", reason, limit: 77_777, remaining: 33_333 });

@@ -126,6 +126,14 @@ describe("a charge", () => {
     expect(blank.charged.tokens).toBe(600);
   });
 
+  it("of several unseen answers is what the time allowed each of them, at most what was held of all", () => {
+    const tokens = (answers: number, unseenMs: number): number =>
+      chargeFor({ ...HOLD, answers }, unseenFor(unseenMs), NO_USAGE, "unknown").charged.tokens;
+    expect(tokens(4, 3_000)).toBe(100 + 4 * 3 * UNSEEN_TOKENS_PER_SECOND);
+    expect(tokens(4, 0)).toBe(104);
+    expect(tokens(4, 3_600_000)).toBe(2_100);
+  });
+
   it("of an unseen answer begins at its last checkpoint, and ends with what was held until then", () => {
     const tokens = (changes: Partial<Seen>): number =>
       chargeFor(HOLD, unseenFor(2_000, changes), NO_USAGE, "unknown").charged.tokens;

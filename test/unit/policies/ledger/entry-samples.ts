@@ -114,6 +114,7 @@ export const entries: fc.Arbitrary<Entry> = fc.oneof(
           maxLength: 4,
         }),
         isDebt: fc.constant(true as const),
+        answers: fc.integer({ min: 2, max: 1_000 }),
       },
       { requiredKeys: [] },
     ),

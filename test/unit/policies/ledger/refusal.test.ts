@@ -163,3 +163,22 @@ describe("a refusal by a budget that another ledger owns", () => {
     expect(fit([offer()], [unlent, own], 1)).toMatchObject(told);
   });
 });
+
+describe("a limit of no calls at once", () => {
+  const stopped = room(0, {
+    dimension: "concurrency",
+    window: "lifetime",
+    limit: 0,
+    resetAtMs: null,
+  });
+
+  it("is quota, since no call ends that would help, and is told before all that passes by itself", () => {
+    expect(fit([offer()], [stopped], 1)).toMatchObject({ reason: "quota", binding: stopped });
+    const day = room(0, { resetAtMs: 1_000 });
+    expect(fit([offer()], [day, stopped], 1)).toMatchObject({ reason: "quota", binding: stopped });
+  });
+
+  it("is none of those that are only taken", () => {
+    expect(fit([offer()], [inFlight], 1)).toMatchObject({ reason: "concurrency" });
+  });
+});

@@ -20,7 +20,7 @@ describe("shardOf", () => {
       }
   });
 
-  it("stays as it is: a key that moved would begin its own limits anew", () => {
+  it("stays as it is: a key that moved would begin its rates and conversations anew", () => {
     expect(["a", "key_1", "nutzer-ä", ""].map((key) => shardOf(key, 8))).toEqual([4, 5, 0, 0]);
   });
 
@@ -62,12 +62,12 @@ describe("shardScopes", () => {
     expect(shardScopes(scopes, "acme", 1)).toEqual(scopes);
   });
 
-  it("has the tenant's ledger lend what keys share, and parts its rates", () => {
+  it("has the tenant's ledger lend all that is not an organisation's, and parts the rates that keys share", () => {
     const part = { ...rate, limit: 2, burst: 1 };
     expect(shardScopes(scopes, "acme", 4)).toEqual([
       { scope: "org:o", limits: [daily], lender: "org:o" },
       { scope: "tenant", limits: [daily, part], lender: "acme" },
-      { scope: "key:k", limits: [daily, rate] },
+      { scope: "key:k", limits: [daily, rate], lender: "acme" },
       { scope: "user:u", limits: [daily], lender: "acme" },
     ]);
   });
