@@ -6,10 +6,26 @@ const CLAIM_CHARS_MAX = 160;
 /** A text is searched for at most this many claims, so that a text made of them costs no more than its reading. */
 const CLAIMS_MAX = 32;
 
-const CLAIM_WORD =
-  /\b(?:hard|harder|hardest|difficult|difficulty|easy|easier|easiest|tricky|challenging|simple|trivial|tough|complicated|impossible|demanding)\b/gi;
-const SPEAKS_OF_ITSELF =
-  /\b(?:this|these|it|it's|level|difficulty|the (?:following |next |above )?(?:question|problem|task|puzzle|exercise|riddle|query|request|one))\b/i;
+const LEVEL =
+  "(?:hard|harder|hardest|difficult|easy|easier|easiest|tricky|challenging|simple|trivial|tough|complicated|impossible|demanding)";
+const THING = "(?:question|problem|task|puzzle|exercise|riddle|query|request|one|challenge)s?";
+/** Words at which a sentence is looked at. */
+const CLAIM_WORD = new RegExp(
+  `\\b(?:${LEVEL}|difficulty|think|thinking|reasoning|effort|power|cake)\\b`,
+  "gi",
+);
+/** "This problem is very hard", "a tricky one", "difficulty: hard"; not "it is hard to measure". */
+const SPEAKS_OF_ITSELF = new RegExp(
+  `\\b(?:this|these|it|the (?:following |next |above )?${THING})(?: (?:following )?${THING})?` +
+    `(?:'s|(?: (?:is|are|was|seems|looks|may be|might be|will be|should be))?)(?: \\w+){0,4} ${LEVEL}\\b(?! (?:to|that|because|when|as|if)\\b)` +
+    `|\\b${LEVEL} ${THING}\\b|\\b(?:difficulty|level)(?: level| is|:| -| =)* (?:\\w+ )?${LEVEL}\\b`,
+  "i",
+);
+/** How much to think: it says as little of the question. */
+const SPEAKS_OF_EFFORT =
+  /\b(?:think|reason) (?:\w+ )?(?:hard|harder|long|longer|deeply|carefully|as (?:long|hard|much|little))\b|\bno need to think\b|\bdo(?:n't| not) (?:over)?think\b|\b(?:reasoning|thinking) (?:effort|tokens|power)\b|\b(?:maximum|minimal|more|less|high|low|little) effort\b|\bbrain ?power\b|\bpiece of cake\b/i;
+/** An option that speaks of something hard is part of the question. */
+const LABELLED = /^\s*[([]?[A-Z][).:\]]\s/;
 
 export function withoutClaims(text: string): string {
   let kept = "";
@@ -26,7 +42,7 @@ export function withoutClaims(text: string): string {
     const end = endOfSentence(text, match.index);
     if (start === null || end === null) continue;
     const sentence = text.slice(start, end);
-    if (/\d/.test(sentence) || !SPEAKS_OF_ITSELF.test(sentence)) continue;
+    if (/[\d?]/.test(sentence) || !isClaim(sentence)) continue;
     kept += text.slice(from, start);
     from = end;
     CLAIM_WORD.lastIndex = Math.max(end, match.index + 1);
@@ -35,6 +51,11 @@ export function withoutClaims(text: string): string {
   const rest = (kept + text.slice(from)).trim();
   // A text that only speaks of its difficulty is read as it is: there is nothing else to read.
   return rest === "" ? text : rest;
+}
+
+function isClaim(sentence: string): boolean {
+  if (LABELLED.test(sentence)) return false;
+  return SPEAKS_OF_ITSELF.test(sentence) || SPEAKS_OF_EFFORT.test(sentence);
 }
 
 function startOfSentence(text: string, at: number, earliest: number): number | null {

@@ -1,4 +1,5 @@
 // The probe: a query's text to features, by its surface, its words and the trained weights; README.md says how good it is.
+import { looksLikeContest } from "./contest.ts";
 import { expectTokens } from "./expected-tokens.ts";
 import { KINDS, type Features, type Kind } from "./features.ts";
 import { looksLikeCode, shapeOf } from "./shape.ts";
@@ -37,13 +38,19 @@ export function classify(text: string, weights: Weights): Features {
     ),
     confidence: round(trust(surface, weighed, foreign)),
     novelty: round(weighed.novelty),
-    shape: { ...shapeOf(surface), chars: text.length },
+    shape: {
+      ...shapeOf(surface),
+      chars: text.length,
+      // What is read can be longer than what was written: one sign may stand for eighteen (plain-text.ts).
+      stemChars: Math.min(surface.stemChars, text.length),
+    },
     representation: weighed.representation,
   };
 }
 
 /** In log-odds: a rule of `shiftKinds` outweighs a doubtful fit, and a certain one outweighs the rule. */
 const RULE_SHIFT = 4;
+const CONTEST_SHIFT = 6;
 const CERTAIN_SHIFT = 20;
 const MATH_ORDERS = new Set([
   "prove",
@@ -60,8 +67,8 @@ const TRACED_CUES_MIN = 3;
 /**
  * What the fit could not learn, because no query that may be trained on shows it; by hand, in log-odds. In
  * another language no English cue fires, but options and quantities look the same. Some orders belong to one
- * kind, and a fence that names a language holds code. A procedure to be traced is not talk, and stays logic
- * when options follow it. Without any quantity there is nothing to reckon. Nothing at all is talk.
+ * kind, a fence that names a language holds code, and a contest's statement asks for it. A procedure to be traced or letters to be moved
+ * are no talk; the former stays logic when options follow it. Without any quantity there is nothing to reckon. Nothing at all is talk.
  */
 function shiftKinds(surface: Surface, foreign: boolean): readonly number[] {
   const shifts = KINDS.map(() => 0);
@@ -75,9 +82,12 @@ function shiftKinds(surface: Surface, foreign: boolean): readonly number[] {
   else if (isWithoutQuantities(surface)) add("math", -RULE_SHIFT);
   if (surface.taggedFences > 0) add("code", CERTAIN_SHIFT);
   else if (CODE_ORDERS.has(surface.firstWord)) add("code", RULE_SHIFT);
-  if (cueHits(surface, "procedure") + cueHits(surface, "dates") >= TRACED_CUES_MIN) {
+  else if (surface.choices < 2 && looksLikeContest(surface.read)) add("code", CONTEST_SHIFT);
+  const traced = cueHits(surface, "procedure") + cueHits(surface, "dates");
+  if (traced + cueHits(surface, "wordPuzzle") >= TRACED_CUES_MIN) {
     add("chat", -RULE_SHIFT);
-    if (surface.choices >= 2 && surface.latexCommands === 0) add("logic", RULE_SHIFT);
+    if (traced >= TRACED_CUES_MIN && surface.choices >= 2 && surface.latexCommands === 0)
+      add("logic", RULE_SHIFT);
   }
   return shifts;
 }

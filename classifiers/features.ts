@@ -1,4 +1,4 @@
-// What the probe says of a query. A later probe puts trained weights behind the same shape.
+// What the probe says of a query: the contract with everybody who asks it.
 
 export const KINDS = ["math", "code", "knowledge", "logic", "chat"] as const;
 export type Kind = (typeof KINDS)[number];

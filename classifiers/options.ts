@@ -18,6 +18,42 @@ const LISTED = /\boptions:[ \t]*\n/i;
 const HEADING = /\b(?:answer choices|choices|options|possible answers)[ \t]*:\s*$/i;
 const HEADING_CHARS_MAX = 40;
 
+/**
+ * "a) ", "(b) ", "1. " or "(2) " at a line's beginning. They are options only after a stem that asks or breaks off, and
+ * when none of them asks or orders: parts of a question are labelled alike.
+ */
+const OTHER_LABEL = /(^|\n|\s(?=[([]))([ \t]*[([]?)([a-z]|\d{1,2})([).\]])(?=[ \t]+\S)/g;
+/** As a question, without an end, or with a heading. */
+const STEM_ENDS = /[?_A-Za-z,]["')]{0,2}\s*$|\b(?:choices|options|possible answers)[ \t]*:\s*$/i;
+const ASKS =
+  /[?`]|^\s*(?:find|show|prove|compute|calculate|determine|explain|describe|write|list|give|state|what|which|how|why|evaluate|solve|name|define|discuss|compare)\b/i;
+/** An option of more units is a paragraph. */
+const OPTION_CHARS_MAX = 150;
+
+/** The text with such labels written as letters, so that "1. red" and "a) red" read as "A. red" and "A) red" do. */
+export function letterOptions(text: string): string {
+  const labels = [...text.matchAll(OTHER_LABEL)];
+  // Lettered options behind a numbered list are the options.
+  if (labels.length < 2 || labels.length > OPTIONS_MAX || findLettered(text) !== null) return text;
+  if (!labels.every((label, index) => placeOf(label[3]!) === index)) return text;
+  const starts = labels.map((label) => label.index + label[0].length);
+  if (!STEM_ENDS.test(text.slice(0, labels[0]!.index))) return text;
+  for (const [index, start] of starts.entries()) {
+    const option = text.slice(start, labels[index + 1]?.index ?? text.length);
+    if (option.length > OPTION_CHARS_MAX || ASKS.test(option)) return text;
+  }
+  return text.replace(
+    OTHER_LABEL,
+    (_, start: string, open: string, label: string, close: string) =>
+      `${start}${open}${String.fromCharCode(65 + placeOf(label))}${close}`,
+  );
+}
+
+/** 0 for "a" and "1". */
+function placeOf(label: string): number {
+  return /\d/.test(label) ? Number(label) - 1 : label.charCodeAt(0) - 97;
+}
+
 export function findOptions(text: string): Options {
   const lettered = findLettered(text);
   if (lettered !== null) return lettered;

@@ -1,4 +1,4 @@
-// From a surface to the numbers that the interim probe weighs: logarithms of counts, shares and cues.
+// From a surface to the numbers that the networks read beside the words: logarithms of counts, shares and cues.
 import { CUE_GROUPS } from "./cues.ts";
 import { looksLikeCode } from "./shape.ts";
 import type { Surface } from "./surface.ts";
@@ -86,7 +86,7 @@ const BASE = {
   foreign: (s) => share(s.foreignLetters * 2, s.letters + s.foreignLetters),
 } satisfies Record<string, (surface: Surface) => number>;
 
-/** What each signal is called in the fitted table: the names above, then two for each group of cues. */
+/** What each signal is called in the header of the weights: the names above, then two for each group of cues. */
 export const SIGNAL_NAMES: readonly string[] = [
   ...Object.keys(BASE),
   ...CUE_GROUPS,

@@ -1,8 +1,10 @@
 // Reads a text's surface in one pass over its characters: counts, words and cues; no meaning.
 import { CUES, CUE_GROUPS, cueIndex, type CueGroup } from "./cues.ts";
 import { excerpt } from "./excerpt.ts";
-import { findOptions } from "./options.ts";
+import { findOptions, letterOptions } from "./options.ts";
 import { withoutClaims } from "./claims.ts";
+import { withoutFrame } from "./frame.ts";
+import { withoutPastes } from "./pasted.ts";
 import { plainText } from "./plain-text.ts";
 
 export interface Surface {
@@ -82,7 +84,8 @@ function mark(classes: Uint8Array, signs: string, bit: number): void {
 
 export function readSurface(whole: string): Surface {
   const part = excerpt(whole);
-  const text = withoutClaims(plainText(part.text));
+  const bare = withoutPastes(withoutFrame(plainText(part.text)));
+  const text = letterOptions(withoutClaims(bare));
   const options = findOptions(text);
   const cues = new Array<number>(CUE_GROUPS.length).fill(0);
   let words = 0,

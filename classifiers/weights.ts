@@ -9,6 +9,8 @@ export const WEIGHTS_VERSION = 1;
 export const MAGIC = "sluice-probe\n";
 /** What ships may have at most this many bytes (issue: 1 MB); other files are not opened. */
 export const WEIGHTS_BYTES_MAX = 1_048_576;
+/** Trained numbers stay below 100; beyond this the arithmetic could leave what a number can hold. */
+const NUMBER_MAX = 1e6;
 /** The header is one JSON text of numbers and names; a few thousand bytes in practice. */
 const HEADER_BYTES_MAX = 65_536;
 
@@ -85,7 +87,11 @@ export function openWeights(bytes: Uint8Array): Opened {
   }));
   const hidden = header.networks.reduce((sum, network) => sum + network.hidden, 0);
   const units = { mean: body.floats(hidden), deviation: body.floats(hidden) };
-  if (!body.isFinite) return unreadable("holds a number that is not finite");
+  if (!body.isSound) return unreadable(`holds a number that is not finite or beyond ${NUMBER_MAX}`);
+  if (![...standard.deviation, ...units.deviation].every((deviation) => deviation > 0))
+    return unreadable("holds a deviation that is not above 0");
+  if (keys.includes(0) || new Set(keys).size !== keys.length)
+    return unreadable("holds a word twice, or the key 0");
   const anchor = Float32Array.from(SIGNAL_NAMES, (name) => header.anchor[name] ?? 0);
   const vocabulary = makeVocabulary(keys);
   return { kind: "opened", weights: { header, vocabulary, standard, networks, anchor, units } };
@@ -116,18 +122,21 @@ function readHeader(bytes: Uint8Array): Header | string {
     return "has a header that is not JSON";
   }
   if (header?.version !== WEIGHTS_VERSION)
-    return `are of version ${String(header?.version)}, and this build reads ${WEIGHTS_VERSION}`;
-  if (!Array.isArray(header.signals) || header.signals.join() !== SIGNAL_NAMES.join())
+    return `are of version ${JSON.stringify(header?.version)}, and this build reads ${WEIGHTS_VERSION}`;
+  if (JSON.stringify(header.signals) !== JSON.stringify(SIGNAL_NAMES))
     return "were trained on other signals than this build reads";
+  if (!Array.isArray(header.networks)) return "have no list of networks";
   const sizes = [
     header.words,
-    ...(header.networks ?? []).flatMap(({ width, hidden }) => [width, hidden]),
+    ...header.networks.flatMap((network) => [network?.width, network?.hidden]),
   ];
   if (!sizes.every((size) => Number.isInteger(size) && size >= 0 && size <= WEIGHTS_BYTES_MAX))
     return "tell of sizes that cannot be";
   if (header.networks.length === 0 || header.networks.some(isMisshapen))
     return "have no network, or a linear one of another width than its outputs";
-  const { hard, difficulty, novelty } = header;
+  const { hard, difficulty, novelty, anchor } = header;
+  if (![anchor, header.made].every((entry) => typeof entry === "object" && entry !== null))
+    return "lack the anchor or who made them in their header";
   const numbers = [hard, difficulty].flatMap((line) => [
     line?.level,
     line?.slope,
@@ -135,8 +144,12 @@ function readHeader(bytes: Uint8Array): Header | string {
     line?.fails,
     line?.anchor,
   ]);
-  numbers.push(novelty?.middle, novelty?.steepness, ...Object.values(header.anchor ?? {}));
-  return numbers.every(Number.isFinite) ? header : "lack a number in their header";
+  numbers.push(novelty?.middle, novelty?.steepness, ...Object.values(anchor));
+  return numbers.every(isSound) ? header : "lack a number in their header";
+}
+
+function isSound(number: unknown): boolean {
+  return typeof number === "number" && Math.abs(number) <= NUMBER_MAX;
 }
 
 function isMisshapen({ width, hidden }: Header["networks"][number]): boolean {
@@ -145,7 +158,7 @@ function isMisshapen({ width, hidden }: Header["networks"][number]): boolean {
 
 /** Reads one section after the other; copies, because a view of other numbers must begin on its own boundary. */
 class Sections {
-  isFinite = true;
+  isSound = true;
   readonly #bytes: Uint8Array;
   #end: number;
 
@@ -164,7 +177,7 @@ class Sections {
 
   floats(length: number): Float32Array {
     const read = new Float32Array(this.#take(length * 4));
-    this.isFinite &&= read.every(Number.isFinite);
+    this.isSound &&= read.every(isSound);
     return read;
   }
 

@@ -1,7 +1,7 @@
 // Writes what was fitted as the bytes that weights.ts opens: words as int8 with a scale a column, the rest as it is.
 import type { Network, Standard } from "../network.ts";
 import { MAGIC, type Header } from "../weights.ts";
-import type { Fitted } from "./fit-network.ts";
+import type { Fitted } from "./fit-shape.ts";
 
 /** Steps from 0 to a column's largest number. */
 const STEPS = 127;

@@ -1,6 +1,6 @@
 // Other writings of one question, which ask the same: by what the outputs move between them, the probe is not robust.
 import { findOptions } from "../../options.ts";
-import { pick, type Chance } from "../chance.ts";
+import type { Chance } from "../chance.ts";
 import { addTypos } from "../variants.ts";
 
 export interface Rewriting {
@@ -13,7 +13,8 @@ export interface Rewriting {
 type Write = (text: string) => string;
 
 /** About 1,000 units that have nothing to do with any question. */
-const MINUTES = `Minutes of the garden club, spring meeting. The chair opened the meeting and thanked everybody for coming. The
+const MINUTES =
+  `Minutes of the garden club, spring meeting. The chair opened the meeting and thanked everybody for coming. The
 treasurer said that the fees had been collected and that the new bench would be paid for from them. There was some talk about
 the hedge along the southern path, which has grown into the road; two members offered to cut it before the summer. The key to
 the shed has been found again. Next to the pond the ground is still too wet for roses, so that the plan from last year is put
@@ -21,9 +22,9 @@ off. A letter from the town was read out; it asks all clubs to keep their paths 
 corner has received several books about bees and old apple trees, which may be borrowed by members. At the end tea and cake
 were served, and a visitor played the accordion. The next meeting will be held in the small hall, because the large one is
 being painted. The chair closed the meeting and wished everybody a good way home.`.replaceAll(
-  "\n",
-  " ",
-);
+    "\n",
+    " ",
+  );
 
 const CLAIMS = [
   "This is an extremely hard question.",
@@ -72,7 +73,11 @@ export const REWRITINGS: readonly Rewriting[] = [
     write: always((t) => t.replace(/\b[a-z]/g, (s) => s.toUpperCase())),
   },
   { group: "blanks", name: "doubled blanks", write: always((t) => t.replaceAll(" ", "  ")) },
-  { group: "blanks", name: "doubled line breaks", write: always((t) => t.replaceAll("\n", "\n\n")) },
+  {
+    group: "blanks",
+    name: "doubled line breaks",
+    write: always((t) => t.replaceAll("\n", "\n\n")),
+  },
   { group: "blanks", name: "lines broken at 60", write: always(wrap) },
   { group: "blanks", name: "\\r\\n", write: always((t) => t.replaceAll("\n", "\r\n")) },
   { group: "blanks", name: "blanks around", write: always((t) => `\n\n   ${t}  \n\n`) },
@@ -85,8 +90,7 @@ export const REWRITINGS: readonly Rewriting[] = [
   {
     group: "unicode",
     name: "zero-width signs (1 in 8)",
-    write: (t, chance) =>
-      [...t].map((s) => (chance() < 1 / 8 ? `${s}\u200b` : s)).join(""),
+    write: (t, chance) => Array.from(t, (s) => (chance() < 1 / 8 ? `${s}\u200b` : s)).join(""),
   },
   {
     group: "unicode",
@@ -102,32 +106,50 @@ export const REWRITINGS: readonly Rewriting[] = [
     group: "unicode",
     name: "Cyrillic look-alikes (1 in 4)",
     write: (t, chance) =>
-      [...t].map((s) => (chance() < 1 / 4 ? (HOMOGLYPHS[s] ?? s) : s)).join(""),
+      Array.from(t, (s) => (chance() < 1 / 4 ? (HOMOGLYPHS[s] ?? s) : s)).join(""),
   },
   {
     group: "padding",
     name: "a polite frame",
-    write: always((t) => `Hi! Could you please help me with this?\n\n${t}\n\nThanks a lot in advance!`),
+    write: always(
+      (t) => `Hi! Could you please help me with this?\n\n${t}\n\nThanks a lot in advance!`,
+    ),
   },
-  { group: "padding", name: '"Question: ... Answer:"', write: always((t) => `Question: ${t}\nAnswer:`) },
+  {
+    group: "padding",
+    name: '"Question: ... Answer:"',
+    write: always((t) => `Question: ${t}\nAnswer:`),
+  },
   {
     group: "padding",
     name: "step by step",
     write: always((t) => `${t}\nLet's think step by step.`),
   },
-  { group: "padding", name: "900 units of minutes before", write: always((t) => `${MINUTES}\n\n${t}`) },
-  { group: "padding", name: "900 units of minutes after", write: always((t) => `${t}\n\n${MINUTES}`) },
+  {
+    group: "padding",
+    name: "900 units of minutes before",
+    write: always((t) => `${MINUTES}\n\n${t}`),
+  },
+  {
+    group: "padding",
+    name: "900 units of minutes after",
+    write: always((t) => `${t}\n\n${MINUTES}`),
+  },
   {
     group: "options",
     name: '"(A) "',
     write: (t) => relabel(t, (letter) => `(${letter}) `),
   },
   { group: "options", name: '"A. "', write: (t) => relabel(t, (letter) => `${letter}. `) },
-  { group: "options", name: '"a) "', write: (t) => relabel(t, (letter) => `${letter.toLowerCase()}) `) },
   {
     group: "options",
-    name: '"1. "',
-    write: (t) => relabel(t, (letter) => `${letter.charCodeAt(0) - 64}. `),
+    name: '"a) ", each on its line',
+    write: (t) => relabel(t, (letter) => `\n${letter.toLowerCase()}) `),
+  },
+  {
+    group: "options",
+    name: '"1. ", each on its line',
+    write: (t) => relabel(t, (letter) => `\n${letter.charCodeAt(0) - 64}. `),
   },
   { group: "options", name: "in one line", write: inline },
   { group: "options", name: "in one line, with commas", write: inlineCommas },
@@ -170,7 +192,9 @@ function withOptions(
   write: (stem: string, options: string) => string,
 ): string | null {
   const { choices, stemChars } = findOptions(text);
-  return choices < 2 || stemChars < 10 ? null : write(text.slice(0, stemChars), text.slice(stemChars));
+  return choices < 2 || stemChars < 10
+    ? null
+    : write(text.slice(0, stemChars), text.slice(stemChars));
 }
 
 function relabel(text: string, label: (letter: string) => string): string | null {
@@ -204,9 +228,4 @@ function inlineCommas(text: string): string | null {
         .replaceAll("\n", " ")
         .replace(/^[^A-Z]*, /, "")}`,
   );
-}
-
-/** One of the rewritings, for a property. */
-export function anyRewriting(chance: Chance): Rewriting {
-  return pick(REWRITINGS, chance);
 }

@@ -40,10 +40,10 @@ describe("a question reads the same", () => {
 
   test("with options as (A), a), 1., but not without them", () => {
     const question = OWN_QUESTIONS[2]!;
-    for (const label of ['"a) "', '"1. "']) {
-      const close = label.includes(")") ? ")" : ".";
+    for (const label of ['"a) ", each on its line', '"1. ", each on its line']) {
+      const close = label.startsWith('"a)') ? ")" : ".";
       expect(said(named(label).write(question, seededChance(1))!)).toEqual(
-        said(question.replace(/^([A-D])\./gm, `$1${close}`)),
+        said(question.replace(/\n([A-D])\./g, `\n\n$1${close}`)),
       );
     }
     expect(said(named("stripped").write(question, seededChance(1))!)).not.toEqual(said(question));

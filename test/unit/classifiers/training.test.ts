@@ -17,7 +17,8 @@ import {
   tankLevels,
   unitChain,
 } from "../../../classifiers/train/family-math.ts";
-import { fitNetwork, SETTINGS } from "../../../classifiers/train/fit-network.ts";
+import { fitNetwork } from "../../../classifiers/train/fit-network.ts";
+import { SETTINGS } from "../../../classifiers/train/fit-shape.ts";
 import { keepWords } from "../../../classifiers/train/keep-words.ts";
 import {
   DATA_FOLDER,
@@ -33,6 +34,9 @@ function query(source: string, group: string, trainable: boolean): RecordedQuery
   const text = `What is asked by ${source} in ${group}?`;
   return { id: `${source}:${group}`, source, text, kind4: "math", fold: "train", trainable, group };
 }
+
+/** The recorded questions are 60 MB of text to unpack. */
+const READING_TIMEOUT_MS = 60_000;
 
 describe("what may be trained on", () => {
   const QUERIES = [
@@ -73,6 +77,7 @@ describe("what may be trained on", () => {
         true,
       );
     },
+    READING_TIMEOUT_MS,
   );
 });
 
