@@ -24,7 +24,7 @@ const FOREIGN_SHARE_MAX = 0.2;
  * Llama-3-70B, claude-3-haiku, gemini-1.5-flash, jointly fitted) fails.
  */
 export function classify(text: string, weights: Weights): Features {
-  const surface = readSurface(text);
+  const surface = readSurface(text, weights.cues);
   const foreign = isForeign(surface);
   const weighed = weigh(surface, shiftKinds(surface, foreign), weights);
   return {

@@ -1,5 +1,5 @@
 // Leaves out pasted paragraphs that share no word with what is asked: they say nothing of how demanding it is.
-import { CUES } from "./cues.ts";
+import type { Cues } from "./cues.ts";
 
 /** Only long prose can be a paste; a story's paragraph of a word problem is shorter or holds quantities. */
 const PASTE_CHARS_MIN = 400;
@@ -22,7 +22,7 @@ const NO_PROSE = /[?{}=\\|#$]|```|^\s*[([]?[A-Z0-9]{1,2}[).:\]]/;
 const SMALL_LETTERS_MIN = 0.72;
 const CHARS_PER_SENTENCE_MAX = 250;
 
-export function withoutPastes(text: string): string {
+export function withoutPastes(text: string, known: Cues): string {
   if (text.length < PASTE_CHARS_MIN + CORE_CHARS_MIN) return text;
   const paragraphs = text.split(/\n[ \t]*\n/);
   if (paragraphs.length < 2) return text;
@@ -32,8 +32,8 @@ export function withoutPastes(text: string): string {
   if (core.length < CORE_CHARS_MIN || core.length > CORE_CHARS_MAX) return text;
   if (!stands(paragraphs, pastes)) return text;
   if (SPEAKS_OF_A_TEXT.test(core) || (core.length < SHORT_CHARS && POINTS.test(core))) return text;
-  const asked = wordsOf(core);
-  const pasted = wordsOf([...pastes].join("\n"));
+  const asked = wordsOf(core, known);
+  const pasted = wordsOf([...pastes].join("\n"), known);
   let shared = 0;
   for (const word of asked) if (pasted.has(word)) shared += 1;
   return shared >= SHARED_MIN * Math.max(1, asked.size) ? text : core;
@@ -60,11 +60,11 @@ function count(text: string, sign: RegExp): number {
 }
 
 /** Words of five letters and more (shorter ones are shared by any two texts) that are no cues, without a plural's end. */
-function wordsOf(text: string): Set<string> {
+function wordsOf(text: string, known: Cues): Set<string> {
   const words = new Set<string>();
   for (const [found] of text.matchAll(/[A-Za-z]{5,}/g)) {
     const word = found.toLowerCase();
-    if (!CUES.has(word)) words.add(word.replace(/e?s$/, ""));
+    if (!known.has(word)) words.add(word.replace(/e?s$/, ""));
   }
   return words;
 }

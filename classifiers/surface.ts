@@ -1,5 +1,5 @@
 // Reads a text's surface in one pass over its characters: counts, words and cues; no meaning.
-import { CUES, CUE_GROUPS, cueIndex, type CueGroup } from "./cues.ts";
+import { CUE_GROUPS, cueIndex, type CueGroup, type Cues } from "./cues.ts";
 import { excerpt } from "./excerpt.ts";
 import { findOptions, letterOptions } from "./options.ts";
 import { withoutClaims } from "./claims.ts";
@@ -82,9 +82,9 @@ function mark(classes: Uint8Array, signs: string, bit: number): void {
   for (const sign of signs) classes[sign.charCodeAt(0)]! |= bit;
 }
 
-export function readSurface(whole: string): Surface {
+export function readSurface(whole: string, known: Cues): Surface {
   const part = excerpt(whole);
-  const bare = withoutPastes(withoutFrame(plainText(part.text)));
+  const bare = withoutPastes(withoutFrame(plainText(part.text)), known);
   const text = letterOptions(withoutClaims(bare));
   const options = findOptions(text);
   const cues = new Array<number>(CUE_GROUPS.length).fill(0);
@@ -145,7 +145,7 @@ export function readSurface(whole: string): Surface {
         const slice = text.slice(start, start + length);
         const word = capitals === 0 ? slice : slice.toLowerCase();
         if (words === 1) firstWord = word;
-        const groups = CUES.get(word);
+        const groups = known.get(word);
         if (groups === undefined) unknownWords += 1;
         else for (const group of groups) cues[group]! += 1;
       }

@@ -1,10 +1,11 @@
 // The trained weights as bytes: opens what classifiers/train/ wrote, checks it whole, and lays it out for reading.
+import { CUE_GROUPS, readCues, type CueGroup, type Cues } from "./cues.ts";
 import { OUTPUTS, type Network, type Standard } from "./network.ts";
 import { SIGNAL_NAMES } from "./signals.ts";
 import { makeVocabulary, type Vocabulary } from "./vocabulary.ts";
 
 /** Raised whenever grams, signals or the arithmetic change: other weights would be read as nonsense. */
-export const WEIGHTS_VERSION = 1;
+export const WEIGHTS_VERSION = 2;
 /** The first bytes of a file of weights. */
 export const MAGIC = "sluice-probe\n";
 /** What ships may have at most this many bytes (issue: 1 MB); other files are not opened. */
@@ -26,6 +27,8 @@ export interface Header {
   readonly signals: readonly string[];
   readonly words: number;
   readonly networks: readonly { readonly width: number; readonly hidden: number }[];
+  /** By group the words that the signals count, with a blank between two (cues.ts). */
+  readonly cues: Readonly<Record<CueGroup, string>>;
   /** What of `hard` and of `difficulty` comes from failing, demands and the anchor of length. */
   readonly hard: Line & { readonly fails: number; readonly anchor: number };
   readonly difficulty: Line & { readonly fails: number; readonly anchor: number };
@@ -39,6 +42,7 @@ export interface Header {
 
 export interface Weights {
   readonly header: Header;
+  readonly cues: Cues;
   readonly vocabulary: Vocabulary;
   readonly standard: Standard;
   readonly networks: readonly Network[];
@@ -94,7 +98,10 @@ export function openWeights(bytes: Uint8Array): Opened {
     return unreadable("holds a word twice, or the key 0");
   const anchor = Float32Array.from(SIGNAL_NAMES, (name) => header.anchor[name] ?? 0);
   const vocabulary = makeVocabulary(keys);
-  return { kind: "opened", weights: { header, vocabulary, standard, networks, anchor, units } };
+  return {
+    kind: "opened",
+    weights: { header, cues: readCues(header.cues), vocabulary, standard, networks, anchor, units },
+  };
 }
 
 function unreadable(problem: string): Opened {
@@ -134,6 +141,8 @@ function readHeader(bytes: Uint8Array): Header | string {
     return "tell of sizes that cannot be";
   if (header.networks.length === 0 || header.networks.some(isMisshapen))
     return "have no network, or a linear one of another width than its outputs";
+  if (!CUE_GROUPS.every((group) => typeof header.cues?.[group] === "string"))
+    return "lack the words of a group of cues";
   const { hard, difficulty, novelty, anchor } = header;
   if (![anchor, header.made].every((entry) => typeof entry === "object" && entry !== null))
     return "lack the anchor or who made them in their header";

@@ -26,7 +26,7 @@ export function intentOf(
   const effort = EFFORTS.find((known) => known === ask.effort) ?? null;
   // Who sets an engine's thinking by its own fields knows what they want; two hands on one knob help nobody. An effort
   // is no engine's own: it has chosen the mode, and where it would not be read, the mode is told in words that are.
-  const replacesEffort = effort !== null && !engine.readsEffort;
+  const replacesEffort = effort !== null && engine.misreadsEffort === true;
   const setsThinking = ask.setsThinking || Object.keys(passed).length > 0;
   if (mode === null || setsThinking || (ask.effort !== null && !replacesEffort)) {
     const thinking = { thinking: "as-sent" as const, effort: null, thinkingTokensMax: null };

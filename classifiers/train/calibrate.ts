@@ -52,7 +52,7 @@ export function fitUnits(examples: readonly Example[], weights: Weights): Standa
   const square = new Float64Array(hidden);
   const sample = examples.filter((_, index) => index % UNITS_SAMPLE === 0);
   for (const { text } of sample) {
-    const { units } = weighRaw(readSurface(text), weights);
+    const { units } = weighRaw(readSurface(text, weights.cues), weights);
     for (let at = 0; at < hidden; at += 1) {
       mean[at]! += units[at]! / sample.length;
       square[at]! += units[at]! ** 2 / sample.length;

@@ -5,6 +5,7 @@ import { readSignals } from "../signals.ts";
 import { readSurface } from "../surface.ts";
 import { STEPS_MAX, type Made } from "./families.ts";
 import { vary } from "./variants.ts";
+import { TRAINED_CUES } from "./cue-words.ts";
 import { seededChance } from "./chance.ts";
 import { hasDifficulty, hasTokens, type RecordedQuery } from "./recorded.ts";
 
@@ -53,7 +54,7 @@ const OPEN_SOURCES = new Set(["self_instruct", "vicuna", "mtbench"]);
 const OPEN_WEIGHT = 3;
 
 export function viewOf(text: string): View {
-  const surface = readSurface(text);
+  const surface = readSurface(text, TRAINED_CUES);
   return {
     grams: Int32Array.from(readGrams(surface.read, surface.stemEnd)),
     signals: readSignals(surface),

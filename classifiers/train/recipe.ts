@@ -5,6 +5,7 @@ import { makeVocabulary } from "../vocabulary.ts";
 import { openWeights, WEIGHTS_VERSION, type Header, type Line } from "../weights.ts";
 import { weighRaw } from "../weigh.ts";
 import { readSurface } from "../surface.ts";
+import { CUE_WORDS } from "./cue-words.ts";
 import { fitLine, fitUnits } from "./calibrate.ts";
 import { makeExamples, type Example } from "./examples.ts";
 import { makeFamilies } from "./families.ts";
@@ -140,6 +141,7 @@ function fit(
     version: WEIGHTS_VERSION,
     signals: SIGNAL_NAMES,
     words: keys.length,
+    cues: CUE_WORDS,
     networks: plan.networks.map(({ width, hidden }) => ({ width, hidden })),
     hard: { ...lines.hard, ...HARD },
     difficulty: { ...lines.difficulty, ...DIFFICULTY },
@@ -164,7 +166,7 @@ function reopen(bytes: Uint8Array): Parameters<typeof weighRaw>[1] {
 function measureLines(apart: readonly Example[], draft: Made): Lines {
   const weights = reopen(draft.bytes);
   const judged = apart.filter(({ fails }) => fails !== null);
-  const raws = judged.map(({ text }) => weighRaw(readSurface(text), weights));
+  const raws = judged.map(({ text }) => weighRaw(readSurface(text, weights.cues), weights));
   return {
     hard: fitLine(judged, raws, HARD),
     difficulty: fitLine(judged, raws, DIFFICULTY),

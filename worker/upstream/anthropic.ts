@@ -25,9 +25,7 @@ const BUDGET_SHARE = 0.75;
 
 export const anthropic: Engine = {
   id: "anthropic",
-  capField: "max_tokens",
-  readsOnlyCapField: true,
-  readsEffort: false,
+  misreadsEffort: true,
   thinking: { switches: ["thinking-switch", "thinking-cap"], lessens: false, say },
   budget: budgetAt(["thinking", "budget_tokens"], {
     tokensMin: BUDGET_TOKENS_MIN,

@@ -19,9 +19,7 @@ import {
 
 export const dashscope: Engine = {
   id: "dashscope",
-  capField: "max_tokens",
-  readsOnlyCapField: true,
-  readsEffort: false,
+  misreadsEffort: true,
   thinking: { switches: ["thinking-switch"], lessens: false, say },
   budget: budgetAt(["thinking_budget"]),
   lacks: {

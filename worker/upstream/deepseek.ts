@@ -18,10 +18,8 @@ const EFFORTS = ["low", "high", "max"] as const;
 
 export const deepseek: Engine = {
   id: "deepseek",
-  capField: "max_tokens",
-  readsOnlyCapField: true,
   // `none` is a level of its other APIs, not of this one.
-  readsEffort: false,
+  misreadsEffort: true,
   thinking: { switches: ["thinking-switch"], lessens: false, say },
   efforts: EFFORTS,
   budget: null,

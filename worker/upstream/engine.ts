@@ -84,12 +84,12 @@ export type CapField = "max_tokens" | "max_completion_tokens";
 
 export interface Engine {
   readonly id: string;
-  /** What bounds the output when the client named no bound. */
-  readonly capField: CapField;
-  /** It ignores or refuses the other field, so a client's bound moves into this one. */
-  readonly readsOnlyCapField: boolean;
-  /** A client's `reasoning_effort` means there what it says; otherwise it is told in the engine's own words. */
-  readonly readsEffort: boolean;
+  /** What bounds the output when the client named no bound; absent: `max_tokens`, as most have it. */
+  readonly capField?: CapField;
+  /** It reads the other field too; absent: it ignores or refuses that, so a client's bound moves into its own. */
+  readonly readsEitherCapField?: true;
+  /** A client's `reasoning_effort` does not mean there what it says, so it is told in the engine's own words. */
+  readonly misreadsEffort?: true;
   /** How thinking is switched, for a model with at least one of these capabilities; null when no way is known. */
   readonly thinking: {
     readonly switches: readonly Capability[];

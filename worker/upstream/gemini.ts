@@ -23,9 +23,6 @@ const CONFIG = ["extra_body", "google", "thinking_config"] as const;
 
 export const gemini: Engine = {
   id: "gemini",
-  capField: "max_tokens",
-  readsOnlyCapField: true,
-  readsEffort: true,
   thinking: { switches: ["thinking-cap", "effort"], lessens: true, say },
   budget: budgetAt([...CONFIG, "thinking_budget"], {
     excludes: [["reasoning_effort"], [...CONFIG, "thinking_level"]],

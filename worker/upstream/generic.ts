@@ -3,10 +3,8 @@ import type { Engine } from "./engine.ts";
 
 export const generic: Engine = {
   id: "generic",
-  capField: "max_tokens",
   // Which of the two it reads is not known, so a client's choice stands, and the usual one stands beside it.
-  readsOnlyCapField: false,
-  readsEffort: true,
+  readsEitherCapField: true,
   thinking: null,
   budget: null,
   lacks: {

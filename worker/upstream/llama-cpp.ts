@@ -18,10 +18,8 @@ import {
 
 export const llamaCpp: Engine = {
   id: "llama.cpp",
-  capField: "max_tokens",
   // Only some builds read the newer name, and a cap that is not read is no cap.
-  readsOnlyCapField: true,
-  readsEffort: false,
+  misreadsEffort: true,
   thinking: { switches: ["thinking-switch", "thinking-cap"], lessens: false, say },
   budget: budgetAt(["thinking_budget_tokens"]),
   lacks: {

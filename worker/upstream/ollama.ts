@@ -18,9 +18,6 @@ import {
 
 export const ollama: Engine = {
   id: "ollama",
-  capField: "max_tokens",
-  readsOnlyCapField: true,
-  readsEffort: true,
   thinking: { switches: ["effort", "thinking-switch"], lessens: true, say },
   budget: null,
   lacks: {

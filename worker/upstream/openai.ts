@@ -7,8 +7,6 @@ import { noCap, noSalt, sayByEffort, type Engine } from "./engine.ts";
 export const openai: Engine = {
   id: "openai",
   capField: "max_completion_tokens",
-  readsOnlyCapField: true,
-  readsEffort: true,
   thinking: {
     switches: ["effort"],
     lessens: true,

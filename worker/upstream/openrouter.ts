@@ -20,9 +20,6 @@ import {
 
 export const openrouter: Engine = {
   id: "openrouter",
-  capField: "max_tokens",
-  readsOnlyCapField: true,
-  readsEffort: true,
   thinking: { switches: ["effort", "thinking-switch", "thinking-cap"], lessens: true, say },
   budget: budgetAt(["reasoning", "max_tokens"], {
     standsAlone: false,

@@ -16,8 +16,7 @@ import {
 export const sglang: Engine = {
   id: "sglang",
   capField: "max_completion_tokens",
-  readsOnlyCapField: false,
-  readsEffort: true,
+  readsEitherCapField: true,
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
   budget: budgetAt(["custom_params", "thinking_budget"]),
   lacks: {},

@@ -16,8 +16,7 @@ import {
 export const vllm: Engine = {
   id: "vllm",
   capField: "max_completion_tokens",
-  readsOnlyCapField: false,
-  readsEffort: true,
+  readsEitherCapField: true,
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
   budget: budgetAt(["thinking_token_budget"]),
   lacks: {},

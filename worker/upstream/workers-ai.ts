@@ -8,9 +8,6 @@ import { noCap, sayByTemplate, type Engine } from "./engine.ts";
 
 export const workersAi: Engine = {
   id: "workers-ai",
-  capField: "max_tokens",
-  readsOnlyCapField: true,
-  readsEffort: true,
   thinking: { switches: ["thinking-switch", "effort"], lessens: true, say: sayByTemplate },
   budget: null,
   lacks: {

@@ -1,4 +1,5 @@
 // Recorded questions beside what some predictor says of them, by row number, so that resamples are lists of rows.
+import { TRAINED_CUES } from "../cue-words.ts";
 import { classify } from "../../classify.ts";
 import { KINDS } from "../../features.ts";
 import { readSurface } from "../../surface.ts";
@@ -61,7 +62,7 @@ export function saidByLength({ queries }: Truth): Said {
   const said = empty(queries.length);
   const kind = commonestKind(queries);
   for (const [row, query] of queries.entries()) {
-    const chars = readSurface(query.text).stemChars;
+    const chars = readSurface(query.text, TRAINED_CUES).stemChars;
     said.hard[row] = said.difficulty[row] = said.tokens[row] = chars;
     said.isKindRight[row] = query.kind4 === kind ? 1 : 0;
   }

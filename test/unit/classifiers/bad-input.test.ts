@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { HEAD_CHARS_MAX, TAIL_CHARS_MAX } from "../../../classifiers/excerpt.ts";
 import { KINDS } from "../../../classifiers/features.ts";
 import { GRAM_CHARS_MAX, GRAMS_MAX, readGrams } from "../../../classifiers/grams.ts";
+import { TRAINED_CUES } from "../../../classifiers/train/cue-words.ts";
 import { readSurface } from "../../../classifiers/surface.ts";
 import { REPRESENTATION_LENGTH } from "../../../classifiers/represent.ts";
 import { seededChance } from "../../../classifiers/train/chance.ts";
@@ -54,7 +55,7 @@ describe.each(Object.entries(BAD))("%s", (_name, text) => {
   const features = classify(text);
 
   test("is read within the bounds", () => {
-    const surface = readSurface(text);
+    const surface = readSurface(text, TRAINED_CUES);
     expect(surface.read.length).toBeLessThanOrEqual(HEAD_CHARS_MAX + TAIL_CHARS_MAX);
     expect(surface.choices).toBeLessThanOrEqual(26);
     expect(surface.stemEnd).toBeLessThanOrEqual(surface.read.length);

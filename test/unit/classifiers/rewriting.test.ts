@@ -5,6 +5,7 @@ import { KINDS, type Features } from "../../../classifiers/features.ts";
 import { withoutFrame } from "../../../classifiers/frame.ts";
 import { withoutClaims } from "../../../classifiers/claims.ts";
 import { letterOptions } from "../../../classifiers/options.ts";
+import { TRAINED_CUES } from "../../../classifiers/train/cue-words.ts";
 import { withoutPastes } from "../../../classifiers/pasted.ts";
 import { plainText } from "../../../classifiers/plain-text.ts";
 import { seededChance } from "../../../classifiers/train/chance.ts";
@@ -113,8 +114,8 @@ describe("pastes", () => {
 
   test("a paragraph that shares no word with the question is not read, before or behind it", () => {
     for (const question of OWN_QUESTIONS.slice(0, 4)) {
-      expect(withoutPastes(`${PASTE}\n\n${question}`)).toBe(question);
-      expect(withoutPastes(`${question}\n\n${PASTE}`)).toBe(question);
+      expect(withoutPastes(`${PASTE}\n\n${question}`, TRAINED_CUES)).toBe(question);
+      expect(withoutPastes(`${question}\n\n${PASTE}`, TRAINED_CUES)).toBe(question);
     }
   });
 
@@ -123,7 +124,7 @@ describe("pastes", () => {
     "Summarise the passage in one sentence, please.",
     "What is it about?",
   ])("one that is asked about is: %s", (question) => {
-    expect(withoutPastes(`${PASTE}\n\n${question}`)).toBe(`${PASTE}\n\n${question}`);
+    expect(withoutPastes(`${PASTE}\n\n${question}`, TRAINED_CUES)).toBe(`${PASTE}\n\n${question}`);
   });
 });
 

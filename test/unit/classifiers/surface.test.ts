@@ -6,6 +6,7 @@ import { excerpt } from "../../../classifiers/excerpt.ts";
 import { findOptions } from "../../../classifiers/options.ts";
 import { readSignals, SIGNAL_NAMES } from "../../../classifiers/signals.ts";
 import { shapeOf } from "../../../classifiers/shape.ts";
+import { TRAINED_CUES } from "../../../classifiers/train/cue-words.ts";
 import { cueHits, readSurface } from "../../../classifiers/surface.ts";
 
 describe("options", () => {
@@ -36,38 +37,48 @@ describe("options", () => {
 
 describe("counts", () => {
   test("3.5 and 1,200 are one quantity each, and a full stop ends the last one", () => {
-    const { numbers, digits } = shapeOf(readSurface("It rose from 3.5 to 1,200 in 7."));
+    const { numbers, digits } = shapeOf(
+      readSurface("It rose from 3.5 to 1,200 in 7.", TRAINED_CUES),
+    );
     expect(numbers).toBe(3);
     expect(digits).toBe(7);
   });
 
   test("LaTeX is seen by its commands, and a price in dollars is not LaTeX", () => {
-    expect(shapeOf(readSurface("Find $\\frac{1}{2}$.")).latex).toBe(true);
-    expect(shapeOf(readSurface("It costs $5.")).latex).toBe(false);
+    expect(shapeOf(readSurface("Find $\\frac{1}{2}$.", TRAINED_CUES)).latex).toBe(true);
+    expect(shapeOf(readSurface("It costs $5.", TRAINED_CUES)).latex).toBe(false);
   });
 
   test("code is seen in a fence and by its indentation, prose is not", () => {
-    expect(shapeOf(readSurface("```\nx\n```")).codeBlock).toBe(true);
+    expect(shapeOf(readSurface("```\nx\n```", TRAINED_CUES)).codeBlock).toBe(true);
     expect(
-      shapeOf(readSurface("def f(a):\n    b = a[0]; c = {b: a}\n    return c")).codeBlock,
+      shapeOf(readSurface("def f(a):\n    b = a[0]; c = {b: a}\n    return c", TRAINED_CUES))
+        .codeBlock,
     ).toBe(true);
-    expect(shapeOf(readSurface("He will return the list tomorrow.")).codeBlock).toBe(false);
+    expect(shapeOf(readSurface("He will return the list tomorrow.", TRAINED_CUES)).codeBlock).toBe(
+      false,
+    );
   });
 
   test("steps and procedures are counted by their cues", () => {
     const { steps, procedural } = shapeOf(
       readSurface(
         "Each box holds 4; then half are sold. Reverse the sequence, swap the first moves.",
+        TRAINED_CUES,
       ),
     );
     expect(steps).toBeGreaterThanOrEqual(3);
     expect(procedural).toBeGreaterThanOrEqual(3);
-    expect(shapeOf(readSurface("Who was king?"))).toMatchObject({ steps: 0, procedural: 0 });
+    expect(shapeOf(readSurface("Who was king?", TRAINED_CUES))).toMatchObject({
+      steps: 0,
+      procedural: 0,
+    });
   });
 
   test("words about difficulty are no cues", () => {
     const surface = readSurface(
       "hard difficult easy trivial tricky challenging simple complicated",
+      TRAINED_CUES,
     );
     expect(CUE_GROUPS.map((group) => cueHits(surface, group)).every((hits) => hits === 0)).toBe(
       true,
@@ -76,7 +87,7 @@ describe("counts", () => {
 
   test("every signal has a name and is finite, whatever the text", () => {
     for (const text of ["", "a", "9".repeat(5000), "\n".repeat(5000)]) {
-      const signals = readSignals(readSurface(text));
+      const signals = readSignals(readSurface(text, TRAINED_CUES));
       expect(signals.length).toBe(SIGNAL_NAMES.length);
       expect(signals.every(Number.isFinite)).toBe(true);
     }

@@ -17,6 +17,7 @@ import {
   tankLevels,
   unitChain,
 } from "../../../classifiers/train/family-math.ts";
+import { CUE_WORDS } from "../../../classifiers/train/cue-words.ts";
 import { fitNetwork } from "../../../classifiers/train/fit-network.ts";
 import { SETTINGS } from "../../../classifiers/train/fit-shape.ts";
 import { keepWords } from "../../../classifiers/train/keep-words.ts";
@@ -160,6 +161,7 @@ function train(families: readonly Made[], seed: number): Uint8Array {
     version: WEIGHTS_VERSION,
     signals: SIGNAL_NAMES,
     words: keys.length,
+    cues: CUE_WORDS,
     networks: [{ width: 4, hidden: 6 }],
     hard: line,
     difficulty: line,

@@ -88,8 +88,9 @@ export function capAsSent(
 }
 
 /** The word none is heeded where the catalog says that efforts are, and that this is one of them. */
-function heedsNone({ readsEffort, efforts }: Engine, traits: Traits): boolean {
-  if (!readsEffort || !traits.has("effort") || traits.thinking === "always") return false;
+function heedsNone({ misreadsEffort, efforts }: Engine, traits: Traits): boolean {
+  if (misreadsEffort === true || !traits.has("effort") || traits.thinking === "always")
+    return false;
   return (traits.efforts ?? efforts ?? USUAL_EFFORTS).includes("none");
 }
 

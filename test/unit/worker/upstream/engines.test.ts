@@ -447,7 +447,7 @@ describe("an engine", () => {
   it("bounds its output by a field that it reads", () => {
     const newer = ENGINES.filter((id) => engineOf(id).capField === "max_completion_tokens");
     expect(newer).toEqual(["vllm", "sglang", "openai"]);
-    const both = ENGINES.filter((id) => !engineOf(id).readsOnlyCapField);
+    const both = ENGINES.filter((id) => engineOf(id).readsEitherCapField === true);
     expect(both).toEqual(["vllm", "sglang", "generic"]);
   });
 });

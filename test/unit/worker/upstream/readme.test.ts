@@ -15,8 +15,8 @@ const readme = readFileSync(
 
 it.each([...ENGINES])("has a row for %s that says what bounds its answers", (id) => {
   const row = readme.split("\n").find((line) => line.startsWith(`| \`${id}\` |`));
-  const { capField, readsOnlyCapField } = engineOf(id);
-  const bound = readsOnlyCapField ? `\`${capField}\`` : id === "generic" ? "what the" : "either";
+  const { capField = "max_tokens", readsEitherCapField = false } = engineOf(id);
+  const bound = !readsEitherCapField ? `\`${capField}\`` : id === "generic" ? "what the" : "either";
   expect(row?.split("|").at(-2)?.trim().startsWith(bound)).toBe(true);
 });
 
