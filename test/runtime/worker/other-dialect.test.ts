@@ -78,6 +78,7 @@ function openCall(
   const preparation = {
     inputTokens: 7,
     draft: { ask: { answers: 1 } },
+    model: { contextTokens: 100_000 },
     upstream: {},
   } as Preparation;
   const account = { ending: null } as CallAccount;

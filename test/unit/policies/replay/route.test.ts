@@ -63,26 +63,33 @@ test.each([2, 4])(
   },
 );
 
-test("learning finds which questions need the strong arm, and without outcomes to learn it does not", () => {
-  const of = questions(1_200, 2, 3);
-  const recovered = (predictions: ReturnType<typeof predictOffline>): number => {
-    const half = predictions.slice(600).map((two) => two[1]!.score - two[0]!.score);
-    const late = of.slice(600);
-    const ranked = rank(
-      half,
-      late.map(({ runs }) => runs[0]!.correct),
-      late.map(({ runs }) => runs[1]!.correct),
-    );
-    return recover(ranked, new Uint8Array(600).fill(1)).apgr!;
-  };
-  const learned = recovered(predictOnline(of, arms(2), [0], seeded(2)));
-  expect(learned).toBeGreaterThan(0.65);
-  const deaf = of.map((question) => ({
-    ...question,
-    runs: question.runs.map((run) => ({ ...run, correct: 0.7 })),
-  }));
-  expect(recovered(predictOnline(deaf, arms(2), [0], seeded(2)))).toBeLessThan(learned + 0.001);
-});
+/** It learns from 1,200 questions, which a busy machine does not do in the five seconds that tests have as a rule. */
+const LEARNING_TIMEOUT_MS = 30_000;
+
+test(
+  "learning finds which questions need the strong arm, and without outcomes to learn it does not",
+  () => {
+    const of = questions(1_200, 2, 3);
+    const recovered = (predictions: ReturnType<typeof predictOffline>): number => {
+      const half = predictions.slice(600).map((two) => two[1]!.score - two[0]!.score);
+      const late = of.slice(600);
+      const ranked = rank(
+        half,
+        late.map(({ runs }) => runs[0]!.correct),
+        late.map(({ runs }) => runs[1]!.correct),
+      );
+      return recover(ranked, new Uint8Array(600).fill(1)).apgr!;
+    };
+    const learned = recovered(predictOnline(of, arms(2), [0], seeded(2)));
+    expect(learned).toBeGreaterThan(0.65);
+    const deaf = of.map((question) => ({
+      ...question,
+      runs: question.runs.map((run) => ({ ...run, correct: 0.7 })),
+    }));
+    expect(recovered(predictOnline(deaf, arms(2), [0], seeded(2)))).toBeLessThan(learned + 0.001);
+  },
+  LEARNING_TIMEOUT_MS,
+);
 
 test("the report has the same figures of everyone, and APGR only between two arms", () => {
   for (const count of [2, 4]) {
