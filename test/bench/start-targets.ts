@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Miniflare, type MiniflareOptions } from "miniflare";
+import { moduleType } from "../../worker/cli/deployment.ts";
 import { runWrangler } from "../../worker/cli/build.ts";
 import { startGateway } from "../../worker/cli/gateway.ts";
 import { SECRET, type BenchDocuments } from "./documents.ts";
@@ -76,12 +77,17 @@ export async function bundleWorker(
   if (code !== 0) throw new Error(`${script} does not build: ${output}`);
 }
 
-/** The one script of a bundle, as Miniflare wants it. */
+/** What a bundle holds, as Miniflare wants it: its one script, and the data that it imports. */
 export async function readBundle(bundle: string): Promise<Manifest> {
-  const [entry] = (await readdir(bundle)).filter((file) => file.endsWith(".js"));
-  if (entry === undefined) throw new Error(`${bundle} holds no script.`);
-  const contents = await readFile(join(bundle, entry));
-  return { mainModule: "index.js", modules: { "index.js": { type: "esm", contents } } };
+  const modules: Manifest["modules"] = {};
+  for (const file of await readdir(bundle)) {
+    const type = moduleType(file);
+    if (type === null) continue;
+    const contents = await readFile(join(bundle, file));
+    modules[type === "esm" ? "index.js" : file] = { type, contents };
+  }
+  if (modules["index.js"] === undefined) throw new Error(`${bundle} holds no script.`);
+  return { mainModule: "index.js", modules };
 }
 
 /** One of those, running. */

@@ -98,7 +98,8 @@ async function readModules(folder: string): Promise<Modules> {
   return modules;
 }
 
-function moduleType(name: string): Modules[string]["type"] | null {
+/** What a file of a build is to the runtime; null for what the Worker does not import. */
+export function moduleType(name: string): Modules[string]["type"] | null {
   switch (extname(name)) {
     case ".js":
       return "esm";
