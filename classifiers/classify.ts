@@ -48,6 +48,14 @@ export function classify(text: string, weights: Weights): Features {
   };
 }
 
+/**
+ * 64 numbers in -127..127 (represent.ts, `REPRESENTATION_VERSION`) by which like queries are alike, as in `classify`'s
+ * answer: for who compares texts and asks nothing else of them.
+ */
+export function represent(text: string, weights: Weights): Int8Array {
+  return classify(text, weights).representation;
+}
+
 /** In log-odds: a rule of `shiftKinds` outweighs a doubtful fit, and a certain one outweighs the rule. */
 const RULE_SHIFT = 4;
 const CONTEST_SHIFT = 6;

@@ -5,7 +5,7 @@ import type { Estimate, Question } from "./choice.ts";
 import { costWeightOf } from "./diffadapt.ts";
 import type { Correction } from "./head/head.ts";
 import type { Arm, Mode } from "./mode.ts";
-import { expectScore, PROCEDURAL_CUES_MIN } from "./priors.ts";
+import { expectScore, isMultiStep, PROCEDURAL_CUES_MIN } from "./priors.ts";
 
 export interface Weighed {
   readonly arm: Arm;
@@ -202,16 +202,4 @@ function provesItself({ score, from }: Estimate): boolean {
 /** A program is worth its tokens where something is computed or traced, not where it is known or told. */
 function mayTrace({ kind, shape }: Features): boolean {
   return (kind !== "knowledge" && kind !== "chat") || shape.procedural >= PROCEDURAL_CUES_MIN;
-}
-
-/** Quantities from which on mathematics takes several steps even without words that say so. */
-const MULTI_STEP_NUMBERS_MIN = 3;
-
-export function isMultiStep({ kind, shape }: Features): boolean {
-  if (kind !== "math") return false;
-  return (
-    shape.latex ||
-    shape.numbers >= MULTI_STEP_NUMBERS_MIN ||
-    (shape.numbers >= 2 && shape.steps >= 1)
-  );
 }

@@ -2,8 +2,12 @@
 import type { Kind } from "../../classifiers/features.ts";
 import type { Arm } from "../mode.ts";
 
-/** Raised whenever the meaning of an input changes; a head of another version is forgotten, never misread. */
-export const HEAD_VERSION = 1;
+/** Raised whenever the meaning of an input, other than the representation's, changes. */
+const OWN_VERSION = 2;
+/** The version of the probe's representation that is learned on; a test holds it to the probe's own. */
+export const REPRESENTATION_READ = 1;
+/** What was learned on other numbers means nothing: a head of another version is forgotten, never misread. */
+export const HEAD_VERSION = OWN_VERSION * 256 + REPRESENTATION_READ;
 
 /**
  * What the head reads of a query: the probe's outputs, the raw shape and the probe's representation, as numbers
