@@ -1,6 +1,7 @@
 // What a choice is: an ordered ladder of arms, each with its strategies, settings, estimates and reasons.
 import type { Features } from "../classifiers/features.ts";
 import type { Capability, Catalog } from "./catalog.ts";
+import type { Candidate } from "./head/decision.ts";
 import type { Advice } from "./head/head.ts";
 import type { Arm, Mode } from "./mode.ts";
 import type { Policy } from "./policy.ts";
@@ -81,6 +82,8 @@ export interface Choice {
   readonly propensity: number;
   /** Chance put the first rung there, and not its utility. */
   readonly isExplored: boolean;
+  /** What chance had to choose from, whatever it chose; empty where nothing was left to it. */
+  readonly candidates: readonly Candidate[];
   readonly difficultyClass: DifficultyClass;
   /** What that class was read from, how true that is to DiffAdapt, and why. */
   readonly difficultyFrom: {

@@ -4,7 +4,7 @@ import type { Choice, ChoiceFailure, Chosen, Question, Reason } from "./choice.t
 import { decideAlone, type First } from "./decide-alone.ts";
 import { classOf, difficultyFrom } from "./diffadapt.ts";
 import { explainBound, explainBounds } from "./explain-bounds.ts";
-import { explore } from "./explore.ts";
+import { explore, unexplored } from "./explore.ts";
 import { buildLadder } from "./ladder.ts";
 import { armName, MODES, type Mode } from "./mode.ts";
 import { allowsArm } from "./policy.ts";
@@ -43,13 +43,14 @@ export function choose(question: Question): Chosen {
   const open = arms.filter((arm) => objectionTo(arm) === null);
   const runs = first.mayExplore
     ? explore(question, open, first.weighed, reason)
-    : { weighed: first.weighed, reason, propensity: 1, isExplored: false };
+    : unexplored(first.weighed, reason);
   return {
     kind: "chosen",
     choice: {
       ladder: buildLadder(question, runs.weighed, runs.reason, first.keepsMode ? [] : open),
       propensity: runs.propensity,
       isExplored: runs.isExplored,
+      candidates: runs.candidates,
       difficultyClass: classOf(question),
       difficultyFrom: difficultyFrom(question),
       weighed: weighed.map(show),
@@ -112,6 +113,7 @@ function chooseNamed(question: Question, modelId: string): Chosen {
       ladder: buildLadder(question, weighed, reason, []),
       propensity: 1,
       isExplored: false,
+      candidates: [],
       difficultyClass: classOf(question),
       difficultyFrom: difficultyFrom(question),
       weighed: [show({ ...weighed, ruledOut: null, passed: null })],

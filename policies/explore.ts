@@ -1,6 +1,7 @@
 // Now and then another arm than the best, so that what is not chosen can be learned of as well; and with which probability.
 import type { Question, Reason } from "./choice.ts";
 import { costWeightOf } from "./diffadapt.ts";
+import type { Candidate } from "./head/decision.ts";
 import { armName } from "./mode.ts";
 import { utilityOf, type Weighed } from "./weigh-arms.ts";
 
@@ -10,6 +11,13 @@ interface Explored {
   /** Of this arm, over all chances. */
   readonly propensity: number;
   readonly isExplored: boolean;
+  /** All that might have run, each with its propensity: first what runs where chance is not taken. */
+  readonly candidates: readonly Candidate[];
+}
+
+/** What runs where chance has no say. */
+export function unexplored(weighed: Weighed, reason: Reason): Explored {
+  return { weighed, reason, propensity: 1, isExplored: false, candidates: [] };
 }
 
 /**
@@ -28,7 +36,7 @@ export function explore(
   reason: Reason,
 ): Explored {
   const { policy, chance, lambda } = question;
-  const asChosen: Explored = { weighed: first, reason, propensity: 1, isExplored: false };
+  const asChosen = unexplored(first, reason);
   const { exploreShare } = policy;
   if (chance === null || exploreShare === 0 || !open.includes(first)) return asChosen;
   const others = othersWithin(question, open);
@@ -40,12 +48,25 @@ export function explore(
   );
   const slot = Math.floor((chance / exploreShare) * tried.length);
   const weighed = tried[slot] ?? first;
-  const drawn = tried.filter((one) => one === weighed).length * (exploreShare / tried.length);
-  const propensity = drawn + (weighed === first ? 1 - exploreShare : 0);
-  if (weighed === first) return { ...asChosen, propensity };
+  const propensityOf = (arm: Weighed): number =>
+    tried.filter((one) => one === arm).length * (exploreShare / tried.length) +
+    (arm === first ? 1 - exploreShare : 0);
+  const propensity = propensityOf(weighed);
+  const candidates = [...new Set([first, ...tried])].map((one) => ({
+    arm: armName(one.arm),
+    utility: one.estimate.utility,
+    propensity: propensityOf(one),
+  }));
+  if (weighed === first) return { ...asChosen, propensity, candidates };
   const lacks = first.estimate.utility - weighed.estimate.utility;
   const sentence = `${armName(weighed.arm)} is tried with a probability of ${propensity.toFixed(4)}, to learn of it: the policy explores ${exploreShare} of such choices, and it lacks ${lacks.toFixed(3)} of the utility of ${armName(first.arm)}.`;
-  return { weighed, reason: { word: "explored", sentence }, propensity, isExplored: true };
+  return {
+    weighed,
+    reason: { word: "explored", sentence },
+    propensity,
+    isExplored: true,
+    candidates,
+  };
 }
 
 /** All but the best that come near it, at the policy's own lambda. */

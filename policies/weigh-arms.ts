@@ -3,8 +3,10 @@ import type { Features } from "../classifiers/features.ts";
 import type { Model, Prices } from "./catalog.ts";
 import type { Estimate, Question } from "./choice.ts";
 import { costWeightOf } from "./diffadapt.ts";
+import type { Expectation } from "./head/decision.ts";
 import type { Correction } from "./head/head.ts";
 import type { Arm, Mode } from "./mode.ts";
+import type { Policy } from "./policy.ts";
 import { expectScore, isMultiStep, PROCEDURAL_CUES_MIN } from "./priors.ts";
 
 export interface Weighed {
@@ -55,18 +57,13 @@ export function weighArm(
 ): Weighed {
   const { features, policy } = question;
   const arm = { model: model.id, mode };
-  const outputTokensMax = Math.min(
-    policy.capTokens[weighedAs],
-    policy.outputTokensMax ?? Infinity,
-    model.outputTokensMax,
-  );
-  const expected = {
-    score: expectScore(features, weighedAs, model.strength),
-    outputTokens: Math.min(features.expectedTokens[weighedAs], outputTokensMax),
-  };
-  const learned = learn(question, arm, expected);
-  const score = learned?.score ?? expected.score;
-  const outputTokens = Math.min(learned?.outputTokens ?? expected.outputTokens, outputTokensMax);
+  const prior = priorOf(features, policy, model, weighedAs);
+  const learned = learn(question, arm, prior);
+  const score = learned?.score ?? prior.score;
+  const outputTokens =
+    learned === null
+      ? prior.outputTokens
+      : Math.min(learned.outputTokens, capOf(policy, model, weighedAs));
   const { costNanos, rereadNanos } = expectCost(question, model, outputTokens);
   const estimate: Estimate = {
     score,
@@ -89,16 +86,24 @@ export function weighArm(
   };
 }
 
+/** What is expected of a model in a mode without anything learned. */
+export function priorOf(features: Features, policy: Policy, model: Model, mode: Mode): Expectation {
+  return {
+    score: expectScore(features, mode, model.strength),
+    outputTokens: Math.min(features.expectedTokens[mode], capOf(policy, model, mode)),
+  };
+}
+
+function capOf({ capTokens, outputTokensMax }: Policy, model: Model, mode: Mode): number {
+  return Math.min(capTokens[mode], outputTokensMax ?? Infinity, model.outputTokensMax);
+}
+
 export function utilityOf(score: number, costNanos: number, lambda: number): number {
   return score - (lambda * costNanos) / NANOS_PER_LAMBDA_UNIT;
 }
 
 /** What the tenant's own traffic says of the arm; null where it says nothing, or nothing that can be true. */
-function learn(
-  { advice }: Question,
-  arm: Arm,
-  expected: { readonly score: number; readonly outputTokens: number },
-): Correction | null {
+function learn({ advice }: Question, arm: Arm, expected: Expectation): Correction | null {
   const learned = advice?.correct(arm, expected) ?? null;
   if (learned === null) return null;
   const { score, outputTokens, evidence, halfWidth } = learned;
@@ -108,7 +113,7 @@ function learn(
 }
 
 /** Score, tokens, time and cost alone, never utility: so the same arms pass whatever lambda is, and thrift stays monotone. */
-function findPassed(policy: Question["policy"], estimate: Estimate): Passed | null {
+function findPassed(policy: Policy, estimate: Estimate): Passed | null {
   const { score, outputTokens, costNanos, latencyMs } = estimate;
   const { expectedScoreMin, expectedCostNanosMax, expectedOutputTokensMax } = policy;
   if (costNanos > (expectedCostNanosMax ?? Infinity)) {

@@ -2,9 +2,8 @@
 import type { Estimate, Rung } from "../policies/choice.ts";
 import type { Candidate, Decision } from "../policies/head/decision.ts";
 import { headInput } from "../policies/head/inputs.ts";
-import { armName, type Mode } from "../policies/mode.ts";
-import { expectScore } from "../policies/priors.ts";
 import { hash64Hex } from "../policies/prefix/keyed-hash.ts";
+import { priorOf } from "../policies/weigh-arms.ts";
 import type { Admission } from "./admit.ts";
 import { costNow, type Explained } from "./explain.ts";
 import type { OpenCall } from "./open-call.ts";
@@ -30,7 +29,7 @@ export function decisionOf(finished: Finished): Decision | null {
   const { admission, explained, call, startedAtMs, endedAtMs } = finished;
   const { tenant, keyId, ask, session, asked } = admission;
   const { policy, features } = explained;
-  const { rung } = call.preparation;
+  const { rung, model } = call.preparation;
   if (policy.learning === "off" || rung.arm.mode === null || ask.isToolResult) return null;
   if (call.account.ending !== "complete") return null;
   // 64 bits: two questions of one caller within minutes never meet by chance. Four digests of the platform, each of which
@@ -51,7 +50,7 @@ export function decisionOf(finished: Finished): Decision | null {
     questionHash: hash("question", `${ask.query.length} ${ask.query.slice(0, HASHED_CHARS_MAX)}`),
     input: headInput(features),
     arm: rung.arm,
-    prior: priorOf(explained, call, rung.arm.mode),
+    prior: priorOf(features, policy, model, rung.arm.mode),
     believed: { score: estimate.score, outputTokens: estimate.outputTokens },
     propensity: explained.choice.ladder[0] === rung ? explained.choice.propensity : 1,
     candidates: candidatesOf(explained, rung),
@@ -74,45 +73,15 @@ function wordOf(finishReason: string | null): string | null {
   return finishReason === null || /^[a-z_]{1,32}$/.test(finishReason) ? finishReason : "other";
 }
 
-/** What is expected of the arm without anything learned, as policies/weigh-arms.ts does. */
-function priorOf({ features, policy }: Explained, { preparation }: OpenCall, mode: Mode) {
-  const { model } = preparation;
-  const outputTokens = Math.min(
-    features.expectedTokens[mode],
-    policy.capTokens[mode],
-    policy.outputTokensMax ?? Infinity,
-    model.outputTokensMax,
-  );
-  return { score: expectScore(features, mode, model.strength), outputTokens };
-}
-
 /** By the same price of a nano-dollar that the choice took, on what the answer really cost. */
 function penaltyOf({ score, utility, costNanos }: Estimate, paidNanos: number | null): number {
   return costNanos === 0 ? 0 : ((score - utility) * (paidNanos ?? costNanos)) / costNanos;
 }
 
 /**
- * What chance drew from (policies/explore.ts): the arms that nothing is held against and that come near the best. Nothing
- * where it did not draw, where a stand-in or a cheaper rung ran in the place of what was drawn, and under a budget's price,
- * which lets chance draw at one lambda and the choice weigh at another.
+ * What chance drew from. Nothing where a stand-in or a cheaper rung ran in the place of what was drawn, and under a budget's
+ * price, which lets chance draw at one lambda and the choice weigh at another.
  */
-function candidatesOf({ choice, policy, thrift }: Explained, ran: Rung): readonly Candidate[] {
-  const { ladder, weighed, propensity } = choice;
-  if (propensity === 1 || thrift.lambda > 0 || ladder[0] !== ran) return [];
-  const { exploreShare, exploreRegretMax } = policy;
-  const open = weighed
-    .filter(({ ruledOut }) => ruledOut === null)
-    .map(({ arm, estimate }) => ({ arm: armName(arm), ...estimate }))
-    .toSorted((a, b) => b.utility - a.utility || a.costNanos - b.costNanos);
-  const [best, ...others] = open;
-  if (best === undefined) return [];
-  const near = others.filter(({ utility }) => best.utility - utility <= exploreRegretMax);
-  const candidates = [best, ...near].map(({ arm, utility }, index) => ({
-    arm,
-    utility,
-    propensity: index === 0 ? 1 - exploreShare : exploreShare / near.length,
-  }));
-  const own = candidates.find(({ arm }) => arm === armName(ran.arm));
-  const isAsDrawn = own !== undefined && Math.abs(own.propensity - propensity) < 1e-9;
-  return isAsDrawn ? candidates : [];
+function candidatesOf({ choice, thrift }: Explained, ran: Rung): readonly Candidate[] {
+  return thrift.lambda > 0 || choice.ladder[0] !== ran ? [] : choice.candidates;
 }

@@ -104,8 +104,15 @@ describe("for any question", () => {
         for (let index = 0; index < CHANCES; index += 1) {
           const chosen = choose({ ...asked, chance: (index + 0.5) / CHANCES });
           if (chosen.kind !== "chosen") return;
-          const { propensity, ladder } = chosen.choice;
+          const { propensity, ladder, candidates } = chosen.choice;
           const name = armName(ladder[0].arm);
+          // Those who learn of it hear of every candidate with the propensity that the draw gave it.
+          if (candidates.length > 0) {
+            const own = candidates.find(({ arm }) => arm === name);
+            expect(own?.propensity).toBe(propensity);
+            const sum = candidates.reduce((total, one) => total + one.propensity, 0);
+            expect(sum).toBeCloseTo(1, 9);
+          } else expect(propensity).toBe(1);
           const counted = counts.get(name) ?? { runs: 0, propensity };
           // One arm has one propensity, whichever chance led to it.
           expect(propensity).toBeCloseTo(counted.propensity, 9);

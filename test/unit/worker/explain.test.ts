@@ -43,6 +43,7 @@ function explainedFor(policy: object = {}, thrift: Partial<Explained["thrift"]> 
       ladder: [rung],
       propensity: 0.75,
       isExplored: true,
+      candidates: [],
       difficultyClass: "normal",
       difficultyFrom: { tier: "text", fidelity: "proxy", reason: "the text alone" },
       weighed: [{ arm: rung.arm, estimate: rung.estimate, ruledOut: "too dear" }],

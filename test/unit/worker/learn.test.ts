@@ -18,6 +18,7 @@ const EXPLAINED: Explained = {
     ladder: [first, rungOf("small", "short", "cheaper")],
     propensity: 0.05,
     isExplored: true,
+    candidates: [],
     difficultyClass: "hard",
     difficultyFrom: { tier: "hidden-state", fidelity: "exact", reason: "a head" },
     weighed: [],
