@@ -33,8 +33,8 @@ function englishProblem(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case "invalid_type":
       return issue.input === undefined
-        ? `is missing; give a ${issue.expected}`
-        : `must be a ${issue.expected}`;
+        ? `is missing; give ${named(issue.expected)}`
+        : `must be ${named(issue.expected)}`;
     case "too_small":
       return `must be at least ${String(issue.minimum)}${issue.origin === "string" ? " characters" : ""}`;
     case "too_big":
@@ -52,4 +52,10 @@ function englishProblem(issue: z.core.$ZodRawIssue): string {
     case "not_multiple_of":
       return "is not valid here";
   }
+}
+
+/** What the schema expected, as an operator would say it. */
+function named(expected: string): string {
+  if (expected === "int") return "a whole number";
+  return `${/^[aeiou]/.test(expected) ? "an" : "a"} ${expected}`;
 }

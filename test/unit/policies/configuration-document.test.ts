@@ -51,7 +51,7 @@ describe("a configuration document", () => {
     expect(faultsOf({ ...whole, format: "sluice-configuration-1" })).toEqual([
       " has unknown fields: organisations",
     ]);
-    expect(faultsOf(rest)).toEqual(["organisations is missing; give a array"]);
+    expect(faultsOf(rest)).toEqual(["organisations is missing; give an array"]);
     expect(faultsOf({ ...whole, format: "sluice-configuration-3" })).toHaveLength(1);
   });
 

@@ -173,7 +173,7 @@ describe("a policy's document", () => {
   test.each([
     ["expectedScoreMin", { expectedScoreMin: 1.1 }, "must be at most 1"],
     ["expectedCostNanosMax", { expectedCostNanosMax: 0 }, "must be at least 1"],
-    ["expectedOutputTokensMax", { expectedOutputTokensMax: 0.5 }, "must be a int"],
+    ["expectedOutputTokensMax", { expectedOutputTokensMax: 0.5 }, "must be a whole number"],
     ["outputTokensMax", { outputTokensMax: 1 }, "must be at least 16"],
     ["reasoningTokensMax", { reasoningTokensMax: -1 }, "must be at least 0"],
     ["arms", { arms: [] }, "must be at least 1"],

@@ -72,14 +72,14 @@ it("takes limits of every kind, each where it belongs", () => {
 describe("a limit that cannot be kept", () => {
   const cases: readonly (readonly [string, object, string, RegExp])[] = [
     ["negative", { ...day, limit: -1 }, "limit", /must be at least 0/],
-    ["fractional", { ...day, limit: 0.5 }, "limit", /must be a int/],
+    ["fractional", { ...day, limit: 0.5 }, "limit", /must be a whole number/],
     [
       "too large to be summed",
       { ...day, limit: LIMIT_MAX + 1 },
       "limit",
       /must be at most 9000000/,
     ],
-    ["a text", { ...day, limit: "many" }, "limit", /must be a (int|number)/],
+    ["a text", { ...day, limit: "many" }, "limit", /must be a (whole )?number/],
     ["missing", { dimension: "tokens", window: "day" }, "limit", /is missing/],
     ["of no window", { ...day, window: "week" }, "window", /must be one of minute, hour, day/],
     ["of no dimension", { ...day, dimension: "words" }, "dimension", /must be one of requests/],

@@ -34,7 +34,7 @@ describe("a line", () => {
     ["a name twice", LINE.replace('"seq"', '"op":"release","seq"'), "is not canonical"],
     ["an unknown field", LINE.replace('"op"', '"more":1,"op"'), "unknown fields: more"],
     ["an unknown operation", LINE.replace("release", "gift"), "is not valid here"],
-    ["a fraction", LINE.replace(":5", ":5.5"), "must be a int"],
+    ["a fraction", LINE.replace(":5", ":5.5"), "must be a whole number"],
     ["a negative time", LINE.replace(":5", ":-5"), "must be at least 0"],
     ["a number beyond 2^53", LINE.replace(":5", ":9007199254740993"), "must be"],
     ["no seq", '{"atMs":5,"callId":"a","op":"release"}', "is missing"],
