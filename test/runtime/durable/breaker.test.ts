@@ -1,19 +1,13 @@
 // The breaker's object inside workerd: its state outlives eviction, and one upstream's is not another's.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { breakerOf } from "../../../durable/reach.ts";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 
 const SETTINGS = { failures: 2, windowMs: 30_000, cooldownMs: 10_000 };
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 function evict(upstreamId: string): Promise<void> {
   return evictDurableObject(env.BREAKER.getByName(`upstream:${upstreamId}`));

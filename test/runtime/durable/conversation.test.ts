@@ -1,19 +1,13 @@
 // A conversation's memory inside workerd: across eviction, for a day, and for one tenant only.
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { conversationOf } from "../../../durable/reach.ts";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 describe("a conversation", () => {
   it("recalls nothing before it remembers", async () => {

@@ -2,7 +2,7 @@
 // bounded and holds no text; it freezes, forgets, sleeps, and is one tenant's alone.
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Head } from "../../../durable/head.ts";
 import { STEPS } from "../../../durable/head-rows.ts";
 import { headOf } from "../../../durable/reach.ts";
@@ -11,18 +11,12 @@ import { GENERATION_MS } from "../../../policies/head/figures.ts";
 import { advise } from "../../../policies/head/advise.ts";
 import { decodeHead } from "../../../policies/head/state.ts";
 import { aDecision } from "../../unit/policies/head/a-decision.ts";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const EXPECTED = { score: 0.8, outputTokens: 100 };
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 type Stub = DurableObjectStub<Head>;
 const fresh = (name: string): Stub => headOf(env.HEAD, "acme", name);

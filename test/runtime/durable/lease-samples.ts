@@ -4,7 +4,8 @@ import type { Ledger } from "../../../durable/ledger.ts";
 import type { HoldAnswer, HoldRequest, ScopeLimits } from "../../../policies/account.ts";
 import { NOTHING, type Amounts } from "../../../policies/ledger/amounts.ts";
 import type { Limit } from "../../../policies/ledger/limit.ts";
-import { offer, type Clock } from "./ledger-samples.ts";
+import { type Clock } from "./a-clock.ts";
+import { offer } from "./ledger-samples.ts";
 
 export type Stub = DurableObjectStub<Ledger>;
 

@@ -1,8 +1,9 @@
 // What was used while a ledger could not be asked, and what an owner believes of its borrowers: nobody is lent more because of
 // either than a budget has.
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { HoldRequest } from "../../../policies/account.ts";
 import { NOTHING } from "../../../policies/ledger/amounts.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import { CALL_TOKENS, holdWithLoans, lentOf, orgScope, rest, WHOLE } from "./lease-samples.ts";
 import {
   entriesOf,
@@ -11,23 +12,13 @@ import {
   openHolds,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
   usageOf,
-  type Clock,
 } from "./ledger-samples.ts";
 import { evictDurableObject } from "cloudflare:test";
 
-let clock: Clock;
-
-beforeEach(() => {
-  clock = stopClock();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 /** The settlement's usage is 290 tokens. */
 const OWED = 290;

@@ -1,7 +1,8 @@
 // Holds that nobody ends: they expire by the ledger's own alarm, are charged, and may be corrected once.
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Ledger } from "../../../durable/ledger.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   dump,
   entriesOf,
@@ -10,22 +11,14 @@ import {
   openHolds,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
   usageOf,
-  type Clock,
 } from "./ledger-samples.ts";
 
 const SUSPENSE_MS = 600_000;
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 describe("a hold that nobody ends", () => {
   it("expires by alarm and is charged its input and the output that its lifetime allows", async () => {
@@ -117,7 +110,7 @@ describe("a hold that nobody ends", () => {
 
   it("is charged to the windows of its hold", async () => {
     vi.restoreAllMocks();
-    clock = stopClock("2030-12-31T23:59:59Z");
+    clock.stop("2030-12-31T23:59:59Z");
     const ledger = openLedger("expiry-window");
     await ledger.hold(holdRequest("a", { ttlMs: 5_000 }));
     clock.advance(10_000);

@@ -1,7 +1,7 @@
 // The journal and what is made of it: its bytes, its chain, its snapshots, and what is left when lines are pruned.
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Book } from "../../../durable/ledger-book.ts";
 import { decodeEntry, encodeEntry } from "../../../durable/ledger-codec.ts";
 import type { Ledger } from "../../../durable/ledger.ts";
@@ -10,6 +10,7 @@ import { lineOf } from "../../../policies/ledger/canonical.ts";
 import { CHAIN_START, verifyPage } from "../../../policies/ledger/chain.ts";
 import { parseLine } from "../../../policies/ledger/parse-line.ts";
 import { entries, sha256 } from "../../unit/policies/ledger/entry-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   dump,
   entriesOf,
@@ -18,22 +19,14 @@ import {
   offer,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
-  type Clock,
 } from "./ledger-samples.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const SNAPSHOT_EVERY = 2_000;
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 function count(ledger: DurableObjectStub<Ledger>, table: string): Promise<number> {
   return runInDurableObject(ledger, (_, { storage }) =>

@@ -1,9 +1,10 @@
 // Leases between real ledgers that sleep, lose each other, and forget: the limit holds, and in the end nothing is missing.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Ledger } from "../../../durable/ledger.ts";
 import { NOTHING } from "../../../policies/ledger/amounts.ts";
 import type { Limit } from "../../../policies/ledger/limit.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   alarms,
   CALL_TOKENS,
@@ -19,22 +20,12 @@ import {
   offer,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
   usageOf,
-  type Clock,
 } from "./ledger-samples.ts";
 
-let clock: Clock;
-
-beforeEach(() => {
-  clock = stopClock();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 /** Two cores are shared; nothing here waits. */
 const TIMEOUT_MS = 60_000;

@@ -1,31 +1,22 @@
 // Ledgers that spend from one budget: an organisation's tenants, and the shards of a busy tenant. What all of them spend
 // and hold together never passes the limit, and what rests goes back to its owner.
 import { evictDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { DIMENSIONS, NOTHING } from "../../../policies/ledger/amounts.ts";
 import { ledgerName, ledgerNames, shardScopes } from "../../../policies/ledger/shard.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import { CALL_TOKENS, holdWithLoans, lentOf, orgScope, rest, WHOLE } from "./lease-samples.ts";
 import {
   holdRequest,
   offer,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
   usageOf,
-  type Clock,
 } from "./ledger-samples.ts";
 
-let clock: Clock;
-
-beforeEach(() => {
-  clock = stopClock();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 describe("an organisation of two tenants", () => {
   const limits = [tokenLimit(20 * CALL_TOKENS, "day", true)];

@@ -23,15 +23,8 @@ import {
   type EndedCalls,
 } from "../../../policies/ledger/state.ts";
 import { decideSweep, nextDueMs } from "../../../policies/ledger/sweep.ts";
-import {
-  entriesOf,
-  holdRequest,
-  offer,
-  openLedger,
-  stopClock,
-  usageOf,
-  type Clock,
-} from "./ledger-samples.ts";
+import { stopClock, type Clock } from "./a-clock.ts";
+import { entriesOf, holdRequest, offer, openLedger, usageOf } from "./ledger-samples.ts";
 
 type Step =
   | {

@@ -1,31 +1,22 @@
 // What lies idle at one ledger and is missed at another comes back: slots of calls in flight, the last of a budget, and what
 // users without number have left behind.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { NOTHING } from "../../../policies/ledger/amounts.ts";
 import type { Limit } from "../../../policies/ledger/limit.ts";
 import { ledgerNames } from "../../../policies/ledger/shard.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import { alarms, CALL_TOKENS, holdWithLoans, rest, WHOLE } from "./lease-samples.ts";
 import {
   holdRequest,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
   usageOf,
-  type Clock,
 } from "./ledger-samples.ts";
 
-let clock: Clock;
-
-beforeEach(() => {
-  clock = stopClock();
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 function shardsOf(id: string, limits: readonly Limit[], count = 8) {
   const shards = ledgerNames(id, count).map(openLedger);

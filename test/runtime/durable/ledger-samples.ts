@@ -1,7 +1,7 @@
-// What the ledger's tests share: a hold that fits, ways to vary it, a clock that the test moves, and looks at what stands.
+// What the ledger's tests share: a hold that fits, ways to vary it, and looks at what stands.
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import type { Ledger } from "../../../durable/ledger.ts";
 import { ledgerOf } from "../../../durable/reach.ts";
 import type { HoldRequest, Offer, Settlement, Usage } from "../../../policies/account.ts";
@@ -170,23 +170,4 @@ export async function expectSameAfter(
   const before = await look();
   await restart();
   expect(await look()).toEqual(before);
-}
-
-export interface Clock {
-  readonly nowMs: number;
-  advance(ms: number): void;
-}
-
-/** Stops the clock for tests and objects alike. Far in the future, so that no real alarm comes by itself. */
-export function stopClock(text = "2030-05-15T12:00:00Z"): Clock {
-  let nowMs = Date.parse(text);
-  vi.spyOn(Date, "now").mockImplementation(() => nowMs);
-  return {
-    get nowMs() {
-      return nowMs;
-    },
-    advance(ms) {
-      nowMs += ms;
-    },
-  };
 }

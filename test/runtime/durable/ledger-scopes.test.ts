@@ -1,23 +1,19 @@
 // Scopes of a ledger that has more of them than anybody lists at once: page after page names each of them once, those too that
 // are in the database alone.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import type { Ledger } from "../../../durable/ledger.ts";
 import { Book } from "../../../durable/ledger-book.ts";
 import { newBucket } from "../../../policies/ledger/bucket.ts";
 import { NOTHING } from "../../../policies/ledger/amounts.ts";
-import { holdRequest, openLedger, settlement, stopClock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
+import { holdRequest, openLedger, settlement } from "./ledger-samples.ts";
 
 /** With a day and a month for each, more buckets than one look reads. */
 const USERS = 3_000;
 const PAGE = 201;
 
-beforeEach(() => {
-  stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+stopClockOfEach();
 
 /** Names of every length and script, some of which a database sorts otherwise than JavaScript does. */
 function userOf(index: number): string {

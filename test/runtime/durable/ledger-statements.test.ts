@@ -2,11 +2,12 @@
 // afterwards the storage is as it was before, memory is what an object that starts from that storage has, and the same
 // operation, tried again, comes to what it comes to where nothing fails.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Ledger } from "../../../durable/ledger.ts";
 import type { AskEntry } from "../../../policies/ledger/entry.ts";
 import { NOTHING } from "../../../policies/ledger/amounts.ts";
 import { leaseIdAt } from "../../../policies/ledger/lease-id.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   alarms,
   CALL_TOKENS,
@@ -23,19 +24,13 @@ import {
   offer,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
-  type Clock,
 } from "./ledger-samples.ts";
 
-let clock: Clock;
+const clock = stopClockOfEach();
 beforeEach(() => {
-  clock = stopClock();
   vi.spyOn(console, "error").mockReturnValue();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
 });
 
 interface Fault {
@@ -201,7 +196,7 @@ let ledgers = 0;
 /** A ledger of its own at the operation's beginning, and the clock where it was for all others. */
 async function openBefore({ before }: Operation): Promise<string> {
   const name = `statements-${ledgers++}`;
-  clock = stopClock();
+  clock.stop();
   await before(openLedger(name));
   return name;
 }
@@ -288,7 +283,7 @@ describe("of what takes several turns", { timeout: TIMEOUT_MS }, () => {
           held: 0,
           over: 0,
         });
-        clock = stopClock();
+        clock.stop();
       }
     }
     expect(broken).toBeGreaterThan(4);

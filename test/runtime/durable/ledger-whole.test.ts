@@ -1,31 +1,18 @@
 // A tenant's ledgers inside workerd, read as one: what its calls used and hold, each once, before and after reports, snapshots
 // and sleeps.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { Book } from "../../../durable/ledger-book.ts";
 import { everyLedgerName, ledgerName, shardScopes } from "../../../policies/ledger/shard.ts";
 import { wholeOf } from "../../../policies/ledger/whole.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import { CALL_TOKENS, holdWithLoans, rest, WHOLE, type Stub } from "./lease-samples.ts";
-import {
-  holdRequest,
-  openLedger,
-  settlement,
-  stopClock,
-  tokenLimit,
-  usageOf,
-  type Clock,
-} from "./ledger-samples.ts";
+import { holdRequest, openLedger, settlement, tokenLimit, usageOf } from "./ledger-samples.ts";
 
 const SHARDS = 4;
 const LIMIT = 100 * CALL_TOKENS;
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 const request = (tenantId: string, keyId: string, callId: string) =>
   holdRequest(callId, {

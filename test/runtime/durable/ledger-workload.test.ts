@@ -2,7 +2,8 @@
 // (test/unit/policies/ledger/agent-workload.test.ts, and by command of the object too) holds with storage beneath it.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { runAgentWorkload, WORKLOAD, type WorkloadLedger } from "../../bench/agent-workload.ts";
-import { openLedger, stopClock, totalOf } from "./ledger-samples.ts";
+import { stopClock } from "./a-clock.ts";
+import { openLedger, totalOf } from "./ledger-samples.ts";
 
 const SEEDS = [1, 2, 3];
 

@@ -1,7 +1,8 @@
 // The ledger inside workerd: hold, extend, settle, release and refund, one by one and many at once.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { HoldAnswer, HoldRequest } from "../../../policies/account.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   dump,
   entriesOf,
@@ -11,20 +12,12 @@ import {
   openHolds,
   openLedger,
   settlement,
-  stopClock,
   tokenLimit,
   totalOf,
   usageOf,
-  type Clock,
 } from "./ledger-samples.ts";
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 describe("hold", () => {
   it("holds the first rung that fits, in every dimension, in the day and the month", async () => {
@@ -502,14 +495,14 @@ describe("settle", () => {
 
   it("posts to the windows of the hold after they closed, and leaves the new ones alone", async () => {
     vi.restoreAllMocks();
-    clock = stopClock("2030-05-31T23:59:50Z");
+    clock.stop("2030-05-31T23:59:50Z");
     const ledger = openLedger("settle-window");
     await ledger.hold(holdRequest("a"));
     clock.advance(20_000);
     await ledger.settle(settlement("a"));
     expect((await ledger.usage("UTC", null)).buckets).toEqual([]);
     vi.restoreAllMocks();
-    clock = stopClock("2030-05-31T23:59:59Z");
+    clock.stop("2030-05-31T23:59:59Z");
     await evictDurableObject(ledger);
     // In a zone that is behind, the same instant still lies in May.
     expect((await ledger.usage("UTC", null)).buckets).toEqual([]);

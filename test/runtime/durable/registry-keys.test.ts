@@ -1,9 +1,10 @@
 // A key's life, and that a revoked one is refused by its tenant's ledger in the same turn, whatever KV still says.
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Ledger } from "../../../durable/ledger.ts";
 import type { Registry } from "../../../durable/registry.ts";
-import { holdRequest, openLedger, settlement, stopClock, type Clock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
+import { holdRequest, openLedger, settlement } from "./ledger-samples.ts";
 import {
   ADMIN,
   catchUp,
@@ -17,13 +18,7 @@ import {
 
 const HOUR_MS = 60 * 60 * 1000;
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const clock = stopClockOfEach();
 
 /** Each test has a tenant of its own, because ledgers are named by it. */
 async function openWith(tenantId: string): Promise<DurableObjectStub<Registry>> {
@@ -187,7 +182,7 @@ describe("a revoked key", () => {
     await breakLedgers(registry);
     await registry.revokeKey("died-1", ADMIN);
     vi.restoreAllMocks();
-    clock = stopClock("2030-05-15T18:00:00Z");
+    clock.stop("2030-05-15T18:00:00Z");
     await evictDurableObject(registry);
     expect(await runDurableObjectAlarm(registry)).toBe(true);
     expect(await holdKind("died", "after")).toBe("revoked");

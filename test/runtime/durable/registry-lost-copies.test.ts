@@ -1,8 +1,8 @@
 // What a Worker serves while documents are gone from KV or bad in it.
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Configuration } from "../../../worker/configuration.ts";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import { LATER_MS, absent, away, findIn, found, openReader } from "./reader-samples.ts";
 import {
   ADMIN,
@@ -19,15 +19,11 @@ import {
   tenant,
 } from "./registry-samples.ts";
 
-let clock: Clock;
+const clock = stopClockOfEach();
 let logged: string[];
 beforeEach(() => {
-  clock = stopClock();
   logged = [];
   vi.spyOn(console, "error").mockImplementation((line) => logged.push(String(line)));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
 });
 
 describe("an empty KV", () => {

@@ -3,9 +3,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Registry } from "../../../durable/registry.ts";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   ADMIN,
   breakStore,
@@ -25,10 +25,7 @@ import {
 
 const HOUR_MS = 60 * 60 * 1000;
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
+const clock = stopClockOfEach();
 afterEach(async () => {
   vi.restoreAllMocks();
   await emptyStore();
@@ -97,7 +94,7 @@ describe("a document that was written", () => {
     await breakStore(registry, "put");
     const text = await putPolicy(registry, "2");
     vi.restoreAllMocks();
-    clock = stopClock("2030-05-15T18:00:00Z");
+    clock.stop("2030-05-15T18:00:00Z");
     await evictDurableObject(registry);
     await runDurableObjectAlarm(registry);
     await catchUp(registry, clock);
@@ -260,7 +257,7 @@ async function take(registry: DurableObjectStub<Registry>, one: Step): Promise<v
       return;
     case "break": {
       vi.restoreAllMocks();
-      clock = stopClock(new Date(clock.nowMs).toISOString());
+      clock.stop(new Date(clock.nowMs).toISOString());
       if (one.isBroken) await breakStore(registry, "put");
       return;
     }

@@ -1,7 +1,7 @@
 // What a Worker keeps serving when KV or the registry fails it, and how it learns of what KV does not know.
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { stopClockOfEach } from "./a-clock.ts";
 import { LATER_MS, absent, away, findIn, found, openReader } from "./reader-samples.ts";
 import {
   ADMIN,
@@ -14,15 +14,11 @@ import {
   policy,
 } from "./registry-samples.ts";
 
-let clock: Clock;
+const clock = stopClockOfEach();
 let logged: string[];
 beforeEach(() => {
-  clock = stopClock();
   logged = [];
   vi.spyOn(console, "error").mockImplementation((line) => logged.push(String(line)));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
 });
 
 describe("a key that KV does not know", () => {

@@ -1,7 +1,7 @@
 // A write is checked only against what it touches, and by that the verdict is the one that the whole rule would give.
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { STEPS } from "../../../durable/registry-rows.ts";
 import type { Registry } from "../../../durable/registry.ts";
 import { parseCatalog } from "../../../policies/catalog.ts";
@@ -10,7 +10,7 @@ import { parseOrganisation } from "../../../policies/organisation.ts";
 import { parsePolicy } from "../../../policies/policy.ts";
 import { findLooseEnds } from "../../../policies/references.ts";
 import { parseTenant } from "../../../policies/tenant.ts";
-import { stopClock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   ADMIN,
   catalog,
@@ -22,12 +22,7 @@ import {
   tenant,
 } from "./registry-samples.ts";
 
-beforeEach(() => {
-  stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+stopClockOfEach();
 
 const MODELS = ["small", "deep", "a/b"];
 const POLICIES = ["plain", "spare", "third"];

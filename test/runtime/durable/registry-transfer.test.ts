@@ -1,9 +1,10 @@
 // The whole configuration out and in again as one document: whole or nothing, and no dead key comes back to life.
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Registry } from "../../../durable/registry.ts";
 import type { ImportOptions } from "../../../policies/administration.ts";
-import { holdRequest, openLedger, stopClock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
+import { holdRequest, openLedger } from "./ledger-samples.ts";
 import {
   ADMIN,
   catalog,
@@ -17,12 +18,7 @@ import {
 } from "./registry-samples.ts";
 
 // A real alarm that comes while the file's worker is taken down can keep it from ending.
-beforeEach(() => {
-  stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+stopClockOfEach();
 
 const ANYHOW: ImportOptions = { expectedRevision: null };
 

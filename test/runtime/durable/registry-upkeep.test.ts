@@ -2,8 +2,8 @@
 // as soon as a Worker misses something.
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   ADMIN,
   catalog,
@@ -20,10 +20,7 @@ import {
 
 const HOUR_MS = 60 * 60 * 1000;
 
-let clock: Clock;
-beforeEach(() => {
-  clock = stopClock();
-});
+const clock = stopClockOfEach();
 afterEach(async () => {
   vi.restoreAllMocks();
   await emptyStore();

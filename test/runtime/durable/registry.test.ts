@@ -1,11 +1,11 @@
 // What an operator writes: compared, checked alone and against everything else, versioned and audited.
 import { runInDurableObject } from "cloudflare:test";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { RegistryBook } from "../../../durable/registry-book.ts";
 import { CONFIGURATION_CHARS_MAX, faultsOfSize } from "../../../durable/registry-documents.ts";
 import type { Registry } from "../../../durable/registry.ts";
-import { stopClock } from "./ledger-samples.ts";
+import { stopClockOfEach } from "./a-clock.ts";
 import {
   ADMIN,
   catalog,
@@ -19,12 +19,7 @@ import {
 } from "./registry-samples.ts";
 
 // A real alarm that comes while the file's worker is taken down can keep it from ending.
-beforeEach(() => {
-  stopClock();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+stopClockOfEach();
 
 /** Everything the registry keeps but the times of publication, to tell that nothing was written. */
 function dump(registry: DurableObjectStub<Registry>): Promise<string> {
