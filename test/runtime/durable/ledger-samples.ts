@@ -122,6 +122,20 @@ export async function entriesOf(
   });
 }
 
+export function countRows(ledger: DurableObjectStub<Ledger>, table: string): Promise<number> {
+  return runInDurableObject(ledger, (_, { storage }) =>
+    Number(storage.sql.exec(`SELECT count(*) AS rows FROM ${table}`).one()["rows"]),
+  );
+}
+
+/** Whole calls with these numbers, one after the other. */
+export function runCalls(instance: Ledger, from: number, to: number): void {
+  for (let index = from; index < to; index++) {
+    instance.hold(holdRequest(`c${index}`, { limits: [tokenLimit(1_000_000_000)] }));
+    instance.settle(settlement(`c${index}`));
+  }
+}
+
 const TABLES = [
   "journal",
   "ended",
