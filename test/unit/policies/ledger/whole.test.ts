@@ -13,7 +13,7 @@ import { Network } from "./lease-network.ts";
 import { Chance, type Node } from "./lease-node.ts";
 
 const SEED = 7_000_000;
-const RUNS = 400;
+const RUNS = 200;
 const STEPS = 150;
 const HOSTILE = { loss: 0.2, doubling: 0.3 };
 
