@@ -20,6 +20,8 @@ export default defineConfig({
           name: "unit",
           environment: "node",
           include: ["test/unit/**/*.test.ts"],
+          // Pure code keeps nothing from file to file; modules loaded anew for each cost a third of the time.
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
