@@ -29,7 +29,6 @@ export interface RunInput {
   readonly ladder: readonly [Rung, ...Rung[]];
   /** What the conversation ran on before. */
   readonly previous: Arm | null;
-  readonly cacheSalt: string;
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;
   readonly patience: Patience;
@@ -117,6 +116,8 @@ export function accountOf(
     isEmergency,
     prices: preparation.model.prices ?? null,
     knobs,
+    replica: null,
+    predictedTokens: null,
     usage: null,
     certainty: null,
     ending: null,

@@ -45,6 +45,10 @@ export interface CallAccount {
   /** The list that the hold pinned; null for a model without prices. */
   readonly prices: Prices | null;
   readonly knobs: readonly { knob: Knob["knob"]; fidelity: Fidelity; reason: string }[];
+  /** Which replica of its pool it went to; null where there is no pool, or it went to none. */
+  replica: string | null;
+  /** What the index expected to come from its cache; null where nobody knew. */
+  predictedTokens: number | null;
   usage: Usage | null;
   certainty: Certainty | null;
   ending: Ending | null;

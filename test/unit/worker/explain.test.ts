@@ -49,6 +49,8 @@ function explainedFor(policy: object = {}, thrift: Partial<Explained["thrift"]> 
     },
     thrift: { lambda: 0, undegraded: rung.arm, isStrict: false, ...thrift },
     adviceAgeMs: null,
+    cached: null,
+    prompts: null,
   };
 }
 
@@ -66,6 +68,8 @@ const ACCOUNT: CallAccount = {
   isEmergency: false,
   prices: null,
   knobs: [{ knob: "thinking", fidelity: "exact", reason: "enable_thinking true" }],
+  replica: null,
+  predictedTokens: null,
   usage: {
     inputTokens: 10,
     cachedTokens: 4,

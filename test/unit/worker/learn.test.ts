@@ -24,6 +24,8 @@ const EXPLAINED: Explained = {
   },
   thrift: { lambda: 0, undegraded: first.arm, isStrict: false },
   adviceAgeMs: null,
+  cached: null,
+  prompts: null,
 };
 
 function accountOf(
@@ -52,6 +54,8 @@ function accountOf(
     isEmergency: false,
     prices: null,
     knobs: [],
+    replica: null,
+    predictedTokens: null,
     usage,
     certainty: "exact",
     ending,

@@ -106,7 +106,9 @@ describe("what the last answer was given to", () => {
 
   test("is nothing known where nothing has answered, or no message is one", () => {
     expect(units([message("Hi")])).toBeNull();
-    expect(answeredUnits('{"messages":[1,"assistant",{"role":"user","x":"assistant"}]}')).toBeNull();
+    expect(
+      answeredUnits('{"messages":[1,"assistant",{"role":"user","x":"assistant"}]}'),
+    ).toBeNull();
     expect(answeredUnits("{}")).toBeNull();
   });
 });
