@@ -12,8 +12,9 @@ export interface ProviderCacheSettings {
   readonly namespaceEntriesMax: number;
 }
 
-/** Two prompts of 131,072 tokens for each of sixteen tenants at their most; 6 MB. */
-export const PROVIDER_ENTRIES_MAX = 65_536;
+/** Of one model: four tenants' longest prompts, or a thousand ordinary ones; 1.5 MB. */
+export const PROVIDER_ENTRIES_MAX = 16_384;
+/** A prompt of 262,144 tokens; of a longer one the beginning. */
 export const NAMESPACE_ENTRIES_MAX = 4096;
 
 export interface Prediction {

@@ -43,6 +43,15 @@ test("each replica has its own cache, salts part it, and a restart empties it", 
   expect(await cachedAt(url)).toBe(0);
 });
 
+test("a cache that ignores salts finds a prompt under every one, and one that heeds them does not", async () => {
+  for (const ignoresSalts of [true, false]) {
+    const { replicas } = await start(1, { settings: { ignoresSalts } });
+    const { url } = replicas[0]!;
+    expect(await cachedAt(url, "pepper")).toBe(0);
+    expect((await cachedAt(url, "sugar")) > 0).toBe(ignoresSalts);
+  }
+});
+
 test("a killed replica is gone while the others answer, and comes back at its address", async () => {
   const { replicas } = await start(2);
   const [one, two] = replicas;
