@@ -34,7 +34,12 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
   const limits = intent.ceiling === null ? null : limitsOf(engine, traits, intent.ceiling.tokens);
   const wish = wishOf(intent, limits);
   const said = wish === null ? null : sayThinking(engine, wish, limits?.traits ?? traits);
-  const fields: Record<string, unknown> = { ...said?.fields };
+  const saltLack =
+    engine.lacks.salt ?? (traits.has("cache-salt") ? null : undeclared("cache-salt"));
+  const fields: Record<string, unknown> = {
+    ...(intent.cacheSalt !== null && saltLack === null ? { cache_salt: intent.cacheSalt } : {}),
+    ...said?.fields,
+  };
   const drops: string[] = [];
   const knobs: Knob[] = [];
   if (wish !== null && said !== null) {
@@ -55,12 +60,10 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
     if (hot.isDropped) drops.push("temperature");
   }
   if (intent.cacheSalt !== null) {
-    const lack = engine.lacks.salt ?? (traits.has("cache-salt") ? null : undeclared("cache-salt"));
-    if (lack === null) fields["cache_salt"] = intent.cacheSalt;
     knobs.push(
-      lack === null
+      saltLack === null
         ? { knob: "cache-salt", fidelity: "exact", reason: "prefixes are cached per tenant" }
-        : off("cache-salt", lack),
+        : off("cache-salt", saltLack),
     );
   }
   if (intent.promptKey !== null) {
