@@ -172,6 +172,15 @@ export function parseCatalog(document: unknown): Parsed<Catalog> {
     if (!upstreamIds.has(entry.upstream)) {
       faults.push(faultAt(`models.${index}.upstream`, `no upstream is called "${entry.upstream}"`));
     }
+    const { pool: itsPool } = findUpstream(parsed.value, entry.upstream) ?? {};
+    if (itsPool !== undefined && !itsPool.unsalted && !entry.capabilities.includes("cache-salt")) {
+      faults.push(
+        faultAt(
+          `models.${index}.capabilities`,
+          `must have "cache-salt", or tenants share the caches of "${entry.upstream}"; where that is known, say \`unsalted: true\` of its pool`,
+        ),
+      );
+    }
     if (entry.pooling !== undefined && !upstreamIds.has(entry.pooling.upstream)) {
       faults.push(
         faultAt(

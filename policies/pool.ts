@@ -63,6 +63,8 @@ export const pool = z.strictObject({
   order: z._default(z.enum(ORDERS), "arrival"),
   /** How long a call waits for a slot at most; then it is refused. */
   waitMsMax: z._default(wholeNumber(0, 600_000), 10_000),
+  /** Its engines cannot part their caches, and all tenants that use it share what they hold: says that this is known. */
+  unsalted: z._default(z.boolean(), false),
   /**
    * Its engines answer `/tokenize` beside `/v1`, as vLLM and SGLang do: then what they tell of their caches, in tokens, says
    * something of prompts. One more request, which computes nothing, after each answer to a prompt with something new.

@@ -48,6 +48,8 @@ export async function holdCall(
     readonly isCounted: boolean;
     readonly offers: readonly Offer[];
     readonly isStream: boolean;
+    /** How long it may wait for a replica's slot before it is sent; absent: not at all. */
+    readonly placingMs?: number;
   },
   deps: Dependencies,
 ): Promise<HoldOutcome> {
@@ -66,7 +68,8 @@ export async function holdCall(
     offers: call.offers,
     ...(admission.ask.answers === 1 ? {} : { answers: admission.ask.answers }),
     // A stream renews its hold as it goes; a whole answer is silent until its deadline.
-    ttlMs: call.isStream ? Math.min(STREAM_TTL_MS, wholeTtlMs) : wholeTtlMs,
+    ttlMs:
+      (call.isStream ? Math.min(STREAM_TTL_MS, wholeTtlMs) : wholeTtlMs) + (call.placingMs ?? 0),
   };
   const payer = { tenantId: tenant.id, ledger: admission.ledger };
   const outcome = await askHold(payer, request, deps, patience);

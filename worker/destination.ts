@@ -98,13 +98,15 @@ export async function findDestination(
     placement: sent === null ? placement : { ...placement, cachedTokens: sent.cachedTokens },
     report({ ending, certainty, usage }, isCacheTold) {
       const isFault = ending === "upstream-broke";
+      const isRefused = ending === "upstream-refused";
       // A client that left before anything was said tells nothing of the upstream's health.
       const tellsNothing = !isFault && certainty === "unknown";
-      const isCounted = certainty === "exact";
+      const isCounted = certainty === "exact" && !isRefused;
       const call = {
         inputTokens: isCounted ? usage.inputTokens : null,
         cachedTokens: isCounted && isCacheTold ? usage.cachedTokens : null,
-        isFault: tellsNothing ? null : isFault,
+        // Of a prompt that was refused nothing was computed, and nothing speaks against who refused it.
+        isFault: tellsNothing || isRefused ? null : isFault,
       };
       placement.end(call);
       sent?.ended(call);

@@ -3,6 +3,7 @@
 import type { Model, Upstream } from "../policies/catalog.ts";
 import {
   BLOCKS_MAX,
+  EXPIRES_MS_MAX,
   settingsOf,
   type EndedCall,
   type PlaceAnswer,
@@ -60,7 +61,7 @@ export interface PlaceQuery {
 const INDEX_WAIT_MS = 500;
 /** Beyond its deadline a call is settled within seconds; later its slot is given away. */
 const SETTLE_MARGIN_MS = 30_000;
-/** A hold lasts longer than this, so that nobody waits for a slot on a hold that has expired. */
+/** Somebody waits for its first byte meanwhile; `call-hold.ts` lets a hold last so much longer. */
 const LINE_MS_MAX = 45_000;
 
 type Pool = NonNullable<Upstream["pool"]>;
@@ -73,6 +74,17 @@ const sharedByPool = new Map<string, readonly string[]>();
 /** As many pools as a catalog may have, with room for some that it had. */
 const POOLS_MAX = 1_024;
 const ALL_SHARED_RETRY_MS = 60_000;
+/** Until an index that is in trouble is there again. */
+const UNKNOWN_RETRY_MS = 1_000;
+
+/** The longest that a call may wait before it is sent, ms; 0 without a pool. */
+export function placingMsMax({ pool }: Pick<Upstream, "pool">): number {
+  return pool === undefined ? 0 : INDEX_WAIT_MS + lineMsMax(pool);
+}
+
+function lineMsMax(pool: Pool): number {
+  return hasCap(pool) ? Math.min(pool.waitMsMax, LINE_MS_MAX) : 0;
+}
 
 export async function place(
   query: PlaceQuery,
@@ -86,15 +98,27 @@ export async function place(
   const reach = (): PoolPort => deps.poolOf(upstream.id);
   const request = requestOf(query, pool);
   const end = (call: EndedCall): void => tell(query, reach().ended(query.callId, call), deps);
+  const withoutIndex = (problem: string): Placement => {
+    logError("prefix-index-unreachable", { pool: upstream.id, problem });
+    // Its answer may come late, and would keep a slot until it expires.
+    end(NOTHING_TOLD);
+    const shared = sharedByPool.get(upstream.id);
+    // Who cannot know that tenants are kept apart there sends nobody there.
+    if (shared === undefined) return { kind: "none-up", retryAfterMs: UNKNOWN_RETRY_MS };
+    return byAffinity(pool, request, shared);
+  };
   const answer = await ask(reach, settings, request, patience);
+  if (answer.kind !== "unreachable" && answer.kind !== "client-left" && answer.kind !== "left") {
+    if (sharedByPool.size >= POOLS_MAX) sharedByPool.clear();
+    sharedByPool.set(upstream.id, ("shared" in answer ? answer.shared : undefined) ?? []);
+  }
   switch (answer.kind) {
     case "placed": {
-      const { replica, cachedTokens, waitedMs, matchedBlocks, shared = [] } = answer;
-      if (sharedByPool.size >= POOLS_MAX) sharedByPool.clear();
-      sharedByPool.set(upstream.id, shared);
+      const { replica, cachedTokens, waitedMs, matchedBlocks } = answer;
       const { blocks } = request;
       const baseUrl = addressOf(pool, replica);
-      if (baseUrl === null) throw new Error("The index named a replica that the catalog has not.");
+      // Settings of another catalog than this caller's were in force when its turn came.
+      if (baseUrl === null) return withoutIndex("it named a replica that this catalog has not");
       const firstToken = (): void => tell(query, reach().firstToken(query.callId), deps);
       return {
         kind: "placed",
@@ -116,12 +140,9 @@ export async function place(
       return { kind: "full", retryAfterMs: INDEX_WAIT_MS };
     case "full":
     case "none-up":
-      return answer;
+      return { kind: answer.kind, retryAfterMs: answer.retryAfterMs };
     case "unreachable":
-      logError("prefix-index-unreachable", { pool: upstream.id, problem: answer.problem });
-      // Its answer may come late, and would keep a slot until it expires.
-      end(NOTHING_TOLD);
-      return byAffinity(pool, request, sharedByPool.get(upstream.id) ?? []);
+      return withoutIndex(answer.problem);
   }
 }
 
@@ -148,13 +169,13 @@ function requestOf(
   { callId, tenantId, model, scope, body, inputTokens, deadlineMs, avoid }: PlaceQuery,
   pool: Pool,
 ): PlaceRequest {
-  const waitMsMax = hasCap(pool) ? Math.min(pool.waitMsMax, LINE_MS_MAX) : 0;
+  const waitMsMax = lineMsMax(pool);
   return {
     callId,
     tenant: tenantId,
     blocks: unitKeys(scope.rootOf(model, "units256"), promptTexts(body), BLOCKS_MAX),
     inputTokens,
-    expiresInMs: waitMsMax + deadlineMs + SETTLE_MARGIN_MS,
+    expiresInMs: Math.min(EXPIRES_MS_MAX, waitMsMax + deadlineMs + SETTLE_MARGIN_MS),
     avoid,
     waitMsMax,
   };

@@ -13,6 +13,7 @@ import type { HoldOutcome } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
 import { logError } from "./log.ts";
 import { OpenCall, type CallAccount, type Settled } from "./open-call.ts";
+import { placingMsMax } from "./place.ts";
 import { offerOf, prepare, tokensBeyond } from "./prepare.ts";
 import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
 import { pause } from "./stream/wait.ts";
@@ -140,24 +141,28 @@ export class Run {
         : [],
     );
 
-    const outcome = await this.#deps.span("hold", () => this.#hold(offers, isStream));
+    const placingMs = Math.max(...offered.map(({ upstream }) => placingMsMax(upstream)));
+    const outcome = await this.#deps.span("hold", () => this.#hold(offers, isStream, placingMs));
     if (outcome.kind !== "held") return fail(outcome.failure, first);
     const { held } = outcome;
     const preparation = preparations[held.rung];
     if (preparation === undefined || preparation === null)
       throw new Error("The ledger held a rung that was not offered.");
 
-    const destination = await findDestination(
-      {
-        preparation,
-        held,
-        order,
-        admission,
-        deadlineMs: policy.deadlineMs,
-        avoid: this.#failedIn(preparation.upstream),
+    const sending = {
+      preparation,
+      held,
+      order,
+      admission,
+      deadlineMs: policy.deadlineMs,
+      avoid: this.#failedIn(preparation.upstream),
+    };
+    const destination = await findDestination(sending, this.#deps, patience).catch(
+      (error: unknown) => {
+        // A bug; what was held for a call that never left goes back all the same.
+        this.#giveBack(held.callId, outcome);
+        throw error;
       },
-      this.#deps,
-      patience,
     );
     const account = accountOf(order, preparation, outcome, offers, destination.knobs);
     this.accounts.push(account);
@@ -202,6 +207,7 @@ export class Run {
       account,
       (ending) => this.#post(end(ending)),
       metering,
+      outgoing.isStream ? placement.firstToken : null,
     );
     this.#open.push(call);
     patience.onGone(() => call.end("client-left"));
@@ -218,16 +224,19 @@ export class Run {
         this.#failed.push({ upstream: preparation.upstream.id, replica: placement.replica });
       return fail(trouble.failure, preparation.rung, trouble);
     }
-    if (outgoing.isStream && opened.kind === "ready") placement.firstToken();
     if (order.purpose === ANSWER) this.answering = call;
     return { kind: "open", call };
   }
 
-  async #hold(offers: readonly Offer[], isStream: boolean): Promise<HoldOutcome> {
+  async #hold(
+    offers: readonly Offer[],
+    isStream: boolean,
+    placingMs: number,
+  ): Promise<HoldOutcome> {
     this.#calls += 1;
     const outcome = await holdCall(
       this.input,
-      { number: this.#calls, isCounted: this.#isCounted, offers, isStream },
+      { number: this.#calls, isCounted: this.#isCounted, offers, isStream, placingMs },
       this.#deps,
     );
     if (outcome.meters !== null) this.meters = outcome.meters;
@@ -251,15 +260,16 @@ export class Run {
     this.#deps.finish(work);
   }
 
-  /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
-  #release(account: CallAccount, { release }: Extract<HoldOutcome, { kind: "held" }>): void {
+  #release(account: CallAccount, outcome: Extract<HoldOutcome, { kind: "held" }>): void {
     account.ending = "released";
+    this.#giveBack(account.callId, outcome);
+  }
+
+  /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
+  #giveBack(callId: string, { release }: Extract<HoldOutcome, { kind: "held" }>): void {
     this.#post(
       release().catch((error: unknown) => {
-        logError("release-failed", {
-          callId: account.callId,
-          problem: String(error),
-        });
+        logError("release-failed", { callId, problem: String(error) });
       }),
     );
   }

@@ -1,9 +1,10 @@
 // A pool: conversations stay where their prefix is, tenants never meet, and replicas may die, start anew and fill up
 // without a request that is stuck.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { ask, readError, turn } from "../support/chat.ts";
 import {
   OTHER_TENANT,
+  POOL_ID,
   startPooledGateway,
   type Message,
   type PooledGateway,
@@ -148,6 +149,44 @@ describe("a replica that has become slow", () => {
       await pooled.dispose();
     }
   });
+});
+
+test("a stream's first token ends its reading in the index, also when it comes after the gate", async () => {
+  const pooled = await startPooledGateway(
+    1,
+    {},
+    { settings: { firstByteMs: 300, decodeMsPerToken: 400, chunkTokens: 1 } },
+    { policies: [{ name: "balanced", version: "g", modes: { short: "small" }, gateMs: 100 }] },
+  );
+  try {
+    const response = await ask(pooled.gateway, {
+      model: "auto:short",
+      messages: opening("clouds"),
+      stream: true,
+    });
+    const reader = response.body!.getReader();
+    for (let text = ""; !/"content":"[^"]/.test(text);) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`It ended before a token: ${text}`);
+      text += new TextDecoder().decode(value);
+    }
+    await vi.waitFor(
+      async () => {
+        const report = (await (
+          await fetch(`${pooled.gateway.url}/admin/v1/pools/${POOL_ID}`, {
+            headers: { authorization: `Bearer ${pooled.gateway.adminSecret}` },
+          })
+        ).json()) as { calls: number; replicas: { queued_seconds: number }[] };
+
+        expect(report.calls).toBe(1);
+        expect(report.replicas[0]!.queued_seconds).toBe(0);
+      },
+      { timeout: 5_000, interval: 20 },
+    );
+    await reader.cancel();
+  } finally {
+    await pooled.dispose();
+  }
 });
 
 describe("a pool with one slot", () => {

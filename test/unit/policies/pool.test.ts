@@ -20,13 +20,22 @@ const GROUP = {
   sharesWhole: true,
 };
 
-function parse(upstream: object) {
+function parse(upstream: object, capabilities: readonly string[] = ["cache-salt"]) {
   return parseCatalog({
     version: "1",
     upstreams: [
       { id: "up", engine: "vllm", baseUrl: "https://e.example/v1", secret: "API_KEY", ...upstream },
     ],
-    models: [{ id: "m", upstream: "up", name: "m", contextTokens: 4096, outputTokensMax: 1024 }],
+    models: [
+      {
+        id: "m",
+        upstream: "up",
+        name: "m",
+        contextTokens: 4096,
+        outputTokensMax: 1024,
+        capabilities,
+      },
+    ],
   });
 }
 
@@ -36,6 +45,15 @@ function faults(upstream: object) {
 }
 
 describe("a pool", () => {
+  it("is refused for a model whose caches it does not part between tenants, unless that is said to be known", () => {
+    const parsed = parse({ pool: POOL }, []);
+    expect(parsed.kind === "faulty" ? parsed.faults : []).toEqual([
+      { path: "models.0.capabilities", problem: expect.stringContaining("unsalted") },
+    ]);
+    expect(parse({ pool: { ...POOL, unsalted: true } }, []).kind).toBe("parsed");
+    expect(parse({}, []).kind).toBe("parsed");
+  });
+
   it("may be said shortly: what is left out is a tenant's own cache, in the order of arrival, for ten seconds", () => {
     expect(parse({ pool: POOL })).toMatchObject({
       kind: "parsed",

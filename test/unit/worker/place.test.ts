@@ -1,8 +1,13 @@
 // Where a call goes when all is well is the index's to say; here: what is asked of it, and what happens when it cannot be
 // asked, comes late, or the client has left meanwhile.
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Upstream } from "../../../policies/catalog.ts";
-import type { EndedCall, PlaceAnswer, PlaceRequest } from "../../../policies/placement/pool.ts";
+import {
+  EXPIRES_MS_MAX,
+  type EndedCall,
+  type PlaceAnswer,
+  type PlaceRequest,
+} from "../../../policies/placement/pool.ts";
 import { cacheScopeOf } from "../../../worker/cache-scope.ts";
 import { place, type PlaceQuery } from "../../../worker/place.ts";
 import type { PoolPort } from "../../../worker/ports.ts";
@@ -24,6 +29,7 @@ const pool = {
   order: "arrival" as const,
   waitMsMax: 10_000,
   tokenizes: false,
+  unsalted: false,
   groups: [],
 };
 const upstream: Upstream = { id: "up", engine: "vllm", baseUrl: "https://up.example/v1", breaker };
@@ -130,6 +136,30 @@ describe("a pool", () => {
     expect(other!.filter((key) => first!.includes(key))).toEqual([]);
   });
 
+  it("that names a replica which this caller's catalog has not is as good as silent, and hears of it", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const index = indexOf(async () => ({ ...placed, replica: "z" }));
+    const found = await place(await queryOf(), index.deps, new Patience());
+    expect(IDS).toContain(found.kind === "placed" ? found.replica : null);
+    expect(index.ended).toHaveLength(1);
+  });
+
+  it("is asked for no longer than it remembers a call, however long a deadline is", async () => {
+    const index = indexOf(async () => placed);
+    await place(await queryOf({ deadlineMs: 3_600_000 }), index.deps, new Patience());
+    expect(index.asked[0]!.expiresInMs).toBe(EXPIRES_MS_MAX);
+  });
+
+  it("has no more blocks for white space between the members of a message", async () => {
+    const index = indexOf(async () => placed);
+    const body = bodyOf("What of it? ");
+    const spaced = body.replace('"role"', `${" ".repeat(100_000)}"role"`);
+    for (const each of [body, spaced])
+      await place(await queryOf({ body: each }), index.deps, new Patience());
+    const [plain, wide] = index.asked.map(({ blocks }) => [...blocks]);
+    expect(wide).toEqual(plain);
+  });
+
   it.each(["full", "none-up"] as const)("that is %s says when to come again", async (kind) => {
     const index = indexOf(async () => ({ kind, retryAfterMs: 700 }));
     expect(await place(await queryOf(), index.deps, new Patience())).toEqual({
@@ -150,6 +180,18 @@ describe("a pool", () => {
 });
 
 describe("an index that cannot be asked", () => {
+  /** What an isolate knows of a pool once its index has answered there. */
+  beforeEach(async () => {
+    await place(await queryOf(), indexOf(async () => placed).deps, new Patience());
+  });
+
+  it("sends nobody anywhere while nothing is known of the pool, which may share caches between tenants", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const query = await queryOf({ upstream: { ...pooled, id: "never-heard-of" } });
+    const found = await place(query, indexOf(away).deps, new Patience());
+    expect(found).toMatchObject({ kind: "none-up" });
+  });
+
   it("leaves each conversation where it is, and spreads them over all replicas", async () => {
     vi.spyOn(console, "error").mockImplementation(() => undefined);
     const index = indexOf(away);

@@ -11,8 +11,22 @@ const ENCODED_UNITS_MIN = 16_384;
 const PIECES = 25;
 const PIECE_UNITS = 256;
 
+/** White space between a message's members is no prompt: as a run it would be blocks without tokens, for next to nothing. */
+const SPACES = /[ \t\n\r]{8}/;
+
+/** The text of one value; written anew where it may hold such runs, which strings may as well. */
+function compact(text: string): string {
+  if (!SPACES.test(text)) return text;
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
 /**
- * Raw JSON text of the tools, then of each message; nothing of what stands between messages. `found`: the members of the
+ * JSON text of the tools, then of each message, as the client wrote it but for runs of white space; nothing of what stands
+ * between messages. `found`: the members of the
  * body, from whoever has looked for them before. Long encoded data is thinned to `PIECES` of it and its length: a block
  * is worth about 64 tokens of text, which a megabyte of picture is not.
  */
@@ -38,7 +52,7 @@ export function answeredUnits(
 function textsBefore(body: string, found: readonly Member[]): string[] {
   return BEFORE_MESSAGES.flatMap((name) => {
     const member = lastOf(found, name);
-    return member === undefined ? [] : [body.slice(member.valueStart, member.valueEnd)];
+    return member === undefined ? [] : [compact(body.slice(member.valueStart, member.valueEnd))];
   });
 }
 
@@ -49,7 +63,7 @@ function messagesOf(
   const messages = lastOf(found, "messages");
   if (messages === undefined || body[messages.valueStart] !== "[") return [];
   return elements(body, messages.valueStart).map(({ start, end }) => {
-    const text = body.slice(start, end);
+    const text = compact(body.slice(start, end));
     return { start, texts: text.length < ENCODED_UNITS_MIN ? [text] : thinned(text) };
   });
 }

@@ -49,7 +49,14 @@ const catalog = {
     },
   ],
   models: [
-    { id: "m", upstream: "team/chat", name: "m", contextTokens: 8192, outputTokensMax: 512 },
+    {
+      id: "m",
+      upstream: "team/chat",
+      name: "m",
+      contextTokens: 8192,
+      outputTokensMax: 512,
+      capabilities: ["cache-salt"],
+    },
   ],
 };
 

@@ -87,6 +87,7 @@ it.each(["GET /pools/chat", "PUT /pools/chat/isolation"])(
       upstream: "chat",
       name: "m",
       contextTokens: 8192,
+      capabilities: ["cache-salt"],
       outputTokensMax: 512,
     };
     const catalog = { version: "1", upstreams: [upstream], models: [model] };

@@ -149,7 +149,14 @@ function catalogAt(baseUrl: string, secret = "ENGINE_KEY"): Catalog {
     version: "1",
     upstreams: [{ id: "engine", engine: "generic", baseUrl, secret }],
     models: [
-      { id: "m", upstream: "engine", name: "m", contextTokens: 8192, outputTokensMax: 1024 },
+      {
+        id: "m",
+        upstream: "engine",
+        name: "m",
+        contextTokens: 8192,
+        outputTokensMax: 1024,
+        capabilities: ["cache-salt"],
+      },
     ],
   });
   if (parsed.kind === "faulty") throw new Error(JSON.stringify(parsed.faults));
