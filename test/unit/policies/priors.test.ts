@@ -56,6 +56,22 @@ describe("shifts", () => {
     }
   });
 
+  test("strength is worth less where an answer alone must do for several steps, and as much elsewhere", () => {
+    const logit = (score: number): number => Math.log(score / (1 - score));
+    const worth = (kind: Kind, mode: "direct" | "short", numbers: number): number => {
+      const plain = features(kind, 0.3);
+      const of = { ...plain, shape: { ...plain.shape, numbers } };
+      return logit(expectScore(of, mode, 1)) - logit(expectScore(of, mode, 0));
+    };
+    expect(worth("math", "direct", 3)).toBeCloseTo(0.42, 10);
+    for (const elsewhere of [
+      worth("math", "direct", 1),
+      worth("math", "short", 3),
+      worth("knowledge", "direct", 3),
+    ])
+      expect(elsewhere).toBeCloseTo(1, 10);
+  });
+
   test("a traced procedure lifts code in logic and mathematics, and nothing else", () => {
     expect(expectScore(features("logic", 0.33, 5), "code", 0)).toBeGreaterThan(
       expectScore(features("logic", 0.33), "code", 0),
