@@ -6,7 +6,7 @@ import { HEAD_VERSION, type HeadInput } from "./head.ts";
 /** As many as leave an arm under 64 KB: the state grows with the square, and a thousand gained .01 to .02 APGR. */
 const WAVES = 140;
 /** Of the kernel exp(-g d^2) over the representation; half and double were within noise. */
-const KERNEL_SHARPNESS = 0.05;
+const KERNEL_SHARPNESS = 1 / 30;
 /** The waves' own; another seed moves recorded figures by .01. A change raises HEAD_VERSION. */
 const WAVES_SEED = 1;
 
@@ -73,7 +73,7 @@ function sound(value: number | undefined): number {
 }
 
 /**
- * Directions from a normal distribution, each at right angles to the others of its 64 (Yu et al. 2016: the same kernel with
+ * Directions from a normal distribution, each at right angles to the others of its 96 (Yu et al. 2016: the same kernel with
  * less chance in it), phases around the circle; the same in every isolate.
  */
 function drawWaves(): { readonly directions: Float64Array; readonly phases: Float64Array } {

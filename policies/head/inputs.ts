@@ -4,7 +4,7 @@ import type { Features, Kind } from "../../classifiers/features.ts";
 import { HEAD_VERSION, type HeadInput } from "./head.ts";
 
 /** Numbers of the probe's representation; a shorter one is filled with zeros, a longer one is cut. */
-export const REPRESENTATION_VALUES = 64;
+export const REPRESENTATION_VALUES = 96;
 /** One step of the representation's int8: as with the readings, two deviations (64 steps) are 1. */
 const REPRESENTATION_STEP = 1 / 64;
 /** Beyond this many deviations a value says no more. */
