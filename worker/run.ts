@@ -207,8 +207,7 @@ export class Run {
       metering,
     );
     this.#open.push(call);
-    const leave = (): void => call.end("client-left");
-    signal.addEventListener("abort", leave, { once: true });
+    patience.onGone(() => call.end("client-left"));
 
     const firstMs = outgoing.isStream ? gateEndsAtMs - this.#deps.now() : Infinity;
     const opened = await this.#deps.span("attempt", () =>

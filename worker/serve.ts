@@ -174,7 +174,7 @@ async function teach(
 ): Promise<void> {
   if (call === null) return;
   const finished = { admission, explained, call, startedAtMs, endedAtMs: now() };
-  const decision = await decisionOf(finished);
+  const decision = decisionOf(finished);
   if (decision !== null) await lessons.tell(admission.tenant.id, explained.policy.name, decision);
 }
 

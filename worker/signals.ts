@@ -4,14 +4,14 @@ import type { Candidate, Decision } from "../policies/head/decision.ts";
 import { headInput } from "../policies/head/inputs.ts";
 import { armName, type Mode } from "../policies/mode.ts";
 import { expectScore } from "../policies/priors.ts";
-import { sha256Hex, type Admission } from "./admit.ts";
+import { hash64Hex } from "../policies/prefix/keyed-hash.ts";
+import type { Admission } from "./admit.ts";
 import { costNow, type Explained } from "./explain.ts";
 import type { OpenCall } from "./open-call.ts";
 
 /** Of a longer question the beginning and the length tell it apart well enough. */
 const HASHED_CHARS_MAX = 16_384;
-/** 64 bits: two questions of one caller within minutes never meet by chance. */
-const HASH_CHARS = 16;
+const encoder = new TextEncoder();
 
 export interface Finished {
   readonly admission: Admission;
@@ -26,21 +26,17 @@ export interface Finished {
  * turn was a tool's and the question an older one, or the answer did not end by itself, which speaks of client, budget or
  * upstream and not of the arm.
  */
-export async function decisionOf(finished: Finished): Promise<Decision | null> {
+export function decisionOf(finished: Finished): Decision | null {
   const { admission, explained, call, startedAtMs, endedAtMs } = finished;
   const { tenant, keyId, ask, session, asked } = admission;
   const { policy, features } = explained;
   const { rung } = call.preparation;
   if (policy.learning === "off" || rung.arm.mode === null || ask.isToolResult) return null;
   if (call.account.ending !== "complete") return null;
-  const hash = async (what: string, text: string): Promise<string> =>
-    (await sha256Hex(`${what} of ${tenant.id}: ${text}`)).slice(0, HASH_CHARS);
-  const [key, conversationHash, askerHash, questionHash] = await Promise.all([
-    hash("key", keyId),
-    hash("conversation", session.name),
-    hash("asker", JSON.stringify([keyId, ask.user])),
-    hash("question", `${ask.query.length} ${ask.query.slice(0, HASHED_CHARS_MAX)}`),
-  ]);
+  // 64 bits: two questions of one caller within minutes never meet by chance. Four digests of the platform, each of which
+  // is waited for, cost a small request a twentieth of its time.
+  const of = encoder.encode(tenant.id);
+  const hash = (what: string, text: string): string => hash64Hex(of, `${what}: ${text}`);
   const { usage, certainty, outputTokensMax } = call.account;
   const perAnswer = (tokens: number): number | null =>
     certainty === "unknown" ? null : Math.round(tokens / ask.answers);
@@ -49,10 +45,10 @@ export async function decisionOf(finished: Finished): Promise<Decision | null> {
     requestId: explained.requestId,
     startedAtMs,
     endedAtMs,
-    keyHash: Number.parseInt(key.slice(0, 8), 16),
-    conversationHash,
-    askerHash,
-    questionHash,
+    keyHash: Number.parseInt(hash("key", keyId).slice(0, 8), 16),
+    conversationHash: hash("conversation", session.name),
+    askerHash: hash("asker", JSON.stringify([keyId, ask.user])),
+    questionHash: hash("question", `${ask.query.length} ${ask.query.slice(0, HASHED_CHARS_MAX)}`),
     input: headInput(features),
     arm: rung.arm,
     prior: priorOf(explained, call, rung.arm.mode),

@@ -10,14 +10,14 @@ interface Wait {
 }
 
 /**
- * The timer looks at the clock at least this often while somebody waits: the shortest wait of a healthy request is
- * longer, so that the timer is almost never set anew for one that ends sooner.
+ * The timer looks at the clock at least this often while somebody waits: no longer than the shortest wait of a healthy
+ * request, which is for its ledger, so that the timer is almost never set anew for one that ends sooner.
  */
-const LOOK_MS = 5000;
+const LOOK_MS = 1000;
 
 export class Patience {
   readonly #signal: AbortSignal | null;
-  readonly #abort = (): void => this.#tell(({ heedsSignal }) => heedsSignal, ABORTED);
+  readonly #leavers: (() => void)[] = [];
   readonly #waits = new Set<Wait>();
   readonly #watchers = new Set<() => void>();
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -26,7 +26,13 @@ export class Patience {
 
   constructor(signal: AbortSignal | null = null) {
     this.#signal = signal;
-    signal?.addEventListener("abort", this.#abort, { once: true });
+    // It stays: a listener costs the runtime more than what it does once nobody waits any more.
+    signal?.addEventListener("abort", () => this.#leave(), { once: true });
+  }
+
+  /** Calls back when the signal fires, before anybody who waits is told. */
+  onGone(leave: () => void): void {
+    this.#leavers.push(leave);
   }
 
   /** The promise's value, or `TIMED_OUT` after `waitMs`, whoever has left. The promise itself goes on. */
@@ -52,7 +58,6 @@ export class Patience {
   /** No wait is expected after this, so the timer goes with the last one. */
   close(): void {
     this.#isClosed = true;
-    this.#signal?.removeEventListener("abort", this.#abort);
     this.#disarmWhenIdle();
   }
 
@@ -76,6 +81,11 @@ export class Patience {
         },
       );
     });
+  }
+
+  #leave(): void {
+    for (const leave of this.#leavers) leave();
+    this.#tell(({ heedsSignal }) => heedsSignal, ABORTED);
   }
 
   #end(wait: Wait): void {

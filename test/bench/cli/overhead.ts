@@ -81,6 +81,7 @@ async function bench(): Promise<object> {
   say("Building.");
   const bundles = {
     hono: await buildTarget("bare-hono", folder),
+    reading: await buildTarget("reading-hono", folder),
     empty: await buildTarget("empty", folder),
     isolate: await buildTarget("in-isolate", folder),
     real: join(folder, "real"),
@@ -126,6 +127,7 @@ async function costOfLedger() {
 
 interface Bundles {
   readonly hono: string;
+  readonly reading: string;
   readonly isolate: string;
   readonly real: string;
 }
@@ -134,6 +136,7 @@ async function compareTargets(bundles: Bundles, baseUrl: string, documents: Benc
   if (!parts.has("cpu") && !parts.has("first-byte")) return {};
   const targets: Started[] = [
     await open(startWorker("bare Hono", bundles.hono, { UPSTREAM_BASE_URL: baseUrl })),
+    await open(startWorker("Hono that reads", bundles.reading, { UPSTREAM_BASE_URL: baseUrl })),
     await open(startWorker(ISOLATE, bundles.isolate, { DOCUMENTS: JSON.stringify(documents) })),
     await open(startReal(bundles.real, documents)),
     ...(await startPortkey(baseUrl)),

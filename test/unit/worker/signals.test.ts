@@ -99,7 +99,7 @@ it("tells the very propensities that chance drew with, whatever it drew", async 
       chance: step / 100,
     });
     const { choice } = request.explained;
-    const decision = await decisionOf(request);
+    const decision = decisionOf(request);
     const name = armName(choice.ladder[0].arm);
     drawn.add(name);
     const own = decision?.candidates.find(({ arm }) => arm === name);
@@ -111,17 +111,17 @@ it("tells the very propensities that chance drew with, whatever it drew", async 
 });
 
 it("names no candidates where nothing was left to chance, or a budget's price had its say", async () => {
-  expect((await decisionOf(finished()))?.candidates).toEqual([]);
+  expect(decisionOf(finished())?.candidates).toEqual([]);
   const explores = { policy: { exploreShare: 0.2, exploreRegretMax: 1 }, chance: 0.9 };
-  expect((await decisionOf(finished(explores)))?.candidates).not.toEqual([]);
-  const priced = await decisionOf(finished({ ...explores, thrift: 1 }));
+  expect(decisionOf(finished(explores))?.candidates).not.toEqual([]);
+  const priced = decisionOf(finished({ ...explores, thrift: 1 }));
   expect(priced).toMatchObject({ candidates: [], propensity: 0.8 });
 });
 
 it("counts one of several answers, and no tokens that nobody knows", async () => {
-  const several = await decisionOf(finished({ ask: { n: 3 } }));
+  const several = decisionOf(finished({ ask: { n: 3 } }));
   expect(several?.signals).toMatchObject({ outputTokens: 100, capTokens: 1365 });
-  const unknown = await decisionOf(finished({ account: { certainty: "unknown" } }));
+  const unknown = decisionOf(finished({ account: { certainty: "unknown" } }));
   expect(unknown?.signals).toMatchObject({ outputTokens: null, reasoningTokens: null });
 });
 
@@ -135,7 +135,7 @@ it("takes off a score what the answer cost, at the price that the choice weighed
   const request = finished({ policy: { lambda: 0.5 }, account: { prices } });
   const { estimate } = request.explained.choice.ladder[0];
   const rate = (estimate.score - estimate.utility) / estimate.costNanos;
-  expect((await decisionOf(request))?.penalty).toBeCloseTo(rate * 300_000, 12);
+  expect(decisionOf(request)?.penalty).toBeCloseTo(rate * 300_000, 12);
 });
 
 it.each([
@@ -158,15 +158,15 @@ it.each([
   ["the client left", { account: { ending: "client-left" } }],
   ["the budget ended it", { account: { ending: "budget" } }],
 ] as const)("tells nothing where %s", async (_, changes) => {
-  expect(await decisionOf(finished(changes))).toBeNull();
+  expect(decisionOf(finished(changes))).toBeNull();
 });
 
 it("holds no word of the question, and another tenant's hashes are others", async () => {
   const request = finished();
-  const own = await decisionOf(request);
+  const own = decisionOf(request);
   expect(JSON.stringify(own)).not.toMatch(/xylophone|coins|key-1|talk/);
   const { admission } = request;
-  const others = await decisionOf({
+  const others = decisionOf({
     ...request,
     admission: { ...admission, tenant: { ...admission.tenant, id: "bolt" } },
   });
