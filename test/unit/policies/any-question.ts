@@ -15,7 +15,7 @@ const features: fc.Arbitrary<Features> = fc.record({
   hard: share,
   confidence: share,
   novelty: share,
-  representation: fc.constant(new Int8Array(64)),
+  representation: fc.constant(new Int8Array(96)),
   kind: fc.constantFrom(...KINDS),
   expectedTokens: fc.record({
     direct: fc.integer({ min: 1, max: 500 }),

@@ -17,7 +17,7 @@ const FEATURES: Features = {
   expectedTokens: { direct: 1, short: 2, code: 3, long: 4 },
   confidence: 0.75,
   novelty: 0,
-  representation: new Int8Array(64),
+  representation: new Int8Array(96),
   shape: {
     chars: 1,
     stemChars: 1,
