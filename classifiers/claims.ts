@@ -1,5 +1,6 @@
 // Drops sentences in which a text speaks of its own difficulty. A caller who writes "this is very hard" must
 // not buy more thinking by it, and one who writes "easy" must not be given less; what is asked decides.
+import { findOptions, letterOptions } from "./options.ts";
 
 /** The longest sentence that is taken for such a claim, in UTF-16 units; longer ones carry content as well. */
 const CLAIM_CHARS_MAX = 160;
@@ -24,13 +25,17 @@ const SPEAKS_OF_ITSELF = new RegExp(
 /** How much to think: it says as little of the question. */
 const SPEAKS_OF_EFFORT =
   /\b(?:think|reason) (?:\w+ )?(?:hard|harder|long|longer|deeply|carefully|as (?:long|hard|much|little))\b|\bno need to think\b|\bdo(?:n't| not) (?:over)?think\b|\b(?:reasoning|thinking) (?:effort|tokens|power)\b|\b(?:maximum|minimal|more|less|high|low|little) effort\b|\bbrain ?power\b|\bpiece of cake\b/i;
-/** An option that speaks of something hard is part of the question. */
+/** An option that speaks of something hard is part of the question; "A." ends a sentence, and stands before this one then. */
 const LABELLED = /^\s*[([]?[A-Z][).:\]]\s/;
+const LABEL_BEFORE = /(?:^|[\s([])(?:[A-Za-z]|\d{1,2})\.$/;
+/** The longest such label, with what stands before it. */
+const LABEL_CHARS_MAX = 4;
 
 export function withoutClaims(text: string): string {
   let kept = "";
   let from = 0;
   let found = 0;
+  let hasOptions: boolean | null = null;
   CLAIM_WORD.lastIndex = 0;
   for (
     let match = CLAIM_WORD.exec(text);
@@ -43,6 +48,11 @@ export function withoutClaims(text: string): string {
     if (start === null || end === null) continue;
     const sentence = text.slice(start, end);
     if (/[\d?]/.test(sentence) || !isClaim(sentence)) continue;
+    if (LABEL_BEFORE.test(text.slice(Math.max(0, start - LABEL_CHARS_MAX), start))) {
+      // One label alone is no choice: else "A. This is hard." would be heard.
+      hasOptions ??= findOptions(letterOptions(text)).choices >= 2;
+      if (hasOptions) continue;
+    }
     kept += text.slice(from, start);
     from = end;
     CLAIM_WORD.lastIndex = Math.max(end, match.index + 1);

@@ -22,7 +22,7 @@ export interface Features {
   readonly novelty: number;
   /** Facts of the text's surface that the choice may read: they are what format priors hang on. */
   readonly shape: Shape;
-  /** 64 small numbers by which like queries are alike (represent.ts), for the online head; never shown. */
+  /** 96 small numbers by which like queries are alike (represent.ts), for the online head; never shown. */
   readonly representation: Int8Array;
 }
 

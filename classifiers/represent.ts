@@ -1,10 +1,10 @@
-// A query as 64 small numbers, from the trained networks' hidden layers: what the online head and the handbook compare.
+// A query as 96 small numbers, from the trained networks' hidden layers: what the online head and the handbook compare.
 import type { Weights } from "./weights.ts";
 
 /** Raised with every new file of weights whose numbers mean something else; what was learned from others is forgotten. */
-export const REPRESENTATION_VERSION = 1;
+export const REPRESENTATION_VERSION = 2;
 /** Numbers of a representation; networks with fewer hidden units leave the rest 0. */
-export const REPRESENTATION_LENGTH = 64;
+export const REPRESENTATION_LENGTH = 96;
 /** Steps a standard deviation: +-127 is four deviations, beyond which nothing is told apart. */
 const STEPS_PER_DEVIATION = 32;
 

@@ -171,7 +171,7 @@ export function readSurface(whole: string, known: Cues): Surface {
       continue;
     }
     if (kind !== OTHER) {
-      if ((kind & OPERATOR) !== 0) operators += 1;
+      if ((kind & OPERATOR) !== 0 && !isHyphen(text, index)) operators += 1;
       if ((kind & CODE_SIGN) !== 0) codeSigns += 1;
       if ((kind & BRACKET) !== 0) brackets += 1;
       if ((kind & QUOTE) !== 0) quotes += 1;
@@ -251,6 +251,14 @@ function isLetter(unit: number): boolean {
 
 function isDigit(unit: number): boolean {
   return unit >= 48 && unit <= 57;
+}
+
+/** As in "x-ray" or "and/or"; "a-b" has a letter on either side and may be a difference. */
+function isHyphen(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  if (unit !== 45 && unit !== 47) return false;
+  if (!isLetter(text.charCodeAt(at - 1)) || !isLetter(text.charCodeAt(at + 1))) return false;
+  return isLetter(text.charCodeAt(at - 2)) || isLetter(text.charCodeAt(at + 2));
 }
 
 /** Letters beyond ASCII, roughly: Latin-1 letters to the end of the alphabets and syllabaries, and CJK. */

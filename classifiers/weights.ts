@@ -5,7 +5,7 @@ import { SIGNAL_NAMES } from "./signals.ts";
 import { makeVocabulary, type Vocabulary } from "./vocabulary.ts";
 
 /** Raised whenever grams, signals or the arithmetic change: other weights would be read as nonsense. */
-export const WEIGHTS_VERSION = 2;
+export const WEIGHTS_VERSION = 3;
 /** The first bytes of a file of weights. */
 export const MAGIC = "sluice-probe\n";
 /** What ships may have at most this many bytes (issue: 1 MB); other files are not opened. */

@@ -1,12 +1,22 @@
-// What one tenant's clients say of answers: a score for a request, kept until the journal that explains it is gone.
-// Apart from the ledger, because opinions are not money; whether a request is the tenant's is the ledger's to say.
+// What one tenant's clients say of answers, and what the gateway says to it of its prompts: a score for a request, kept
+// until the journal that explains it is gone, and findings of a day. Apart from the ledger, because neither is money;
+// whether a request is the tenant's is the ledger's to say.
 import { DurableObject } from "cloudflare:workers";
+import type { ModelFinding } from "../policies/prefix/findings.ts";
 import { migrate } from "./migrate.ts";
+import {
+  findingsEndMs,
+  forgetFindings,
+  keepFindings,
+  PROMPT_FINDINGS_STEP,
+  readFindings,
+} from "./prompt-findings.ts";
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** As long as the ledger keeps the request's own lines. */
-const KEPT_MS = 70 * DAY_MS;
+/** As long as the ledger keeps the request's own lines: 70 days. */
+const KEPT_MS = 70 * 24 * 60 * 60 * 1000;
 const PRUNED_PER_ALARM_MAX = 1000;
+/** Nobody waits for it: what is too old is read by nobody, whether it is still there or not. */
+const PRUNE_PAUSE_MS = 60 * 60 * 1000;
 const READ_MAX = 1000;
 
 const STEPS = [
@@ -18,6 +28,7 @@ score REAL NOT NULL,
 comment TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX feedback_at ON feedback (at_ms);`,
+  PROMPT_FINDINGS_STEP,
 ];
 
 export interface Opinion {
@@ -55,7 +66,7 @@ export class Feedback extends DurableObject<Env> {
         score,
         comment,
       );
-      void this.#arm();
+      void this.#arm(atMs + KEPT_MS);
       return { isFirst };
     });
   }
@@ -84,6 +95,21 @@ export class Feedback extends DurableObject<Env> {
       }));
   }
 
+  /** Keeps all that an isolate has found of prompts so far, in place of what it told before. */
+  keepFindings(isolate: string, findings: readonly ModelFinding[]): void {
+    const nowMs = Date.now();
+    this.ctx.storage.transactionSync(() => {
+      forgetFindings(this.ctx.storage.sql, nowMs);
+      keepFindings(this.ctx.storage.sql, isolate, findings, nowMs);
+      void this.#arm(findingsEndMs(this.ctx.storage.sql) ?? nowMs);
+    });
+  }
+
+  /** Of every isolate that told within the last day. */
+  promptFindings(): ModelFinding[] {
+    return readFindings(this.ctx.storage.sql, Date.now());
+  }
+
   /** Forgets what is old. At least once and perhaps late; nothing depends on when. */
   override async alarm(): Promise<void> {
     this.ctx.storage.sql.exec(
@@ -92,15 +118,22 @@ export class Feedback extends DurableObject<Env> {
       Date.now() - KEPT_MS,
       PRUNED_PER_ALARM_MAX,
     );
+    forgetFindings(this.ctx.storage.sql, Date.now());
     const [oldest] = this.ctx.storage.sql
       .exec<{ at_ms: number | null }>("SELECT MIN(at_ms) AS at_ms FROM feedback")
       .toArray();
-    if (oldest?.at_ms !== null && oldest !== undefined)
-      await this.ctx.storage.setAlarm(Math.max(Date.now() + DAY_MS, oldest.at_ms + KEPT_MS));
+    const ends = [findingsEndMs(this.ctx.storage.sql), endMs(oldest?.at_ms ?? null)];
+    const nextMs = Math.min(...ends.map((end) => end ?? Infinity));
+    if (nextMs < Infinity)
+      await this.ctx.storage.setAlarm(Math.max(Date.now() + PRUNE_PAUSE_MS, nextMs));
   }
 
-  async #arm(): Promise<void> {
-    if ((await this.ctx.storage.getAlarm()) === null)
-      await this.ctx.storage.setAlarm(Date.now() + KEPT_MS);
+  async #arm(dueMs: number): Promise<void> {
+    const armedMs = await this.ctx.storage.getAlarm();
+    if (armedMs === null || armedMs > dueMs) await this.ctx.storage.setAlarm(dueMs);
   }
+}
+
+function endMs(atMs: number | null): number | null {
+  return atMs === null ? null : atMs + KEPT_MS;
 }

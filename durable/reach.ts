@@ -6,6 +6,7 @@ import type { Feedback } from "./feedback.ts";
 import type { Head } from "./head.ts";
 import { reach, type PersistedNamespace, type Remote } from "./itty.ts";
 import type { Ledger } from "./ledger.ts";
+import type { PrefixIndex } from "./prefix-index.ts";
 import type { Registry } from "./registry.ts";
 
 /**
@@ -57,4 +58,12 @@ export function registryOf(
   namespace: DurableObjectNamespace<Registry>,
 ): DurableObjectStub<Registry> {
   return namespace.getByName("registry");
+}
+
+/** What is cached where in one upstream's pool. Its keys are made per tenant, so no two tenants' prefixes are equal in it. */
+export function prefixIndexOf(
+  namespace: DurableObjectNamespace<PrefixIndex>,
+  upstreamId: string,
+): DurableObjectStub<PrefixIndex> {
+  return namespace.getByName(upstreamId);
 }

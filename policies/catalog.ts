@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { number, text, wholeNumber } from "./fields.ts";
 import { faultAt, parseWith, type Parsed } from "./parse.ts";
+import { address, findPoolFaults, pool, promptCache, secretName } from "./pool.ts";
 
 /**
  * Knobs that an operator declares as proven at a model. A knob that is not listed is never sent: engines
@@ -15,6 +16,8 @@ export const CAPABILITIES = [
   "thinking-unstreamed",
   "temperature",
   "cache-salt",
+  /** It orders its own queue by a number a call: vLLM with `--scheduling-policy priority`, which refuses one without. */
+  "queue-priority",
   "stream-usage",
   "tools",
   "json-schema",
@@ -55,12 +58,16 @@ const upstream = z.strictObject({
   /** Which dialect of knobs it speaks; an engine that Sluice does not know is treated as `generic`. */
   engine: text(64),
   /** Up to and with `/v1`; `/chat/completions` is appended. */
-  baseUrl: z.string().check(z.regex(/^https?:\/\/[^\s]+$/), z.maxLength(2048)),
+  baseUrl: address,
   /** The name of the secret that holds its API key; never the key itself. */
-  secret: z.optional(z.string().check(z.regex(/^[A-Z][A-Z0-9_]{0,63}$/))),
+  secret: z.optional(secretName),
   /** It bills an answer whole that was broken off, so a call holds its whole bound from the start. */
   billsCancelled: z.optional(z.boolean()),
   breaker: z._default(breakerSettings, { failures: 5, windowMs: 30_000, cooldownMs: 10_000 }),
+  /** The replicas that stand behind it, each with an address of its own. */
+  pool: z.optional(pool),
+  /** How its prompts are cached, where it has no pool. */
+  promptCache: z.optional(promptCache),
 });
 
 /** How fast a model answers, as its operator measured it. Both or neither: one alone says nothing of an answer's end. */
@@ -122,16 +129,30 @@ export type Upstream = z.infer<typeof upstream>;
 export type Model = z.infer<typeof model>;
 export type Catalog = z.infer<typeof catalog>;
 
-/** A secret that an upstream names is sent to its address, so the operator's own must not be one of them. */
-const OPERATORS_SECRET = "ADMIN_SECRET";
+/** A secret that an upstream names is sent to its address, so what opens the gateway must not be one of them. */
+const OPERATORS_SECRETS = ["ADMIN_SECRET", "RELAY_TOKEN"];
 
 export function parseCatalog(document: unknown): Parsed<Catalog> {
   const parsed = parseWith<Catalog>(catalog, document);
   if (parsed.kind === "faulty") return parsed;
   const faults = [];
   const upstreamIds = new Set<string>();
-  for (const [index, { id: upstreamId, secret }] of parsed.value.upstreams.entries()) {
-    if (secret === OPERATORS_SECRET) {
+  const sent = new Map(OPERATORS_SECRETS.map((name) => [name, "opens the gateway itself"]));
+  for (const { id: upstreamId, secret } of parsed.value.upstreams)
+    if (secret !== undefined && !sent.has(secret))
+      sent.set(secret, `is the API key of "${upstreamId}", which is sent there`);
+  for (const [index, entry] of parsed.value.upstreams.entries()) {
+    const { id: upstreamId, secret } = entry;
+    if (entry.pool !== undefined)
+      faults.push(...findPoolFaults(entry.pool, `upstreams.${index}.pool`, sent));
+    if (entry.pool !== undefined && entry.promptCache !== undefined)
+      faults.push(
+        faultAt(
+          `upstreams.${index}.promptCache`,
+          "is for an upstream without a pool, whose replicas' own caches are known; leave out one of the two",
+        ),
+      );
+    if (secret !== undefined && OPERATORS_SECRETS.includes(secret)) {
       faults.push(
         faultAt(
           `upstreams.${index}.secret`,
@@ -150,6 +171,15 @@ export function parseCatalog(document: unknown): Parsed<Catalog> {
     modelIds.add(entry.id);
     if (!upstreamIds.has(entry.upstream)) {
       faults.push(faultAt(`models.${index}.upstream`, `no upstream is called "${entry.upstream}"`));
+    }
+    const { pool: itsPool } = findUpstream(parsed.value, entry.upstream) ?? {};
+    if (itsPool !== undefined && !itsPool.unsalted && !entry.capabilities.includes("cache-salt")) {
+      faults.push(
+        faultAt(
+          `models.${index}.capabilities`,
+          `must have "cache-salt", or tenants share the caches of "${entry.upstream}"; where that is known, say \`unsalted: true\` of its pool`,
+        ),
+      );
     }
     if (entry.pooling !== undefined && !upstreamIds.has(entry.pooling.upstream)) {
       faults.push(

@@ -12,7 +12,9 @@ export interface Estimate {
   readonly outputTokens: number;
   /** At the model's prices, or at the nominal price when it has none. */
   readonly costNanos: number;
-  /** The part of the cost that reads the conversation afresh on another model than its last; 0 where it stays. */
+  /** Of the input, what is expected to come from a cache. */
+  readonly cachedTokens: number;
+  /** The part of the cost that reads afresh what the conversation's last model is expected to hold; 0 where it stays. */
   readonly rereadNanos: number;
   /** To the answer's last byte; null where the catalog does not say how fast the model is. */
   readonly latencyMs: number | null;
@@ -102,6 +104,13 @@ export interface Choice {
   }[];
 }
 
+/** What a provider's cache is expected to hold of a prompt, from what was sent there and when. */
+export interface Cached {
+  readonly tokens: number;
+  /** All that was sent there of this conversation is known; else it may have been sent by somebody who cannot be asked. */
+  readonly isWhole: boolean;
+}
+
 export interface Question {
   readonly features: Features;
   readonly policy: Policy;
@@ -130,6 +139,8 @@ export interface Question {
   readonly advice: Advice | null;
   /** 0..1, which decides whether and what is explored; null: nothing is. */
   readonly chance: number | null;
+  /** By model; one that is missing, and all where this is absent: nobody knows, and the last model is taken to hold it all. */
+  readonly cached?: ReadonlyMap<string, Cached>;
   /** Of a policy that asks for it; absent: the text decides. */
   readonly hiddenState?: HiddenState;
 }

@@ -201,8 +201,9 @@ function weighPrevious(question: Question): Weighed | null {
 function followConversation(
   arms: readonly Weighed[],
   stay: Weighed | null,
-  { policy, features }: Question,
+  question: Question,
 ): First | null {
+  const { policy, features } = question;
   if (stay === null) return null;
   const best = bestOf(arms);
   const gain = best.estimate.utility - stay.estimate.utility;
@@ -232,8 +233,16 @@ function followConversation(
   const instead = isOther
     ? `; ${armName(best.arm)} would change the utility by ${gain.toFixed(3)}${rereadOf(best)}`
     : "";
-  const sentence = `The conversation stays on ${armName(stay.arm)}, whose cache holds it${instead}.`;
+  const sentence = `The conversation stays on ${armName(stay.arm)}${heldBy(question, stay)}${instead}.`;
   return { weighed: stay, reason: { word: "sticky", sentence }, ...SETTLED };
+}
+
+/** What is known of the cache that a conversation stays for. */
+function heldBy({ cached }: Question, { arm, estimate: { cachedTokens } }: Weighed): string {
+  if (cached?.get(arm.model)?.isWhole !== true) return ", whose cache holds it";
+  return cachedTokens === 0
+    ? ", though its provider's cache is expected to hold nothing of it any more"
+    : `, whose provider's cache is expected to hold ${Math.floor(cachedTokens)} tokens of it`;
 }
 
 /** What a switch pays for reading the conversation afresh, which its cost and so its gain already hold. */

@@ -17,6 +17,8 @@ import { weighReplica, type Pool } from "./placement/cost.ts";
 import { OpenEnds } from "./placement/open-ends.ts";
 import { Pace } from "./placement/pace.ts";
 import { PrefillQueue } from "./placement/prefill-queue.ts";
+import { NOBODY, Quota } from "./placement/quota.ts";
+import type { Tier } from "./prefix/kv-events.ts";
 
 export type Placement = ReturnType<typeof createPlacement>;
 
@@ -37,7 +39,9 @@ export function createPlacement(options: PlacementOptions) {
   checkOptions(options);
   const { replicas, blockTokens } = options;
   const stated = Math.max(1, Math.floor(options.capacityBlocks));
-  const cache = new CacheIndex(replicas, stated);
+  const { blocksMax, quotaShare } = options;
+  const quota = quotaShare === undefined ? null : new Quota(replicas, quotaShare);
+  const cache = new CacheIndex(replicas, stated, blocksMax, quota);
   const capacities = new Float64Array(replicas).fill(stated);
   const pace = new Pace(null);
   const queues = Array.from(
@@ -47,11 +51,14 @@ export function createPlacement(options: PlacementOptions) {
   const isUp = new Uint8Array(replicas).fill(1);
   const ends = new OpenEnds(replicas);
   const depths = new Int32Array(replicas);
+  /** What of them lies in slower memory counts for so many blocks less. */
+  const less = new Float64Array(replicas);
   /** What engines say they hold, in blocks. */
   const told = new Float64Array(replicas);
   let clockMs = -Infinity;
   let busyShare = 0;
   let strangers = 0;
+  let poolSpeed = options.prefillTokensPerSecond;
 
   /** A clock that goes back stands still. */
   function tick(nowMs: number): number {
@@ -75,12 +82,15 @@ export function createPlacement(options: PlacementOptions) {
     return {
       busyShare: Math.min(busyShare, BUSY_SHARE_MAX),
       strangersPerSecond: (strangers * 1000) / MEMORY_MS / Math.max(1, up),
-      tokensPerSecond: options.prefillTokensPerSecond,
+      tokensPerSecond: poolSpeed,
     };
   }
 
-  function uncachedOn(replica: number, { blocks, inputTokens }: PlacementQuestion): number {
-    const matched = Math.min(depths[replica]!, blocks.length) * blockTokens;
+  function uncachedOn(replica: number, question: PlacementQuestion): number {
+    const { blocks, inputTokens } = question;
+    const matched =
+      (Math.min(depths[replica]!, blocks.length) - less[replica]!) *
+      (question.blockTokens ?? blockTokens);
     return Math.max(0, inputTokens - matched * queues[replica]!.trust);
   }
 
@@ -88,6 +98,10 @@ export function createPlacement(options: PlacementOptions) {
   function widen(replica: number, blocks: number): void {
     const most = CAPACITY_FACTOR_MAX * capacities[replica]!;
     if (blocks > cache.capacity(replica)) cache.setCapacity(replica, Math.min(most, blocks));
+  }
+
+  function isOpen(replica: number, { closed }: PlacementQuestion): boolean {
+    return isUp[replica] === 1 && closed?.[replica] !== 1;
   }
 
   function leave(ticket: Ticket, atMs: number, isDone: boolean): boolean {
@@ -102,13 +116,13 @@ export function createPlacement(options: PlacementOptions) {
       const atMs = tick(nowMs);
       const { blocks, inputTokens } = question;
       const pool = observe(atMs, sinceMs);
-      cache.match(blocks, depths);
+      cache.match(blocks, depths, less);
       // Its own conversation is answered by this very request: nobody is expected of it until that is over.
       const isStranger = !ends.resume(blocks, atMs);
 
       let soonest = Infinity;
       for (let replica = 0; replica < replicas; replica++) {
-        if (isUp[replica] === 0) continue;
+        if (!isOpen(replica, question)) continue;
         const queue = queues[replica]!;
         const answerIn = queue.waitSeconds(atMs) + queue.secondsFor(uncachedOn(replica, question));
         if (answerIn < soonest) soonest = answerIn;
@@ -116,9 +130,10 @@ export function createPlacement(options: PlacementOptions) {
       let best = NO_REPLICA;
       let least = Infinity;
       for (let replica = 0; replica < replicas; replica++) {
+        if (!isOpen(replica, question)) continue;
         const queue = queues[replica]!;
         const waitSeconds = queue.waitSeconds(atMs);
-        if (isUp[replica] === 0 || waitSeconds > PATIENCE * soonest) continue;
+        if (waitSeconds > PATIENCE * soonest) continue;
         const seconds = queue.secondsFor(uncachedOn(replica, question));
         const fresh = blocks.length - Math.min(depths[replica]!, blocks.length);
         const evicted = cache.evictedBy(replica, fresh);
@@ -137,7 +152,7 @@ export function createPlacement(options: PlacementOptions) {
       }
       if (isStranger) strangers++;
       if (best === NO_REPLICA)
-        return { replica: NO_REPLICA, matchedBlocks: 0, ticket: unplaced(question) };
+        return { replica: NO_REPLICA, matchedBlocks: 0, ticket: unplaced(question, blockTokens) };
 
       const matchedBlocks = Math.min(depths[best]!, blocks.length);
       const uncachedTokens = uncachedOn(best, question);
@@ -146,6 +161,7 @@ export function createPlacement(options: PlacementOptions) {
         blocks,
         inputTokens,
         matchedBlocks,
+        blockTokens: question.blockTokens ?? blockTokens,
         uncachedTokens,
         seconds: queues[best]!.secondsFor(uncachedTokens),
         end: ends.open(best, blocks, inputTokens, atMs),
@@ -153,7 +169,7 @@ export function createPlacement(options: PlacementOptions) {
       queues[best]!.join(ticket, atMs);
       // An engine's queue is first come, first served, so what is used in the order of choice is what the engine will
       // have used when it comes to the next one: siblings that are still queued count as cached already.
-      cache.use(best, blocks, matchedBlocks, atMs);
+      cache.use(best, blocks, matchedBlocks, atMs, question.space ?? NOBODY);
       return { replica: best, matchedBlocks, ticket };
     },
 
@@ -162,19 +178,19 @@ export function createPlacement(options: PlacementOptions) {
       leave(ticket, tick(nowMs), true);
     },
 
-    /** The answer is complete, or will never be. */
-    ended(ticket: Ticket, nowMs: number): void {
+    /** The answer is complete, or will never be. `wasComputed`: its prompt was, though nobody saw the first token. */
+    ended(ticket: Ticket, nowMs: number, wasComputed = false): void {
       const atMs = tick(nowMs);
-      if (leave(ticket, atMs, false) && queues[ticket.replica]!.length === 0)
+      if (leave(ticket, atMs, false) && !wasComputed && queues[ticket.replica]!.length === 0)
         // It was never computed, and nobody behind it will compute the same.
         for (let i = ticket.matchedBlocks; i < ticket.blocks.length; i++)
           cache.forget(ticket.replica, ticket.blocks[i]!);
       if (ticket.end !== null) ends.rest(ticket.end, atMs);
     },
 
-    stored(replica: number, blocks: ArrayLike<number>): void {
+    stored(replica: number, blocks: ArrayLike<number>, tier: Tier = "gpu"): void {
       checkReplica(replica, replicas);
-      for (let i = 0; i < blocks.length; i++) cache.stored(replica, blocks[i]!);
+      for (let i = 0; i < blocks.length; i++) cache.stored(replica, blocks[i]!, tier);
       told[replica]! += blocks.length;
       widen(replica, told[replica]!);
     },
@@ -188,9 +204,11 @@ export function createPlacement(options: PlacementOptions) {
     /** What the engine says that it took from its cache: a match that is not borne out is believed less there. */
     cachedTokens(ticket: Ticket, tokens: number): void {
       if (ticket.replica === NO_REPLICA || !Number.isFinite(tokens)) return;
-      const predicted = Math.min(ticket.matchedBlocks * blockTokens, ticket.inputTokens);
+      const predicted = Math.min(ticket.matchedBlocks * ticket.blockTokens, ticket.inputTokens);
       queues[ticket.replica]!.audit(predicted, tokens);
-      const surplus = Math.floor((Math.min(tokens, ticket.inputTokens) - predicted) / blockTokens);
+      const surplus = Math.floor(
+        (Math.min(tokens, ticket.inputTokens) - predicted) / ticket.blockTokens,
+      );
       if (surplus > 0) widen(ticket.replica, cache.capacity(ticket.replica) + surplus);
     },
 
@@ -211,6 +229,12 @@ export function createPlacement(options: PlacementOptions) {
       if (change.state === "down") queues[replica]!.drop();
     },
 
+    /** What a replica computes on average, where they are not those of the options. */
+    setPoolSpeed(tokensPerSecond: number): void {
+      checkPositive("tokensPerSecond", tokensPerSecond);
+      poolSpeed = tokensPerSecond;
+    },
+
     cleared(replica: number, nowMs: number): void {
       checkReplica(replica, replicas);
       tick(nowMs);
@@ -218,15 +242,51 @@ export function createPlacement(options: PlacementOptions) {
       told[replica] = 0;
       ends.forget(replica);
     },
+
+    /** The deepest match on a replica that may take it, in blocks. Nothing is kept of the question. */
+    depth(question: PlacementQuestion): number {
+      cache.match(question.blocks, depths);
+      let deepest = 0;
+      for (let replica = 0; replica < replicas; replica++)
+        if (isOpen(replica, question)) deepest = Math.max(deepest, depths[replica]!);
+      return Math.min(deepest, question.blocks.length);
+    },
+
+    /** Drops what is believed to be cached and is not. */
+    forget(replica: number, block: number): void {
+      checkReplica(replica, replicas);
+      cache.forget(replica, block);
+    },
+
+    /** What is believed of a replica. */
+    look(replica: number, nowMs: number) {
+      checkReplica(replica, replicas);
+      const queue = queues[replica]!;
+      return {
+        blocks: cache.size(replica),
+        capacityBlocks: cache.capacity(replica),
+        trust: queue.trust,
+        queuedSeconds: queue.waitSeconds(Math.max(clockMs, nowMs)),
+      };
+    },
+
+    /** What is cached where, for whoever keeps or shows it. */
+    cache: cache as Pick<
+      CacheIndex,
+      "total" | "evictions" | "bytes" | "held" | "restore" | "size" | "capacity"
+    >,
+    /** Blocks of one tenant on a replica; 0 where no quota holds. */
+    heldBy: (replica: number, space: number) => quota?.held(replica, space) ?? 0,
   };
 }
 
-function unplaced({ blocks, inputTokens }: PlacementQuestion): Ticket {
+function unplaced({ blocks, inputTokens }: PlacementQuestion, blockTokens: number): Ticket {
   return {
     replica: NO_REPLICA,
     blocks,
     inputTokens,
     matchedBlocks: 0,
+    blockTokens,
     uncachedTokens: inputTokens,
     seconds: 0,
     end: null,

@@ -85,6 +85,11 @@ export const policy = z.strictObject({
   switchMargin: z._default(number(0, 1), 0.05),
   /** Whether choices learn from what became of a tenant's requests; `off` sends nothing of them to the tenant's head. */
   learning: z._default(z.enum(["on", "off"]), "on"),
+  /**
+   * Whether an explanation tells which parts of a prompt an earlier one of the tenant had elsewhere, for an engine that could
+   * compute with its cache of those. Output made so is approximate, and nothing of it is ever counted as cached or saved.
+   */
+  reuseHints: z._default(z.boolean(), false),
   /** How long headers wait for the first real chunk; while they wait, retry and fallback are possible. */
   gateMs: z._default(waitMs, 10_000),
   /** How often a silent stream carries a comment, so that middle boxes and a lost client are noticed. */

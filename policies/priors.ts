@@ -1,83 +1,56 @@
 // What each mode is expected to score on a question, before anything was learned: a line over difficulty for
 // each kind of question, through points that were published or recorded. Assumed points say so.
 import type { Features, Kind } from "../classifiers/features.ts";
-import type { Mode } from "./mode.ts";
+import { MODES, type Mode } from "./mode.ts";
 
-export interface PriorPoint extends Readonly<Record<Mode, number>> {
-  /** Where on the probe's difficulty the point stands: the share of questions that mid-sized models fail. */
-  readonly at: number;
-  readonly from: string;
-}
-
-const ENDS = "assumed: at 0 and at 1 hardly anything fails or is solved";
+/** Where a point stands on the probe's difficulty (the share of questions that mid-sized models fail), and its scores. */
+type PriorPoint = readonly [at: number, direct: number, short: number, code: number, long: number];
 
 /**
  * Scores of a 7B model, 0..1. "ARM table 2" is ARM-7B, arXiv 2505.20258, instruction-guided modes. Between
  * points the score is linear, outside them constant. Where `at` is no set's own failure rate under mid-sized
- * models (SVAMP .17, MATH .38, CSQA .26, SimpleQA .82), it is set by the set's rank among them.
+ * models (SVAMP .17, MATH .38, CSQA .26, SimpleQA .82), it is set by the set's rank among them. The ends are assumed:
+ * at 0 and at 1 hardly anything fails or is solved.
  */
 export const PRIORS: Readonly<Record<Kind, readonly PriorPoint[]>> = {
   math: [
-    { at: 0, direct: 0.95, short: 0.97, code: 0.97, long: 0.98, from: ENDS },
-    {
-      at: 0.18,
-      direct: 0.673,
-      short: 0.853,
-      code: 0.887,
-      long: 0.947,
-      from: "ARM-7B on SVAMP, 300 recorded",
-    },
-    { at: 0.25, direct: 0.229, short: 0.85, code: 0.842, long: 0.918, from: "ARM table 2, GSM8K" },
-    { at: 0.38, direct: 0.231, short: 0.709, code: 0.659, long: 0.772, from: "ARM table 2, MATH" },
-    { at: 0.86, direct: 0, short: 0.1, code: 0.1, long: 0.2, from: "ARM table 2, AIME 2025" },
-    { at: 1, direct: 0, short: 0, code: 0, long: 0.05, from: ENDS },
+    [0, 0.95, 0.97, 0.97, 0.98],
+    // ARM-7B on SVAMP, 300 recorded.
+    [0.18, 0.673, 0.853, 0.887, 0.947],
+    // ARM table 2: GSM8K, MATH, AIME 2025.
+    [0.25, 0.229, 0.85, 0.842, 0.918],
+    [0.38, 0.231, 0.709, 0.659, 0.772],
+    [0.86, 0, 0.1, 0.1, 0.2],
+    [1, 0, 0, 0, 0.05],
   ],
   knowledge: [
-    { at: 0, direct: 0.97, short: 0.97, code: 0.97, long: 0.98, from: ENDS },
-    {
-      at: 0.24,
-      direct: 0.83,
-      short: 0.794,
-      code: 0.83,
-      long: 0.857,
-      from: "ARM table 2, mean of CSQA and OBQA",
-    },
-    // No-think and think of Claude Sonnet 4, Gemini 2.5 Flash, Qwen3 8B and 14B; short lies between (Gemini's
-    // smallest budget, efforts low of four models); code is set to direct, since a program recalls no facts.
-    {
-      at: 0.82,
-      direct: 0.108,
-      short: 0.13,
-      code: 0.108,
-      long: 0.158,
-      from: "SimpleQA, 800 recorded, four models",
-    },
-    { at: 1, direct: 0, short: 0, code: 0, long: 0.03, from: ENDS },
+    [0, 0.97, 0.97, 0.97, 0.98],
+    // ARM table 2, mean of CSQA and OBQA.
+    [0.24, 0.83, 0.794, 0.83, 0.857],
+    // SimpleQA, 800 recorded: no-think and think of Claude Sonnet 4, Gemini 2.5 Flash, Qwen3 8B and 14B; short lies between
+    // (Gemini's smallest budget, efforts low of four models); code is set to direct, since a program recalls no facts.
+    [0.82, 0.108, 0.13, 0.108, 0.158],
+    [1, 0, 0, 0, 0.03],
   ],
   logic: [
-    { at: 0, direct: 0.95, short: 0.97, code: 0.97, long: 0.98, from: ENDS },
-    { at: 0.33, direct: 0.447, short: 0.497, code: 0.579, long: 0.669, from: "ARM table 2, BBH" },
-    { at: 1, direct: 0, short: 0, code: 0, long: 0.05, from: ENDS },
+    [0, 0.95, 0.97, 0.97, 0.98],
+    // ARM table 2, BBH.
+    [0.33, 0.447, 0.497, 0.579, 0.669],
+    [1, 0, 0, 0, 0.05],
   ],
   code: [
     // No set of programming questions was recorded in these modes with one model. Writing code needs no prose
     // before it; what thinking adds is set to the half of what it adds on BBH.
-    { at: 0, direct: 0.97, short: 0.97, code: 0.97, long: 0.98, from: ENDS },
-    {
-      at: 0.36,
-      direct: 0.6,
-      short: 0.64,
-      code: 0.67,
-      long: 0.73,
-      from: "assumed; failure rate of HumanEval, MBPP, CRUXEval",
-    },
-    { at: 1, direct: 0, short: 0, code: 0, long: 0.05, from: ENDS },
+    [0, 0.97, 0.97, 0.97, 0.98],
+    // Assumed; the failure rate of HumanEval, MBPP and CRUXEval.
+    [0.36, 0.6, 0.64, 0.67, 0.73],
+    [1, 0, 0, 0, 0.05],
   ],
   chat: [
-    // Talk has no verdicts. An answer is as good without thinking until much is asked of it.
-    { at: 0, direct: 0.97, short: 0.97, code: 0.94, long: 0.975, from: ENDS },
-    { at: 0.3, direct: 0.9, short: 0.9, code: 0.85, long: 0.92, from: "assumed" },
-    { at: 1, direct: 0.4, short: 0.5, code: 0.4, long: 0.6, from: "assumed" },
+    // Talk has no verdicts. An answer is as good without thinking until much is asked of it: all assumed.
+    [0, 0.97, 0.97, 0.94, 0.975],
+    [0.3, 0.9, 0.9, 0.85, 0.92],
+    [1, 0.4, 0.5, 0.4, 0.6],
   ],
 };
 
@@ -122,16 +95,18 @@ export function isMultiStep({ kind, shape }: Features): boolean {
 }
 
 function interpolate(points: readonly PriorPoint[], mode: Mode, at: number): number {
+  // `MODES` has the order of a point's scores.
+  const place = 1 + MODES.indexOf(mode);
   let lower = points[0]!;
   for (const upper of points) {
-    if (at <= upper.at) {
-      const width = upper.at - lower.at;
-      const part = width === 0 ? 0 : (at - lower.at) / width;
-      return lower[mode] + part * (upper[mode] - lower[mode]);
+    if (at <= upper[0]) {
+      const width = upper[0] - lower[0];
+      const part = width === 0 ? 0 : (at - lower[0]) / width;
+      return lower[place]! + part * (upper[place]! - lower[place]!);
     }
     lower = upper;
   }
-  return lower[mode];
+  return lower[place]!;
 }
 
 /** Keeps scores off 0 and 1, where no shift could move them. */

@@ -51,15 +51,20 @@ export function findUnsetSecrets(
   catalog: Catalog,
   isSecretSet: (name: string) => boolean,
 ): Fault[] {
-  return catalog.upstreams.flatMap(({ id, secret }, index) =>
-    secret === undefined || isSecretSet(secret)
-      ? []
-      : [
-          faultAt(
-            `catalog.upstreams.${index}.secret`,
-            `no secret is called "${secret}", which upstream "${id}" needs; set it first`,
-          ),
-        ],
+  return catalog.upstreams.flatMap(({ id, secret, pool }, index) =>
+    [
+      { name: secret, at: "secret", needs: `upstream "${id}"` },
+      { name: pool?.secret, at: "pool.secret", needs: `the pool of "${id}"` },
+    ].flatMap(({ name, at, needs }) =>
+      name === undefined || isSecretSet(name)
+        ? []
+        : [
+            faultAt(
+              `catalog.upstreams.${index}.${at}`,
+              `no secret is called "${name}", which ${needs} needs; set it first`,
+            ),
+          ],
+    ),
   );
 }
 

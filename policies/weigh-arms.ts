@@ -64,11 +64,12 @@ export function weighArm(
     learned === null
       ? prior.outputTokens
       : Math.min(learned.outputTokens, capOf(policy, model, weighedAs));
-  const { costNanos, rereadNanos } = expectCost(question, model, outputTokens);
+  const { cachedTokens, costNanos, rereadNanos } = expectCost(question, model, outputTokens);
   const estimate: Estimate = {
     score,
     outputTokens,
     costNanos,
+    cachedTokens,
     rereadNanos,
     latencyMs: expectLatency(model, outputTokens),
     utility: utilityOf(score, costNanos, question.lambda * costWeightOf(question)),
@@ -140,25 +141,34 @@ function expectLatency({ speed }: Model, outputTokens: number): number | null {
   return speed.firstTokenMs + (outputTokens / speed.outputTokensPerSecond) * 1000;
 }
 
-/** What another model would have to read again is paid in full; what the previous one holds, at the cached price. */
+/** What a cache is expected to hold costs the cached price, on any model; the rest is read, and paid in full. */
 function expectCost(
-  { conversation, inputTokens }: Question,
+  question: Question,
   model: Model,
   outputTokens: number,
-): Pick<Estimate, "costNanos" | "rereadNanos"> {
+): Pick<Estimate, "costNanos" | "cachedTokens" | "rereadNanos"> {
   const prices = model.prices ?? NOMINAL_PRICES;
-  const { previous } = conversation;
-  const prefixTokens = previous === null ? 0 : Math.min(conversation.prefixTokens, inputTokens);
-  const isCached = previous?.model === model.id;
-  const cachedTokens = isCached ? prefixTokens : 0;
+  const { inputTokens } = question;
+  const { previous } = question.conversation;
+  const cachedTokens = expectCached(question, model.id);
   const costNanos = Math.ceil(
     ((inputTokens - cachedTokens) * prices.inputNanosPerMtok +
       cachedTokens * prices.cachedInputNanosPerMtok +
       outputTokens * prices.outputNanosPerMtok) /
       1_000_000,
   );
-  const rereadTokens = isCached ? 0 : prefixTokens;
-  return { costNanos, rereadNanos: Math.ceil((rereadTokens * prices.inputNanosPerMtok) / 1e6) };
+  const heldTokens = previous === null ? 0 : expectCached(question, previous.model);
+  const rereadTokens = Math.max(0, heldTokens - cachedTokens);
+  const rereadNanos = Math.ceil((rereadTokens * prices.inputNanosPerMtok) / 1e6);
+  return { costNanos, cachedTokens, rereadNanos };
+}
+
+/** Where nobody knows, the conversation's last model holds all of it and the others nothing. */
+function expectCached({ conversation, inputTokens, cached }: Question, modelId: string): number {
+  const known = cached?.get(modelId);
+  const isLast = conversation.previous?.model === modelId;
+  const supposed = isLast && known?.isWhole !== true ? conversation.prefixTokens : 0;
+  return Math.min(inputTokens, Math.max(known?.tokens ?? 0, supposed));
 }
 
 function ruleOut(

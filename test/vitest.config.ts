@@ -46,6 +46,8 @@ export default defineConfig({
           name: "journey",
           environment: "node",
           include: ["test/journey/**/*.test.ts"],
+          // Each file starts and ends gateways of its own; clients and tools need no second loading.
+          isolate: false,
           globalSetup: ["test/journey/build.ts"],
           testTimeout: JOURNEY_TIMEOUT_MS,
           hookTimeout: JOURNEY_TIMEOUT_MS,

@@ -7,6 +7,7 @@ import type { Dialect } from "./dialect/dialect.ts";
 import { DIALECTS } from "./dialect/table.ts";
 import type { Failure } from "./failure.ts";
 import { takeFeedback } from "./feedback.ts";
+import { hearKvEvents } from "./kv-events.ts";
 import { logError } from "./log.ts";
 import { readModels } from "./models.ts";
 import { previewChoice } from "./preview.ts";
@@ -58,6 +59,13 @@ export function createApp(
     return read.kind === "read" ? context.json(read.body) : fail(read, chat, deps.newId());
   });
 
+  // Relays beside engines have a token of their own.
+  app.post("/internal/v1/kv-events", async (context) => {
+    const deps = depsOf(context);
+    const heard = await hearKvEvents(context.req.raw, deps);
+    return heard.kind === "heard" ? context.json(heard.body) : fail(heard, chat, deps.newId());
+  });
+
   for (const dialect of DIALECTS) {
     app.post(dialect.path, (context) => serve(context.req.raw, dialect, depsOf(context)));
   }
@@ -70,6 +78,7 @@ export function createApp(
     ["/v1/choose", "POST"],
     ["/v1/feedback", "POST"],
     ["/v1/usage", "GET"],
+    ["/internal/v1/kv-events", "POST"],
     ...DIALECTS.map(({ path }): [string, string] => [path, "POST"]),
   ]);
   app.notFound((context) => {

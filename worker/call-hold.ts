@@ -29,7 +29,6 @@ export interface RunInput {
   readonly ladder: readonly [Rung, ...Rung[]];
   /** What the conversation ran on before. */
   readonly previous: Arm | null;
-  readonly cacheSalt: string;
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;
   readonly patience: Patience;
@@ -49,6 +48,8 @@ export async function holdCall(
     readonly isCounted: boolean;
     readonly offers: readonly Offer[];
     readonly isStream: boolean;
+    /** How long it may wait for a replica's slot before it is sent; absent: not at all. */
+    readonly placingMs?: number;
   },
   deps: Dependencies,
 ): Promise<HoldOutcome> {
@@ -67,7 +68,8 @@ export async function holdCall(
     offers: call.offers,
     ...(admission.ask.answers === 1 ? {} : { answers: admission.ask.answers }),
     // A stream renews its hold as it goes; a whole answer is silent until its deadline.
-    ttlMs: call.isStream ? Math.min(STREAM_TTL_MS, wholeTtlMs) : wholeTtlMs,
+    ttlMs:
+      (call.isStream ? Math.min(STREAM_TTL_MS, wholeTtlMs) : wholeTtlMs) + (call.placingMs ?? 0),
   };
   const payer = { tenantId: tenant.id, ledger: admission.ledger };
   const outcome = await askHold(payer, request, deps, patience);
@@ -117,6 +119,8 @@ export function accountOf(
     isEmergency,
     prices: preparation.model.prices ?? null,
     knobs,
+    replica: null,
+    predictedTokens: null,
     usage: null,
     certainty: null,
     ending: null,

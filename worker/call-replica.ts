@@ -173,6 +173,8 @@ function accountOf({ pooling, upstream }: Replica, offer: Offer, held: Held): Ca
             outputNanosPerMtok: 0,
           },
     knobs: [],
+    replica: null,
+    predictedTokens: null,
     usage: null,
     certainty: null,
     ending: null,

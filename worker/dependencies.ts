@@ -11,7 +11,9 @@ import type { HeadSnapshots } from "./head-snapshots.ts";
 import type { RecordSink } from "./learn.ts";
 import type { Lessons } from "./lessons.ts";
 import type { Owed } from "./owed.ts";
-import type { FeedbackPort, HeadPort, LedgerPort } from "./ports.ts";
+import type { FeedbackPort, HeadPort, LedgerPort, PoolPort } from "./ports.ts";
+import type { PromptLinter } from "./prompt-lint.ts";
+import type { ProviderCaches } from "./provider-caches.ts";
 import type { Strategy } from "./strategy/strategy.ts";
 import type { TenantLedgers } from "./tenant-ledgers.ts";
 
@@ -27,8 +29,14 @@ export interface Dependencies {
   readonly prices: BudgetPrices;
   readonly emergency: Emergency;
   readonly owed: Owed;
+  /** The prefix index of an upstream that has a pool; a fresh stub at every call, as well. */
+  poolOf(upstreamId: string): PoolPort;
   feedbackOf(tenantId: string): FeedbackPort;
   headOf(tenantId: string, policyName: string): HeadPort;
+  /** What providers are likely to have cached. */
+  readonly providerCaches: ProviderCaches;
+  /** Looks at how prompts are laid out. */
+  readonly linter: PromptLinter;
   /** What heads have learned, as this isolate last read it. */
   readonly heads: HeadSnapshots;
   /** Brings them what became of requests. */

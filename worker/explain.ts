@@ -1,15 +1,16 @@
 // What the answer says of itself: the headers that every answer carries, and the whole choice and account on request.
 import type { Features } from "../classifiers/features.ts";
 import type { Meter } from "../policies/account.ts";
-import type { Choice, Rung } from "../policies/choice.ts";
+import type { Cached, Choice, Rung } from "../policies/choice.ts";
 import { costOf } from "../policies/ledger/charge.ts";
-import { armName, type Arm } from "../policies/mode.ts";
+import { armName, parseArm, type Arm } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Thrift } from "../policies/thrift.ts";
 import { limitHeaders, printable } from "./limit-headers.ts";
 import type { BudgetEnd } from "./metering.ts";
 import type { OpenCall, CallAccount } from "./open-call.ts";
 import { cacheWritePrice } from "./prepare.ts";
+import type { PromptLook } from "./prompt-lint.ts";
 
 export interface Explained {
   readonly requestId: string;
@@ -20,6 +21,10 @@ export interface Explained {
   readonly thrift: Thrift;
   /** How old the copy was that the tenant's head advised by; null: the priors alone. */
   readonly adviceAgeMs: number | null;
+  /** What providers' caches are expected to hold of the prompt, by model; null: none is declared. */
+  readonly cached: ReadonlyMap<string, Cached> | null;
+  /** What is known of the tenant's prompts; null for a caller who asked for no explanation. */
+  readonly prompts: PromptLook | null;
 }
 
 /** Headers of an answer whose call is open. */
@@ -107,6 +112,9 @@ export function explanation(explained: Explained, accounts: readonly CallAccount
       expected_tokens: features.expectedTokens,
     },
     advice_age_seconds: explained.adviceAgeMs === null ? null : explained.adviceAgeMs / 1000,
+    prompt_cache: cacheFields(explained.cached),
+    prompt_lint: (explained.prompts?.findings ?? []).map(lintFields),
+    ...hintFields(explained, accounts),
     choice: {
       difficulty_class: choice.difficultyClass,
       difficulty_from: choice.difficultyFrom,
@@ -175,6 +183,52 @@ export function costNow({ usage, prices }: CallAccount): number | null {
   return costOf(usage, { ...prices, cacheWriteNanosPerMtok: cacheWritePrice(prices) });
 }
 
+/** An expectation, from what was sent and when. What came from a cache is in `used`, as the provider reports it. */
+function cacheFields(cached: Explained["cached"]): object | null {
+  if (cached === null) return null;
+  return [...cached].map(([model, { tokens, isWhole }]) => ({
+    model,
+    expected_cached_tokens: Math.floor(tokens),
+    known: isWhole,
+  }));
+}
+
+function lintFields(finding: PromptLook["findings"][number]): object {
+  return {
+    model: finding.model,
+    prompts: finding.prompts,
+    shared_share: finding.sharedShare,
+    parts_at_units: finding.partsAtUnits,
+    part_kind: finding.partKind,
+    advice: finding.advice,
+  };
+}
+
+/** Only where the policy asks for it, and of a prompt that an engine has read. */
+function hintFields({ prompts }: Explained, accounts: readonly CallAccount[]): object {
+  const account = accounts.findLast(({ purpose }) => purpose === "answer");
+  if (prompts === null || prompts.hint === null || account === undefined) return {};
+  const model = parseArm(account.arm)?.model;
+  const hint = model === undefined ? null : prompts.hint(model);
+  if (hint === null) return { reuse_hint: null };
+  return {
+    reuse_hint: {
+      spans: hint.spans.map(({ from, to, donor, delta, context }) => ({
+        from_units: from,
+        to_units: to,
+        request_id: donor,
+        delta_units: delta,
+        context,
+      })),
+      recompute_units: hint.recompute,
+      policy: hint.policy,
+      prefix_units: hint.prefixUnits,
+      estimated: hint.isEstimated,
+      output: "approximate",
+    },
+  };
+}
+
 function endFields(end: BudgetEnd): object {
   return end.kind === "refused"
     ? { scope: end.scope, dimension: end.dimension, window: end.window }
@@ -186,6 +240,7 @@ function estimateFields(estimate: Rung["estimate"]): object {
     expected_score: estimate.score,
     expected_output_tokens: estimate.outputTokens,
     expected_cost_nanos: estimate.costNanos,
+    expected_cached_tokens: Math.floor(estimate.cachedTokens),
     expected_reread_nanos: estimate.rereadNanos,
     expected_latency_ms: estimate.latencyMs,
     utility: estimate.utility,

@@ -1,5 +1,6 @@
 // Everything that can go wrong with a request, rich as the inside needs it. translate.ts says what of it goes outside.
 import type { HoldRefusal } from "../policies/account.ts";
+import type { Fault } from "../policies/parse.ts";
 import type { Scope } from "../policies/tenant.ts";
 
 /** A limit has no room: the ledger's refusal, as far as a caller is told of it. */
@@ -27,6 +28,12 @@ export type Failure =
   | { readonly kind: "key-scope"; readonly scope: Scope }
   | { readonly kind: "model-unknown"; readonly model: string }
   | { readonly kind: "request-unknown"; readonly requestId: string }
+  /** What a relay sent. */
+  | { readonly kind: "faulty"; readonly faults: readonly Fault[] }
+  | { readonly kind: "relay-token" }
+  | { readonly kind: "pool-unknown"; readonly pool: string }
+  | { readonly kind: "replica-unknown"; readonly pool: string; readonly replica: string }
+  | { readonly kind: "pool-unreachable"; readonly retryAfterMs: number }
   | { readonly kind: "route-unknown"; readonly method: string; readonly path: string }
   | {
       readonly kind: "method-not-allowed";
@@ -55,6 +62,8 @@ export type Failure =
   /** It began to answer and did not finish. */
   | { readonly kind: "upstream-cut"; readonly detail: string }
   | { readonly kind: "upstream-resting"; readonly retryAfterMs: number }
+  /** None of its replicas had room in time. */
+  | { readonly kind: "upstream-full"; readonly retryAfterMs: number }
   | { readonly kind: "client-left" }
   | { readonly kind: "not-configured"; readonly what: string }
   | { readonly kind: "internal" };

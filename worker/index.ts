@@ -7,6 +7,7 @@ import {
   feedbackOf,
   headOf,
   ledgerOf,
+  prefixIndexOf,
   registryOf,
 } from "../durable/reach.ts";
 import description from "./admin/description.txt";
@@ -28,6 +29,8 @@ import { Metrics } from "./metrics.ts";
 import { Owed, type DebtMemory } from "./owed.ts";
 import { newLookupState, registryLookup } from "./registry-lookup.ts";
 import { probe } from "./probe.ts";
+import { newLintMemory, PromptLinter } from "./prompt-lint.ts";
+import { ProviderCaches, type ProviderMemory } from "./provider-caches.ts";
 import { telemetry } from "./telemetry.ts";
 import { TenantLedgers, type LedgerMemory } from "./tenant-ledgers.ts";
 import { strategyOf } from "./strategy/table.ts";
@@ -38,6 +41,7 @@ export { Conversation } from "../durable/conversation.ts";
 export { Feedback } from "../durable/feedback.ts";
 export { Head } from "../durable/head.ts";
 export { Ledger } from "../durable/ledger.ts";
+export { PrefixIndex } from "../durable/prefix-index.ts";
 export { Registry } from "../durable/registry.ts";
 
 // Shared by the requests of an isolate: documents, counts and permits are plain data, and short-lived.
@@ -52,6 +56,8 @@ const heads = newHeadMemory();
 const lessons: LessonMemory = new Map();
 const difficulties = newDifficultyMemory();
 const ledgerNames: LedgerMemory = new Map();
+const providers: ProviderMemory = new Map();
+const lints = newLintMemory();
 const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
@@ -71,8 +77,15 @@ function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
     prices: new BudgetPrices(prices, now),
     emergency: new Emergency(emergencies, now),
     owed: new Owed(debts),
+    poolOf: (upstreamId) => prefixIndexOf(env.PREFIX_INDEX, upstreamId),
     feedbackOf: (tenantId) => feedbackOf(env.FEEDBACK, tenantId),
     headOf: reachHead,
+    providerCaches: new ProviderCaches(providers, now),
+    linter: new PromptLinter(lints, (tenantId) => feedbackOf(env.FEEDBACK, tenantId), {
+      now,
+      chance: () => Math.random(),
+      newId: () => crypto.randomUUID(),
+    }),
     heads: new HeadSnapshots(reachHead, heads, now),
     lessons: new Lessons(reachHead, lessons, now),
     difficultyHeads: new DifficultyHeads(env.CONFIGURATION, difficulties, now),
@@ -95,6 +108,8 @@ function adminDependenciesOf(env: Env): AdminDependencies {
     registry: () => registryOf(env.REGISTRY),
     ledgerOf: (name) => ledgerOf(env.LEDGER, name),
     headOf: (tenantId, policyName) => headOf(env.HEAD, tenantId, policyName),
+    poolOf: (upstreamId) => prefixIndexOf(env.PREFIX_INDEX, upstreamId),
+    feedbackOf: (tenantId) => feedbackOf(env.FEEDBACK, tenantId),
     forgetHead: (tenantId, policyName) => forgetHead(heads, tenantId, policyName),
     lookAtBreaker: ({ id, breaker }) => breakerOf(env.BREAKER, id).look(breaker),
     description: () => JSON.parse(description) as Description,

@@ -1,9 +1,10 @@
-// What a draft wants of its engine, free of any engine's words, and what the catalog says of the model that is asked.
-import { EFFORTS, type Model } from "../policies/catalog.ts";
+// What a draft wants of its engine, free of any engine's words.
+import { EFFORTS } from "../policies/catalog.ts";
 import type { Mode } from "../policies/mode.ts";
 import type { Draft } from "./strategy/strategy.ts";
-import type { Engine, Intent, Traits } from "./upstream/engine.ts";
+import type { Engine, Intent } from "./upstream/engine.ts";
 import { passedOf } from "./upstream/wire/passed.ts";
+import { setsPromptKey } from "./upstream/wire/prompt-key.ts";
 
 /** Share of an output cap that thinking may take, so that a visible answer always has room behind it. */
 const THINKING_SHARE = 0.75;
@@ -18,11 +19,17 @@ const THINKING: Readonly<Record<Mode, "on" | "off">> = {
 export function intentOf(
   { ask, mode, temperature, effort: ownEffort }: Draft,
   engine: Engine,
-  call: Pick<Intent, "outputTokens" | "isStream" | "cacheSalt" | "ceiling">,
+  call: Pick<Intent, "outputTokens" | "isStream" | "cacheSalt" | "promptKey" | "ceiling">,
 ): Intent {
   const passed =
     engine.passes === undefined ? {} : passedOf(engine.passes, ask.wire, ask.wireMembers);
-  const base = { ...call, temperature, setsTemperature: ask.setsTemperature, passed };
+  const base = {
+    ...call,
+    temperature,
+    setsTemperature: ask.setsTemperature,
+    setsPromptKey: setsPromptKey(ask.wire, ask.wireMembers),
+    passed,
+  };
   const effort = EFFORTS.find((known) => known === ask.effort) ?? null;
   // Who sets an engine's thinking by its own fields knows what they want; two hands on one knob help nobody. An effort
   // is no engine's own: it has chosen the mode, and where it would not be read, the mode is told in words that are.
@@ -39,15 +46,5 @@ export function intentOf(
     effort: !isOn ? null : effort === null || effort === "none" ? ownEffort : effort,
     thinkingTokensMax: isOn ? Math.floor(call.outputTokens * THINKING_SHARE) : null,
     replacesEffort,
-  };
-}
-
-export function traitsOf(model: Model): Traits {
-  return {
-    has: (capability) => model.capabilities.includes(capability),
-    thinking: model.thinking ?? null,
-    efforts: model.efforts ?? null,
-    thinkingTokensMin: model.thinkingTokensMin ?? null,
-    thinkingTokensMax: model.thinkingTokensMax ?? null,
   };
 }

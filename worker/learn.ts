@@ -53,6 +53,10 @@ export interface RequestRecord {
   readonly isExplored: boolean;
   /** What the class of difficulty was read from. */
   readonly difficultyTier: string | null;
+  /** Of the upstream's pool; null where it has none. Clients are not told, since where a call goes tells what is cached. */
+  readonly replica: string | null;
+  /** What was expected of the replica's cache, beside `cachedTokens`; null where nobody knew. */
+  readonly predictedCachedTokens: number | null;
 }
 
 /** Where records go. It must not throw: a request is not failed by what is kept of it. */
@@ -121,6 +125,8 @@ export function recordOf(input: RecordInput): RequestRecord {
     propensity: isFirst ? explained.choice.propensity : null,
     isExplored: isFirst && explained.choice.isExplored,
     difficultyTier: explained?.choice.difficultyFrom.tier ?? null,
+    replica: last?.replica ?? null,
+    predictedCachedTokens: last?.predictedTokens ?? null,
   };
 }
 

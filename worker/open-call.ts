@@ -45,6 +45,10 @@ export interface CallAccount {
   /** The list that the hold pinned; null for a model without prices. */
   readonly prices: Prices | null;
   readonly knobs: readonly { knob: Knob["knob"]; fidelity: Fidelity; reason: string }[];
+  /** Which replica of its pool it went to; null where there is no pool, or it went to none. */
+  replica: string | null;
+  /** What the index expected to come from its cache; null where nobody knew. */
+  predictedTokens: number | null;
   usage: Usage | null;
   certainty: Certainty | null;
   ending: Ending | null;
@@ -68,6 +72,8 @@ export class OpenCall {
   readonly #settle: (settled: Settled | Promise<Settled>) => void;
   #waitingForRoom: Promise<Heard> | null = null;
   #isEnded = false;
+  /** Null once it was called. */
+  #onBegin: (() => void) | null;
 
   constructor(
     attempt: Attempt,
@@ -76,8 +82,11 @@ export class OpenCall {
     account: CallAccount,
     settle: (settled: Settled | Promise<Settled>) => void,
     metering: Metering | null = null,
+    /** The first token was seen: what came before was reading. */
+    onBegin: (() => void) | null = null,
   ) {
     this.#attempt = attempt;
+    this.#onBegin = onBegin;
     this.#metering = metering;
     metering?.heedSilence(() => attempt.silentMs);
     this.preparation = preparation;
@@ -171,6 +180,10 @@ export class OpenCall {
 
   #meter(): void {
     const { reader } = this.#attempt;
+    if (this.#onBegin !== null && reader.seenTokens > 0) {
+      this.#onBegin();
+      this.#onBegin = null;
+    }
     // An engine that counts along knows better than what can be counted here, up to its cap and where its count can be.
     const { usage } = reader;
     const told = usage === null || findAnomaly(usage) !== null ? 0 : usage.outputTokens;

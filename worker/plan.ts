@@ -2,9 +2,9 @@
 // where the policy reads difficulty from hidden states and the plan is for a real answer, a pooling replica.
 import type { Features } from "../classifiers/features.ts";
 import type { Capability } from "../policies/catalog.ts";
-import type { ChoiceFailure, Question, Rung } from "../policies/choice.ts";
+import type { Cached, ChoiceFailure, Question, Rung } from "../policies/choice.ts";
 import { choose } from "../policies/choose.ts";
-import type { Arm } from "../policies/mode.ts";
+import { MODES, type Arm } from "../policies/mode.ts";
 import { headInput } from "../policies/head/inputs.ts";
 import type { Policy } from "../policies/policy.ts";
 import { chooseThriftily } from "../policies/thrift.ts";
@@ -18,6 +18,7 @@ import type { Explained } from "./explain.ts";
 import { notConfigured, type Failure } from "./failure.ts";
 import type { Advised } from "./head-snapshots.ts";
 import type { CallAccount } from "./open-call.ts";
+import { promptOf } from "./prompt.ts";
 import { leaveUnread, readHiddenState } from "./read-hidden-state.ts";
 import type { Patience } from "./stream/patience.ts";
 
@@ -78,9 +79,11 @@ export async function plan(
   const advised = await advisedBy(admission, policy, features, deps);
   const asking = { requestId, admission, policy, variant, features, patience };
   const sensed = isPreview ? leaveUnread(policy) : await readHiddenState(asking, deps);
+  const cached = expectCached(admission, policy, deps);
   const question: Question = {
     ...fresh,
     ...(sensed === null ? {} : { hiddenState: sensed.hiddenState }),
+    ...(cached === null ? {} : { cached }),
     conversation: { previous, isToolResult: ask.isToolResult, prefixTokens: inputTokens },
     advice: advised?.advice ?? null,
   };
@@ -97,7 +100,21 @@ export async function plan(
   }
   const { choice, thrift } = chosen;
   const adviceAgeMs = advised?.ageMs ?? null;
-  const explained = { requestId, policy, variant, features, choice, thrift, adviceAgeMs };
+  const prompts =
+    admission.wantsExplanation || isPreview
+      ? deps.linter.explain(promptOf(ask, tenant.id), requestId, catalog, policy)
+      : null;
+  const explained = {
+    requestId,
+    policy,
+    variant,
+    features,
+    choice,
+    thrift,
+    adviceAgeMs,
+    cached,
+    prompts,
+  };
   const remember = async (): Promise<void> => {
     const [first] = choice.ladder;
     // What the budget's price changed is known to nobody later.
@@ -136,10 +153,28 @@ async function advisedBy(
   );
 }
 
-/** Whether the arm is also what text and priors alone would choose: what was learned or read is not there at the next turn. */
+/** What providers' caches may have of the prompt, by model; null where the catalog declares none that could be asked. */
+function expectCached(
+  { ask, asked, tenant, catalog }: Admission,
+  policy: Policy,
+  deps: Dependencies,
+): ReadonlyMap<string, Cached> | null {
+  const { fallback, modes } = policy;
+  const bound = [...MODES.flatMap((mode) => modes[mode] ?? []), ...fallback];
+  const models = (asked.model === null ? bound : [asked.model]).filter(
+    (id) => tenant.models === undefined || tenant.models.includes(id),
+  );
+  return deps.providerCaches.expect(models, catalog, () => promptOf(ask, tenant.id));
+}
+
+/**
+ * Whether the arm is also what text and priors alone would choose: what was learned, read or cached is not there at the next
+ * turn.
+ */
 function isUntaught(question: Question, arm: Arm): boolean {
-  const { hiddenState, ...rest } = question;
-  if (question.advice === null && hiddenState?.kind !== "read") return true;
+  const { hiddenState, cached, ...rest } = question;
+  const isTaught = question.advice !== null || hiddenState?.kind === "read" || cached !== undefined;
+  if (!isTaught) return true;
   const untaught = choose({ ...rest, advice: null });
   return untaught.kind === "chosen" && isSame(untaught.choice.ladder[0].arm, arm);
 }

@@ -12,10 +12,11 @@ import type { Rung } from "../policies/choice.ts";
 import { armName, type Arm, type Mode } from "../policies/mode.ts";
 import type { Policy } from "../policies/policy.ts";
 import type { Ask } from "./dialect/dialect.ts";
-import { intentOf, traitsOf } from "./intent.ts";
+import { intentOf } from "./intent.ts";
 import { firstSlice } from "./slice.ts";
 import type { CallOrder, Draft, Strategy } from "./strategy/strategy.ts";
 import { tokenBound } from "./stream/token-bound.ts";
+import { traitsOf } from "./traits.ts";
 import { compile } from "./upstream/compile.ts";
 import { off, undeclared, type Ceiling, type Knob } from "./upstream/engine.ts";
 import { engineOf } from "./upstream/table.ts";
@@ -153,7 +154,13 @@ function boundThinking(
   if (ceiling === null) return draft;
   const engine = engineOf(upstream.engine);
   const isStream = context.order.isStream ?? draft.ask.isStream;
-  const call = { outputTokens: draft.outputTokens, isStream, cacheSalt: null, ceiling };
+  const call = {
+    outputTokens: draft.outputTokens,
+    isStream,
+    cacheSalt: null,
+    promptKey: null,
+    ceiling,
+  };
   if (compile(engine, intentOf(draft, engine, call), traitsOf(model)).thinks !== "open")
     return draft;
   const tokensMax = ceiling.tokens + context.policy.capTokens.direct;
@@ -205,6 +212,7 @@ export function finish(
   hold: Hold,
   order: CallOrder,
   cacheSalt: string,
+  promptKey: string | null = null,
 ): Outgoing {
   const { model, upstream, draft } = preparation;
   const engine = engineOf(upstream.engine);
@@ -215,6 +223,7 @@ export function finish(
     outputTokens,
     isStream,
     cacheSalt,
+    promptKey,
     ceiling: preparation.ceiling,
   });
   const compiled = compile(engine, intent, traits);

@@ -1,18 +1,20 @@
 // Runs a plan: the strategies drive one function, `call`, and each call is prepared, held, placed, attempted and
 // settled. Retry and fallback are further calls, made only while nothing has been sent to the client.
 import type { Meter, Offer } from "../policies/account.ts";
+import { findModel, findUpstream, type Upstream } from "../policies/catalog.ts";
 import type { Rung } from "../policies/choice.ts";
 import { affordableAmong } from "../policies/thrift.ts";
 import { attempt } from "./attempt.ts";
 import { accountOf, holdCall, meterCall, type RunInput } from "./call-hold.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { notConfigured, type Failure } from "./failure.ts";
+import { findDestination } from "./destination.ts";
+import type { Failure } from "./failure.ts";
 import type { HoldOutcome } from "./hold.ts";
 import { nextLadder } from "./ladder.ts";
 import { logError } from "./log.ts";
 import { OpenCall, type CallAccount, type Settled } from "./open-call.ts";
-import { place } from "./place.ts";
-import { finish, offerOf, prepare, tokensBeyond } from "./prepare.ts";
+import { placingMsMax } from "./place.ts";
+import { offerOf, prepare, tokensBeyond } from "./prepare.ts";
 import type { CallOrder, Called, Driven } from "./strategy/strategy.ts";
 import { pause } from "./stream/wait.ts";
 import type { Trouble } from "./trouble.ts";
@@ -36,6 +38,8 @@ export class Run {
   readonly #open: OpenCall[] = [];
   /** What earlier calls of this request still post; a retry waits for it, or their holds would refuse it. */
   #posting: Promise<unknown> = Promise.resolve();
+  /** Replicas that failed this request, or had no room for it. */
+  readonly #failed: { readonly upstream: string; readonly replica: string }[] = [];
   #calls = 0;
   /** One call of the request has been held that was sent; the rest are its own retries and sub-calls. */
   #isCounted = false;
@@ -73,7 +77,9 @@ export class Run {
       if (tried.kind === "open") return tried;
       if (tried.trouble === null || !tried.trouble.isRetryable || tries >= policy.attemptsMax)
         return tried;
-      const next = nextLadder(ladder, tried.rung, mayRepeat(tried.trouble.failure));
+      const { failure } = tried.trouble;
+      const isElsewhere = isBusy(failure) && this.#hasOthers(tried.rung);
+      const next = nextLadder(ladder, tried.rung, mayRepeat(failure) || isElsewhere);
       if (next === null) return tried;
       if (next[0] === tried.rung) await pause(RETRY_PAUSE_MS * (0.5 + this.#deps.chance()), signal);
       await this.#posting;
@@ -90,7 +96,7 @@ export class Run {
     | Extract<Called, { kind: "open" }>
     | { kind: "failed"; failure: Failure; rung: Rung; trouble: Trouble | null }
   > {
-    const { admission, policy, signal, cacheSalt, patience } = this.input;
+    const { admission, policy, signal, patience } = this.input;
     const first = ladder[0];
     if (first === undefined) throw new Error("A ladder has at least one rung.");
     const fail = (failure: Failure, rung: Rung, trouble: Trouble | null = null) => ({
@@ -119,7 +125,10 @@ export class Run {
       return fail({ kind: "context-exceeded", tokensMin, contextTokens }, first);
     }
     // An upstream that is known to rest is not held for: its holds would only refuse others their budget.
-    const restsMs = readable.map(({ upstream }) => this.#deps.breakers.restingMs(upstream));
+    const { breakers } = this.#deps;
+    const restsMs = readable.map(({ upstream }) =>
+      upstream.pool === undefined ? breakers.restingMs(upstream) : 0,
+    );
     const asked = readable.filter((_, index) => restsMs[index] === 0);
     if (asked.length === 0) {
       return fail({ kind: "upstream-resting", retryAfterMs: Math.min(...restsMs) }, first);
@@ -132,44 +141,45 @@ export class Run {
         : [],
     );
 
-    const outcome = await this.#deps.span("hold", () => this.#hold(offers, isStream));
+    const placingMs = Math.max(...offered.map(({ upstream }) => placingMsMax(upstream)));
+    const outcome = await this.#deps.span("hold", () => this.#hold(offers, isStream, placingMs));
     if (outcome.kind !== "held") return fail(outcome.failure, first);
     const { held } = outcome;
     const preparation = preparations[held.rung];
     if (preparation === undefined || preparation === null)
       throw new Error("The ledger held a rung that was not offered.");
 
-    const permit = await this.#deps.breakers.permit(preparation.upstream);
-    const outgoing = finish(preparation, held, order, cacheSalt);
-    const account = accountOf(order, preparation, outcome, offers, outgoing.knobs);
+    const sending = {
+      preparation,
+      held,
+      order,
+      admission,
+      deadlineMs: policy.deadlineMs,
+      avoid: this.#failedIn(preparation.upstream),
+    };
+    const destination = await findDestination(sending, this.#deps, patience).catch(
+      (error: unknown) => {
+        // A bug; what was held for a call that never left goes back all the same.
+        this.#giveBack(held.callId, outcome);
+        throw error;
+      },
+    );
+    const account = accountOf(order, preparation, outcome, offers, destination.knobs);
     this.accounts.push(account);
-    const secretName = preparation.upstream.secret;
-    const secret = secretName === undefined ? null : this.#deps.secret(secretName);
-    const obstacle: Failure | null = !permit.permitted
-      ? { kind: "upstream-resting", retryAfterMs: permit.retryInMs }
-      : secretName !== undefined && secret === null
-        ? notConfigured("an upstream's secret is not set")
-        : null;
-    if (obstacle !== null) {
+    if (destination.kind === "barred") {
+      const { failure } = destination;
       this.#release(account, outcome);
-      this.#deps.finish(this.#deps.breakers.handBack(preparation.upstream, permit));
-      return fail(obstacle, preparation.rung, {
-        failure: obstacle,
-        isRetryable: true,
-        isFault: false,
-        isFree: true,
-      });
+      const trouble = { failure, isRetryable: true, isFault: false, isFree: true };
+      return fail(failure, preparation.rung, trouble);
     }
     this.#isCounted = true;
-    const placement = place({
-      upstream: preparation.upstream,
-      model: preparation.model,
-      prefixKeys: [],
-    });
+    const { url, secret, outgoing, placement } = destination;
+    account.replica = placement.replica;
+    account.predictedTokens = placement.cachedTokens;
     const attempted = attempt(
       held,
       {
-        url: `${placement.baseUrl.replace(/\/+$/, "")}/chat/completions`,
+        url,
         secret,
         body: outgoing.body,
         isStream: outgoing.isStream,
@@ -185,15 +195,7 @@ export class Run {
     const metering = meterCall(this.input, preparation, outcome, outgoing.isStream, this.#deps);
     const end = async (ending: Settled | Promise<Settled>): Promise<void> => {
       const settled = await ending;
-      const isFault = settled.ending === "upstream-broke";
-      const { breakers } = this.#deps;
-      // A client that left before anything was said tells nothing of the upstream's health.
-      const tellsNothing = !isFault && settled.certainty === "unknown";
-      this.#deps.finish(
-        tellsNothing
-          ? breakers.handBack(preparation.upstream, permit)
-          : breakers.report(preparation.upstream, permit, !isFault),
-      );
+      destination.report(settled, attempted.reader.isCacheTold);
       // An extension that came behind its own settlement would be too late to cover it.
       await metering?.stop();
       await outcome.settle({ callId: held.callId, ...settled });
@@ -205,6 +207,7 @@ export class Run {
       account,
       (ending) => this.#post(end(ending)),
       metering,
+      outgoing.isStream ? placement.firstToken : null,
     );
     this.#open.push(call);
     patience.onGone(() => call.end("client-left"));
@@ -217,21 +220,39 @@ export class Run {
       const { trouble } = opened;
       if (signal.aborted) return fail({ kind: "client-left" }, preparation.rung);
       call.fail(trouble);
+      if (placement.replica !== null && (trouble.isFault || isBusy(trouble.failure)))
+        this.#failed.push({ upstream: preparation.upstream.id, replica: placement.replica });
       return fail(trouble.failure, preparation.rung, trouble);
     }
     if (order.purpose === ANSWER) this.answering = call;
     return { kind: "open", call };
   }
 
-  async #hold(offers: readonly Offer[], isStream: boolean): Promise<HoldOutcome> {
+  async #hold(
+    offers: readonly Offer[],
+    isStream: boolean,
+    placingMs: number,
+  ): Promise<HoldOutcome> {
     this.#calls += 1;
     const outcome = await holdCall(
       this.input,
-      { number: this.#calls, isCounted: this.#isCounted, offers, isStream },
+      { number: this.#calls, isCounted: this.#isCounted, offers, isStream, placingMs },
       this.#deps,
     );
     if (outcome.meters !== null) this.meters = outcome.meters;
     return outcome;
+  }
+
+  #failedIn({ id }: Pick<Upstream, "id">): readonly string[] {
+    return this.#failed.filter(({ upstream }) => upstream === id).map(({ replica }) => replica);
+  }
+
+  /** Whether the rung's pool has a replica that this request has not met. */
+  #hasOthers({ arm }: Rung): boolean {
+    const { catalog } = this.input.admission;
+    const upstream = findUpstream(catalog, findModel(catalog, arm.model)?.upstream ?? "");
+    const replicas = upstream?.pool?.replicas.length ?? 0;
+    return upstream !== undefined && this.#failedIn(upstream).length < replicas;
   }
 
   #post(work: Promise<unknown>): void {
@@ -239,15 +260,16 @@ export class Run {
     this.#deps.finish(work);
   }
 
-  /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
-  #release(account: CallAccount, { release }: Extract<HoldOutcome, { kind: "held" }>): void {
+  #release(account: CallAccount, outcome: Extract<HoldOutcome, { kind: "held" }>): void {
     account.ending = "released";
+    this.#giveBack(account.callId, outcome);
+  }
+
+  /** Voids a hold whose call never left. If that is lost, the hold expires; it was never dispatched. */
+  #giveBack(callId: string, { release }: Extract<HoldOutcome, { kind: "held" }>): void {
     this.#post(
       release().catch((error: unknown) => {
-        logError("release-failed", {
-          callId: account.callId,
-          problem: String(error),
-        });
+        logError("release-failed", { callId, problem: String(error) });
       }),
     );
   }
@@ -259,4 +281,9 @@ function mayRepeat(failure: Failure): boolean {
     return failure.status === null || failure.status >= 500 || failure.status === 408;
   }
   return failure.kind === "upstream-cut" || failure.kind === "upstream-silent";
+}
+
+/** This replica takes no more; another one of its pool may. */
+function isBusy({ kind }: Failure): boolean {
+  return kind === "upstream-busy";
 }

@@ -1,6 +1,5 @@
 // A request's whole life: plan, run, answer, learn. Each step narrows what is possible or ends it.
 import type { Rung } from "../policies/choice.ts";
-import { sha256Hex } from "./admit.ts";
 import { answerWhole, pump, type AnswerContext } from "./answer.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { Dialect } from "./dialect/dialect.ts";
@@ -10,6 +9,7 @@ import { limitHeaders } from "./limit-headers.ts";
 import { translate } from "./translate.ts";
 import { recordOf, type RecordInput } from "./learn.ts";
 import { plan, type Plan } from "./plan.ts";
+import { promptOf } from "./prompt.ts";
 import { Run } from "./run.ts";
 import { decisionOf } from "./signals.ts";
 import { Outlet } from "./stream/outlet.ts";
@@ -53,7 +53,6 @@ export async function serve(
       variant: explained.variant,
       ladder: explained.choice.ladder,
       previous,
-      cacheSalt: await saltOf(tenant.id),
       signal: request.signal,
       patience,
     },
@@ -61,7 +60,10 @@ export async function serve(
   );
   if (planned.sensing !== null) run.accounts.push(planned.sensing);
   const conclude: Conclude = (status, rung, failure, headersMs) => {
-    if (failure === null) deps.finish(teach(planned, run, startedAtMs, deps));
+    if (failure === null) {
+      deps.finish(teach(planned, run, startedAtMs, deps));
+      deps.finish(lint(planned, run, deps));
+    }
     learn({
       tenant: tenant.id,
       key: keyId,
@@ -178,6 +180,19 @@ async function teach(
   if (decision !== null) await lessons.tell(admission.tenant.id, explained.policy.name, decision);
 }
 
+/** Looks at how the prompt is laid out, for the tenant to know. Never throws, and nothing waits for it. */
+async function lint(
+  { admission }: Plan,
+  { input, answering }: Run,
+  deps: Dependencies,
+): Promise<void> {
+  if (answering === null) return;
+  const { model } = answering.preparation;
+  const prompt = promptOf(admission.ask, admission.tenant.id);
+  const { requestId } = input;
+  await deps.linter.look({ prompt, modelId: model.id, requestId }, admission.catalog);
+}
+
 type Conclude = (status: number, rung: Rung, failure: Failure | null, headersMs: number) => void;
 type Seen = Omit<RecordInput, "requestId" | "dialect" | "totalMs">;
 
@@ -210,20 +225,3 @@ export function failureResponse(
     headers: { ...headers, ...shown.headers, "content-type": "application/json" },
   });
 }
-
-/**
- * Keeps one tenant's cached prefixes from another's at engines that share a cache. The client never sees it and its
- * own value is stripped, so a plain hash of the tenant keeps them apart.
- */
-async function saltOf(tenantId: string): Promise<string> {
-  const known = salts.get(tenantId);
-  if (known !== undefined) return known;
-  const salt = (await sha256Hex(`cache salt of ${tenantId}`)).slice(0, 32);
-  if (salts.size >= SALTS_MAX) salts.clear();
-  salts.set(tenantId, salt);
-  return salt;
-}
-
-/** A hash a request is saved; each is 32 characters, and an isolate sees few tenants at a time. */
-const SALTS_MAX = 10_000;
-const salts = new Map<string, string>();

@@ -1,4 +1,5 @@
 // The one place where a failure becomes an HTTP answer: what a stranger may know, and what they can do about it.
+import type { Fault } from "../policies/parse.ts";
 import type { Failure } from "./failure.ts";
 import { retryAdvice, WENT_WRONG, type PublicFailure } from "./public-failure.ts";
 import { translateBudget } from "./translate-budget.ts";
@@ -73,6 +74,37 @@ export function translate(failure: Failure): PublicFailure {
         "request_not_found",
         `No request of this tenant is known as \`${clip(failure.requestId)}\`; send an answer's \`x-request-id\`.`,
         404,
+      );
+    case "faulty":
+      return badRequest(
+        clip(failure.faults[0]?.path ?? "") || null,
+        "invalid_value",
+        sayFaults(failure.faults),
+      );
+    case "relay-token":
+      return unauthenticated(
+        "invalid_relay_token",
+        "This is not the token of the gateway's relays. Send RELAY_TOKEN as `Authorization: Bearer ...`.",
+      );
+    case "pool-unknown":
+      return badRequest(
+        "pool",
+        "pool_not_found",
+        `No upstream \`${clip(failure.pool)}\` with a pool stands in the catalog.`,
+        404,
+      );
+    case "replica-unknown":
+      return badRequest(
+        "replica",
+        "replica_not_found",
+        `The pool \`${clip(failure.pool)}\` has no replica \`${clip(failure.replica)}\` in the catalog.`,
+        404,
+      );
+    case "pool-unreachable":
+      return unavailable(
+        "pool_unreachable",
+        "The pool's index could not be reached. Try again.",
+        failure.retryAfterMs,
       );
     case "route-unknown":
       return badRequest(
@@ -165,6 +197,12 @@ export function translate(failure: Failure): PublicFailure {
         "The upstream has failed too often and is being left alone for a moment.",
         failure.retryAfterMs,
       );
+    case "upstream-full":
+      return unavailable(
+        "upstream_full",
+        "The upstream works at as many requests as it takes, and none ended in time.",
+        failure.retryAfterMs,
+      );
     case "client-left":
       return {
         status: 499,
@@ -217,6 +255,19 @@ function unavailable(code: string, message: string, waitMs: number): PublicFailu
 
 function serverError(status: number, code: string, message: string): PublicFailure {
   return { status, message, type: "server_error", code, param: null, headers: {} };
+}
+
+/** Of as many faults as a document has the first are enough to begin with. */
+const FAULTS_MAX = 20;
+
+function sayFaults(faults: readonly Fault[]): string {
+  const said = faults
+    .slice(0, FAULTS_MAX)
+    .map(
+      ({ path, problem }) => `${path === "" ? "the body" : `\`${clip(path)}\``} ${clip(problem)}`,
+    );
+  const more = faults.length > FAULTS_MAX ? `; and ${faults.length - FAULTS_MAX} more` : "";
+  return `Nothing was taken: ${said.join("; ")}${more}.`;
 }
 
 /** What the caller sent is shown back only so far, so that an answer stays an answer. */

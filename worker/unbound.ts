@@ -12,6 +12,7 @@ const NEEDED = [
   "BREAKER",
   "FEEDBACK",
   "HEAD",
+  "PREFIX_INDEX",
 ];
 
 /** Whose bindings were found complete: an isolate's environment stays the same. */

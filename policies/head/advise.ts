@@ -1,6 +1,6 @@
 // What the head says of each arm on one question: the priors, corrected by as much as the evidence carries.
 import { armName } from "../mode.ts";
-import { expand, precisionsOf, SCORE_TERMS, TOKEN_TERMS } from "./basis.ts";
+import { expand, precisionsOf, SCORE_TERMS, TOKEN_TERMS, type Freedom } from "./basis.ts";
 import type { Advice, HeadInput } from "./head.ts";
 import { deviation, logEvidence, predict, solve, type Solved, type Sums } from "./ridge.ts";
 import { solutions, type ArmState, type Head, type Solution } from "./evidence.ts";
@@ -15,24 +15,27 @@ export const EVIDENCE_MIN = 5;
 export const TOKEN_RATIO_MAX = 20;
 /** 97.5 % of a normal distribution lie below this many deviations. */
 const INTERVAL_DEVIATIONS = 1.96;
-/**
- * An arm is solved anew when it has this share of new evidence, so that not every lesson costs a factorisation (some
- * milliseconds). A quarter of it changed no recorded figure.
- */
-const SOLVE_SHARE = 0.02;
+/** An arm is solved anew when it has this share of new evidence, so that not every lesson costs five factorisations. */
+const SOLVE_SHARE = 0.05;
 /** The watch for drift needs it less fresh, also of what was put right since. */
 const WATCH_SHARE = 0.2;
 
 /**
- * How far slopes may go, from freely to hardly at all; the one whose prior foretold the lessons best is taken. With a
- * hundred lessons of an arm that is mostly its level and its families, with thousands the slopes. A fixed freedom lost to the
- * priors on ARM's recorded runs, or else on the large sets.
+ * From freely to hardly at all; what foretold the lessons best is taken. With a hundred lessons of an arm that is mostly its
+ * level and its families, with thousands the slopes. One freedom for all lost to the priors on ARM's recorded runs, or else on
+ * the large sets.
  */
-const SLOPES = [1, 1 / 8, 1 / 64, 1 / 1024];
-const scorePrecisions = SLOPES.map((slopes) => precisionsOf(SCORE_TERMS, slopes));
+const FREEDOMS: readonly Freedom[] = [
+  { levels: 1, slopes: 1 },
+  { levels: 1, slopes: 1 / 8 },
+  { levels: 1, slopes: 1 / 64 },
+  { levels: 1, slopes: 1 / 1024 },
+  { levels: 1 / 100, slopes: 1 / 1024 },
+];
+const scorePrecisions = FREEDOMS.map((freedom) => precisionsOf(SCORE_TERMS, freedom));
 /** Of logarithms of tokens, which vary twice as far as scores. */
-const tokenPrecisions = SLOPES.map((slopes) =>
-  precisionsOf(TOKEN_TERMS, slopes).map((precision) => precision / 4),
+const tokenPrecisions = FREEDOMS.map((freedom) =>
+  precisionsOf(TOKEN_TERMS, freedom).map((precision) => precision / 4),
 );
 
 export function advise(head: Head, input: HeadInput): Advice {
@@ -44,9 +47,7 @@ export function advise(head: Head, input: HeadInput): Advice {
       const evidence = evidenceOf(state);
       if (Math.max(evidence, state.tokenWeight) < EVIDENCE_MIN) return null;
       const solution = solutionOf(state);
-      // Propensity weights make lessons look more than they are.
-      const inflation = evidence === 0 ? 1 : Math.max(1, state.weight / evidence);
-      const halfWidth = INTERVAL_DEVIATIONS * deviation(solution.score, x) * Math.sqrt(inflation);
+      const halfWidth = INTERVAL_DEVIATIONS * deviation(solution.score, x);
       return {
         score: Math.min(1, Math.max(0, expected.score + predict(solution.score, x))),
         outputTokens: tokensOf(state, solution, x, expected.outputTokens),
@@ -80,7 +81,7 @@ function isFresh(arm: ArmState, { weightThen }: Solution, share: number): boolea
 
 function solveAnew(arm: ArmState): Solution {
   const solution: Solution = {
-    score: solveBest(arm.score, scorePrecisions, SCORE_NOISE),
+    score: solveBest(arm.score, scorePrecisions, SCORE_NOISE * inflationOf(arm)),
     tokens: solveBest(arm.tokens, tokenPrecisions, TOKEN_NOISE),
     weightThen: arm.weight + arm.tokenWeight,
     isAmended: false,
@@ -90,11 +91,21 @@ function solveAnew(arm: ArmState): Solution {
 }
 
 function solveBest(sums: Sums, priors: readonly Float64Array[], noise: number): Solved {
-  const solved = priors.map((precisions) => {
+  const solved = priors.map((precisions, index) => {
     const of = solve(sums, precisions, noise);
-    return { of, evidence: logEvidence(sums, of, precisions, noise) };
+    return { of, index, evidence: logEvidence(sums, of, precisions, noise) };
   });
-  return solved.reduce((best, next) => (next.evidence > best.evidence ? next : best)).of;
+  type One = (typeof solved)[number];
+  const bestOf = (some: readonly One[]): One =>
+    some.reduce((best, next) => (next.evidence > best.evidence ? next : best));
+  // That the priors are right is a guess: the interval is that of an arm whose level may be wrong.
+  const free = bestOf(solved.filter(({ index }) => FREEDOMS[index]!.levels === 1));
+  return { weights: bestOf(solved).of.weights, factor: free.of.factor };
+}
+
+/** Propensity weights make lessons look more than they are: so many times the variance of one that counts once. */
+function inflationOf({ weight, squares }: ArmState): number {
+  return weight === 0 ? 1 : Math.max(1, squares / weight);
 }
 
 /** Effective number of lessons: those that count alike and say as much. */

@@ -5,7 +5,7 @@ import type { HeadInput, Lesson, Signals } from "./head.ts";
 
 /** Far more than modes on models of one policy that are ever weighed against each other. */
 export const CANDIDATES_MAX = 32;
-/** The probe's outputs, the shape and a representation of 64 numbers are some hundred. */
+/** The probe's outputs, the shape and a representation of 96 numbers are some hundred. */
 export const INPUT_VALUES_MAX = 512;
 /** One message to a head. A second of a tenant's traffic at one place; each decision is about a kilobyte. */
 export const DECISIONS_PER_MESSAGE_MAX = 50;

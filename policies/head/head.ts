@@ -3,9 +3,9 @@ import type { Kind } from "../../classifiers/features.ts";
 import type { Arm } from "../mode.ts";
 
 /** Raised whenever the meaning of an input, other than the representation's, changes. */
-const OWN_VERSION = 2;
+const OWN_VERSION = 3;
 /** The version of the probe's representation that is learned on; a test holds it to the probe's own. */
-export const REPRESENTATION_READ = 1;
+export const REPRESENTATION_READ = 2;
 /** What was learned on other numbers means nothing: a head of another version is forgotten, never misread. */
 export const HEAD_VERSION = OWN_VERSION * 256 + REPRESENTATION_READ;
 

@@ -1,5 +1,8 @@
 // Which replica caches which prefix block: one bounded hash table over all replicas, and for each replica the order in
 // which its engine would evict.
+import type { Tier } from "../prefix/kv-events.ts";
+import { KeyTable } from "./key-table.ts";
+import { NOBODY, type Quota } from "./quota.ts";
 
 /**
  * Missing blocks that a match steps over. Engines evict a prefix from its tail, so a deeper block that is there implies
@@ -7,39 +10,51 @@
  * while the deepest block alone would believe in ghosts.
  */
 export const HOLES_MAX = 4;
+/** What a block is worth less than one in the engine's own memory, because it must be brought there first. */
+const LESS_BY_TIER = { gpu: 0, cpu: 0.2, disk: 0.75 } as const satisfies Record<Tier, number>;
 
 /** The set of all replicas' blocks, in least-recently-used order each. */
 export class CacheIndex {
   readonly #capacities: Float64Array;
   readonly #sizes: Int32Array;
-  // The table: open addressing over the keys; a slot names the first of its key's nodes, 0 is none.
-  #keys: Float64Array;
-  #heads: Int32Array;
-  #used = 0;
+  /** The first of each key's nodes. */
+  readonly #heads: KeyTable;
   // A node is one block on one replica. Nodes 1..replicas are the ends of their replica's list.
-  #blockOf: Float64Array;
   #replicaOf: Int32Array;
   #older: Int32Array;
   #newer: Int32Array;
   #twin: Int32Array;
   #unheard: Uint8Array;
+  /** Hundredths that it is worth less. */
+  #less: Uint8Array;
   #usedAt: Float64Array;
   #nowMs = 0;
   #free = 0;
   #next: number;
+  readonly #blocksMax: number;
+  readonly #quota: Quota | null;
+  #evictions = 0;
+  #total = 0;
 
-  constructor(replicas: number, capacityBlocks: number) {
+  /** `blocksMax`: of all replicas together, which bounds the memory. */
+  constructor(
+    replicas: number,
+    capacityBlocks: number,
+    blocksMax = Infinity,
+    quota: Quota | null = null,
+  ) {
+    this.#blocksMax = blocksMax;
+    this.#quota = quota;
     this.#capacities = new Float64Array(replicas).fill(capacityBlocks);
     this.#sizes = new Int32Array(replicas);
-    this.#keys = new Float64Array(1024);
-    this.#heads = new Int32Array(1024);
     const nodes = replicas + 1024;
-    this.#blockOf = new Float64Array(nodes);
+    this.#heads = new KeyTable(nodes);
     this.#replicaOf = new Int32Array(nodes);
     this.#older = new Int32Array(nodes);
     this.#newer = new Int32Array(nodes);
     this.#twin = new Int32Array(nodes);
     this.#unheard = new Uint8Array(nodes);
+    this.#less = new Uint8Array(nodes);
     this.#usedAt = new Float64Array(nodes);
     this.#next = replicas + 1;
     for (let end = 1; end <= replicas; end++) this.#older[end] = this.#newer[end] = end;
@@ -47,6 +62,18 @@ export class CacheIndex {
 
   size(replica: number): number {
     return this.#sizes[replica]!;
+  }
+  /** Blocks on all replicas. */
+  get total(): number {
+    return this.#total;
+  }
+  /** Blocks that made room since the start. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+  get bytes(): number {
+    const nodes = this.#replicaOf.length * (8 + 4 * 4 + 2);
+    return nodes + this.#heads.bytes + (this.#quota?.bytes ?? 0);
   }
   capacity(replica: number): number {
     return this.#capacities[replica]!;
@@ -66,42 +93,54 @@ export class CacheIndex {
     this.#evict(replica);
   }
 
-  /** Fills `depths` with the blocks of the prefix that each replica holds. */
-  match(blocks: ArrayLike<number>, depths: Int32Array): void {
+  /** Fills `depths` with the blocks of the prefix that each replica holds, and `less` with what they are worth less, in blocks. */
+  match(blocks: ArrayLike<number>, depths: Int32Array, less?: Float64Array): void {
     depths.fill(0);
+    less?.fill(0);
     let deepest = 0;
     for (let i = 0; i < blocks.length && i - deepest <= HOLES_MAX; i++) {
-      const slot = this.#find(blocks[i]!);
-      for (let node = this.#heads[slot]!; node !== 0; node = this.#twin[node]!) {
+      for (let node = this.#heads.get(blocks[i]!); node !== 0; node = this.#twin[node]!) {
         const replica = this.#replicaOf[node]!;
         if (i - depths[replica]! > HOLES_MAX) continue;
         depths[replica] = i + 1;
+        if (less !== undefined && this.#less[node] !== 0) less[replica]! += this.#less[node]! / 100;
         deepest = i + 1;
       }
     }
   }
 
   /** As the engine does for one prompt: what it holds becomes recent, the rest is stored, its tail the oldest. */
-  use(replica: number, blocks: ArrayLike<number>, matched: number, nowMs: number): void {
+  use(
+    replica: number,
+    blocks: ArrayLike<number>,
+    matched: number,
+    nowMs: number,
+    space = NOBODY,
+  ): void {
     this.#nowMs = nowMs;
     for (let i = Math.min(matched, blocks.length) - 1; i >= 0; i--) {
       const node = this.#node(replica, blocks[i]!);
-      if (node !== 0) this.#refresh(replica, node);
+      if (node !== 0) this.#refresh(replica, node, space);
     }
-    for (let i = blocks.length - 1; i >= 0; i--) this.#put(replica, blocks[i]!, 1);
+    for (let i = blocks.length - 1; i >= 0; i--) this.#put(replica, blocks[i]!, 1, space);
   }
 
   /** The engine says so. A block that is known keeps its place: the report tells of a store, not of a use. */
-  stored(replica: number, block: number): void {
-    const node = this.#node(replica, block);
-    if (node === 0) this.#put(replica, block, 0);
-    else this.#unheard[node] = 0;
+  stored(replica: number, block: number, tier: Tier = "gpu"): void {
+    const known = this.#node(replica, block);
+    const node = known === 0 ? this.#put(replica, block, 0, NOBODY) : known;
+    this.#unheard[node] = 0;
+    this.#less[node] = LESS_BY_TIER[tier] * 100;
   }
 
   /** A removal that comes before the report of the store tells of the block's life before. */
   removed(replica: number, block: number): void {
     const node = this.#node(replica, block);
     if (node !== 0 && this.#unheard[node] === 0) this.#drop(node);
+  }
+
+  has(replica: number, block: number): boolean {
+    return this.#node(replica, block) !== 0;
   }
 
   /** It was never stored after all. */
@@ -115,53 +154,90 @@ export class CacheIndex {
     while (this.#newer[end] !== end) this.#drop(this.#newer[end]!);
   }
 
-  #put(replica: number, block: number, unheard: number): void {
+  /** Newest first, at most `max`: each block, when it was last used, whether no engine told of it, and whose it is. */
+  *held(
+    replica: number,
+    max = Infinity,
+  ): Generator<{ block: number; usedAtMs: number; unheard: boolean; space: number }> {
+    const end = replica + 1;
+    let left = max;
+    for (let node = this.#older[end]!; node !== end && left > 0; node = this.#older[node]!, left--)
+      yield {
+        block: this.#heads.keyOf(node),
+        usedAtMs: this.#usedAt[node]!,
+        unheard: this.#unheard[node] === 1,
+        space: this.#quota?.spaceOf(node) ?? NOBODY,
+      };
+  }
+
+  /** One that was held before, as the newest: told from the oldest on. */
+  restore(replica: number, block: number, usedAtMs: number, unheard: boolean, space: number): void {
+    this.#nowMs = usedAtMs;
+    this.#put(replica, block, unheard ? 1 : 0, space);
+  }
+
+  #put(replica: number, block: number, unheard: number, space: number): number {
     // A key that equals nothing could never be found again.
-    if (Number.isNaN(block)) return;
-    const known = this.#node(replica, block);
+    if (Number.isNaN(block)) return 0;
+    const first = this.#heads.get(block);
+    let known = first;
+    while (known !== 0 && this.#replicaOf[known] !== replica) known = this.#twin[known]!;
     if (known !== 0) {
-      this.#refresh(replica, known);
-      return;
+      this.#refresh(replica, known, space);
+      return known;
     }
-    if ((this.#used + 1) * 10 > this.#keys.length * 7) this.#widen();
-    const slot = this.#find(block);
     const node = this.#take();
-    if (this.#heads[slot] === 0) {
-      this.#keys[slot] = block;
-      this.#used++;
-    }
-    this.#blockOf[node] = block;
     this.#replicaOf[node] = replica;
     this.#unheard[node] = unheard;
-    this.#twin[node] = this.#heads[slot]!;
-    this.#heads[slot] = node;
+    this.#less[node] = 0;
+    if (first === 0) {
+      this.#twin[node] = 0;
+      this.#heads.set(block, node);
+    } else {
+      this.#heads.name(node, block);
+      this.#twin[node] = this.#twin[first]!;
+      this.#twin[first] = node;
+    }
     this.#link(replica, node);
     this.#sizes[replica]!++;
+    this.#total++;
+    this.#quota?.join(node, replica, space);
     this.#evict(replica);
+    return node;
   }
 
   #evict(replica: number): void {
     const end = replica + 1;
-    while (this.#sizes[replica]! > this.#capacities[replica]!) this.#drop(this.#newer[end]!);
+    while (
+      this.#sizes[replica]! > this.#capacities[replica]! ||
+      (this.#total > this.#blocksMax && this.#sizes[replica]! > 1)
+    ) {
+      const oldest = this.#newer[end]!;
+      this.#drop(this.#quota?.victim(replica, oldest, this.#capacities[replica]!) ?? oldest);
+      this.#evictions++;
+    }
   }
 
   #drop(node: number): void {
-    const block = this.#blockOf[node]!;
-    const slot = this.#find(block);
-    let at = this.#heads[slot]!;
-    if (at === node) this.#heads[slot] = this.#twin[node]!;
+    const block = this.#heads.keyOf(node);
+    let at = this.#heads.get(block);
+    if (at === node) this.#heads.set(block, this.#twin[node]!);
     else {
       while (this.#twin[at] !== node) at = this.#twin[at]!;
       this.#twin[at] = this.#twin[node]!;
     }
-    if (this.#heads[slot] === 0) this.#vacate(slot);
     this.#unlink(node);
     this.#sizes[this.#replicaOf[node]!]!--;
+    this.#total--;
+    this.#quota?.leave(node);
     this.#twin[node] = this.#free;
     this.#free = node;
   }
 
-  #refresh(replica: number, node: number): void {
+  #refresh(replica: number, node: number, space: number): void {
+    this.#quota?.refresh(node, replica, space);
+    // Used, it lies in the engine's own memory again.
+    this.#less[node] = 0;
     this.#unlink(node);
     this.#link(replica, node);
   }
@@ -183,45 +259,9 @@ export class CacheIndex {
   }
 
   #node(replica: number, block: number): number {
-    let node = this.#heads[this.#find(block)]!;
+    let node = this.#heads.get(block);
     while (node !== 0 && this.#replicaOf[node] !== replica) node = this.#twin[node]!;
     return node;
-  }
-
-  /** The key's slot, or the empty one where it would go. */
-  #find(block: number): number {
-    const mask = this.#keys.length - 1;
-    let slot = home(block) & mask;
-    while (this.#heads[slot] !== 0 && this.#keys[slot] !== block) slot = (slot + 1) & mask;
-    return slot;
-  }
-
-  /** Closes the gap that a removed key would leave in the way of others. */
-  #vacate(slot: number): void {
-    const mask = this.#keys.length - 1;
-    this.#used--;
-    let gap = slot;
-    for (let at = (gap + 1) & mask; this.#heads[at] !== 0; at = (at + 1) & mask) {
-      const from = home(this.#keys[at]!) & mask;
-      if (((at - from) & mask) < ((at - gap) & mask)) continue;
-      this.#keys[gap] = this.#keys[at]!;
-      this.#heads[gap] = this.#heads[at]!;
-      gap = at;
-    }
-    this.#heads[gap] = 0;
-  }
-
-  #widen(): void {
-    const keys = this.#keys;
-    const heads = this.#heads;
-    this.#keys = new Float64Array(keys.length * 2);
-    this.#heads = new Int32Array(keys.length * 2);
-    for (let old = 0; old < keys.length; old++) {
-      if (heads[old] === 0) continue;
-      const slot = this.#find(keys[old]!);
-      this.#keys[slot] = keys[old]!;
-      this.#heads[slot] = heads[old]!;
-    }
   }
 
   #take(): number {
@@ -236,21 +276,15 @@ export class CacheIndex {
         to.set(from);
         return to;
       };
-      this.#blockOf = grow(this.#blockOf, new Float64Array(longer));
+      this.#heads.grow(longer);
       this.#replicaOf = grow(this.#replicaOf, new Int32Array(longer));
       this.#older = grow(this.#older, new Int32Array(longer));
       this.#newer = grow(this.#newer, new Int32Array(longer));
       this.#twin = grow(this.#twin, new Int32Array(longer));
       this.#unheard = grow(this.#unheard, new Uint8Array(longer));
+      this.#less = grow(this.#less, new Uint8Array(longer));
       this.#usedAt = grow(this.#usedAt, new Float64Array(longer));
     }
     return this.#next++;
   }
-}
-
-function home(block: number): number {
-  let x = (block | 0) ^ Math.imul((block / 4294967296) | 0, 0x9e3779b1);
-  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
-  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-  return x ^ (x >>> 16);
 }

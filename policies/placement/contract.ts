@@ -10,12 +10,22 @@ export interface PlacementOptions {
   readonly capacityBlocks: number;
   /** Whether engines report what they store and remove. Without reports the caches are inferred from what was sent. */
   readonly events: boolean;
+  /** Blocks that are remembered of all replicas together. Absent: as many as they hold. */
+  readonly blocksMax?: number;
+  /** The part of a replica's cache, 0.5 to 1, that one tenant may hold when others want it. Absent: all of it. */
+  readonly quotaShare?: number;
 }
 
 export interface PlacementQuestion {
   /** Prefix-chained keys, finite numbers: equal keys mean equal whole prefixes. */
   readonly blocks: ArrayLike<number>;
   readonly inputTokens: number;
+  /** What a block of this prompt stands for. Absent: as the options say. */
+  readonly blockTokens?: number;
+  /** Whose it is, 1 to 1023, where a quota holds. Absent: nobody's. */
+  readonly space?: number;
+  /** 1 for each replica that it may not go to, because there is no room, or for a reason of its own. */
+  readonly closed?: ArrayLike<number>;
 }
 
 export interface Placed {
@@ -32,6 +42,7 @@ export interface Ticket {
   readonly blocks: ArrayLike<number>;
   readonly inputTokens: number;
   readonly matchedBlocks: number;
+  readonly blockTokens: number;
   readonly uncachedTokens: number;
   readonly seconds: number;
   readonly end: OpenEnd | null;
@@ -57,6 +68,7 @@ export function checkOptions(options: PlacementOptions): void {
   checkPositive("blockTokens", options.blockTokens);
   checkPositive("prefillTokensPerSecond", options.prefillTokensPerSecond);
   checkPositive("capacityBlocks", options.capacityBlocks);
+  if (options.blocksMax !== undefined) checkPositive("blocksMax", options.blocksMax);
 }
 
 export function checkPositive(field: string, value: number): void {

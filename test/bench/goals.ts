@@ -2,6 +2,7 @@
 import { SHAPES } from "./bodies.ts";
 import type { Table } from "./compare.ts";
 import type { LedgerCost } from "./ledger.ts";
+import type { PrefixCost } from "./prefix.ts";
 import type { StartUp } from "./start-up.ts";
 
 export interface Goal {
@@ -21,6 +22,9 @@ const BOUNDS = {
   startUpMs: { must: 50, reach: 30 },
   hold: { must: 3, reach: 2.5 },
   bytes: { must: 200, reach: 150 },
+  /** An answer's first token takes tens of milliseconds at least; an isolate has 128 MB. */
+  prefixMs: { must: 2, reach: 1 },
+  entryBytes: { must: 64, reach: 32 },
 };
 
 export interface Measured {
@@ -28,10 +32,14 @@ export interface Measured {
   readonly firstByte?: Table;
   readonly startUp?: StartUp;
   readonly ledger?: LedgerCost;
+  readonly prefix?: PrefixCost;
 }
 
 /** Only those goals of which something was measured. `isolate` names the gateway that the bounds are on. */
-export function judge(isolate: string, { cpu, firstByte, startUp, ledger }: Measured): Goal[] {
+export function judge(
+  isolate: string,
+  { cpu, firstByte, startUp, ledger, prefix }: Measured,
+): Goal[] {
   const goals: Goal[] = [];
   const atMost = (
     goal: string,
@@ -72,5 +80,9 @@ export function judge(isolate: string, { cpu, firstByte, startUp, ledger }: Meas
   atMost("start over an empty Worker, ms", startUp?.overMs.median, BOUNDS.startUpMs);
   atMost("hold and settle: times a plain call", ledger?.holdAgainstPlain.median, BOUNDS.hold);
   atMost("storage of a settled request, bytes", ledger?.bytesPerRequest, BOUNDS.bytes);
+  atMost("keys of a long prompt's body, median ms", prefix?.keysOfBodyMs.p50, BOUNDS.prefixMs);
+  atMost("keys of as many tokens, median ms", prefix?.keysOfTokensMs.p50, BOUNDS.prefixMs);
+  atMost("placing it among a million entries, p99 ms", prefix?.decisionMs.p99, BOUNDS.prefixMs);
+  atMost("memory of an entry, bytes", prefix?.bytesPerEntry, BOUNDS.entryBytes);
   return goals;
 }

@@ -5,6 +5,7 @@ import type { Goal } from "./goals.ts";
 import type { Growth } from "./growth.ts";
 import type { LedgerCost } from "./ledger.ts";
 import type { Spread } from "./load.ts";
+import type { Percentiles, PrefixCost } from "./prefix.ts";
 import type { StartUp } from "./start-up.ts";
 
 const NAME_COLUMNS = 30;
@@ -72,6 +73,15 @@ export function printLedger(cost: LedgerCost): void {
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   say(
     `  ${settled} settled: ${bytesPerRequest.toFixed(1)} bytes each, heap ${mb(heapBytes)} (+${mb(heapGrowthBytes)}), process +${mb(residentGrowthBytes)}; anew: first answer after ${cost.wakeMs.toFixed(0)} ms, heap ${mb(cost.wakeHeapBytes)}`,
+  );
+}
+
+export function printPrefix(cost: PrefixCost): void {
+  const both = ({ p50, p99 }: Percentiles): string => `p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)}`;
+  say(`\nThe prefix index, a prompt of ${cost.promptTokens} tokens, ${cost.entries} entries, ms:`);
+  say(`  keys of a body ${both(cost.keysOfBodyMs)}, of tokens ${both(cost.keysOfTokensMs)}`);
+  say(
+    `  placing ${both(cost.decisionMs)}; ${cost.bytesPerEntry.toFixed(1)} bytes an entry; ${(cost.reportedPerSecond / 1e6).toFixed(1)} million reported blocks a second`,
   );
 }
 

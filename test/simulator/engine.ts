@@ -8,7 +8,8 @@ import { complete } from "./completion.ts";
 import type { EngineDialect } from "./dialects/dialect.ts";
 import { createControl, splitModel, type Control, type Misbehaviours } from "./misbehaviour.ts";
 import { paceAnswer } from "./pace.ts";
-import { createPrefixCache, type PrefixCache } from "./prefix-cache.ts";
+import { createPrefillQueue, type PrefillQueue } from "./prefill-queue.ts";
+import { createPrefixCache, type CacheListener, type PrefixCache } from "./prefix-cache.ts";
 import type { Truth } from "./recorder.ts";
 import type { SimulatorSettings } from "./settings.ts";
 import type { Step } from "./step.ts";
@@ -21,6 +22,7 @@ export type Engine = {
   readonly control: Control;
   /** One for each replica. */
   readonly caches: readonly PrefixCache[];
+  readonly queues: readonly PrefillQueue[];
 };
 
 /** How a response begins and what follows. No status means that not even headers are sent. */
@@ -39,11 +41,25 @@ const retryAfterSeconds = 2;
 /** Wide characters of two, three and four bytes for `split-utf8` to cut. */
 const widePreface = "Voilà ✓ 数学 😀\n";
 
-export function createEngine(settings: SimulatorSettings): Engine {
+/** The listener hears of all replicas, so it is for an engine that has one. */
+export function createEngine(
+  settings: SimulatorSettings,
+  listener: CacheListener | null = null,
+): Engine {
   return {
     settings,
     control: createControl(),
-    caches: Array.from({ length: settings.replicas }, () => createPrefixCache()),
+    caches: Array.from({ length: settings.replicas }, () =>
+      createPrefixCache({
+        blocksHeldMax: settings.cacheBlocks,
+        blockTokens: settings.cacheBlockTokens,
+        seed: settings.cacheSeed,
+        listener,
+      }),
+    ),
+    queues: Array.from({ length: settings.replicas }, () =>
+      createPrefillQueue(settings.queuesPrefill),
+    ),
   };
 }
 
@@ -141,7 +157,8 @@ function answerRequest(
     );
   }
 
-  const scope = { model: request.model, salt: request.cacheSalt };
+  const salt = settings.ignoresSalts ? "" : request.cacheSalt;
+  const scope = { model: request.model, salt };
   const cache = engine.caches[replica];
   const cachedTokens = cache?.admit(prompt, scope) ?? 0;
   // The next turn repeats what was said but not what was thought, so only that can be reused.
@@ -149,6 +166,8 @@ function answerRequest(
   if (said !== undefined && said.reasoning === "")
     cache?.admit(`${prompt}${said.content}\n`, scope);
 
+  const prefillMs = settings.prefillMsPerToken * (promptTokens - cachedTokens);
+  const turn = engine.queues[replica]?.enter(Date.now(), prefillMs) ?? { waitMs: 0, prefillMs };
   const usage = sumUsage(promptTokens, cachedTokens, choices);
   const answer: Answer = {
     id: `chatcmpl-${hash(`${settings.seed}|${prompt}|${request.model}`).toString(36)}`,
@@ -160,7 +179,7 @@ function answerRequest(
     includeUsage: request.includeUsage || shape.alwaysUsage,
     topLogprobs: request.topLogprobs,
     chunkTokens: settings.chunkTokens,
-    pace: paceAnswer(settings, promptTokens - cachedTokens, usage.completion_tokens),
+    pace: paceAnswer(settings, turn.prefillMs, usage.completion_tokens, turn.waitMs),
     misbehaviours,
   };
   const headers = {

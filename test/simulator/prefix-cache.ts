@@ -1,47 +1,86 @@
-// One replica's prefix cache: blocks of 16 tokens, each known by the hash of everything up to its
+// One replica's prefix cache: blocks of tokens, each known by the hash of everything up to its
 // end, least recently used dropped first. The chain starts from the model and the salt, so that
-// different salts never share.
+// different salts never share, and from a seed of its own, so that no two starts name a block alike.
 import { hash } from "./chance.ts";
 import { bytesPerToken } from "./tokens.ts";
 
-export const blockTokens = 16;
+export type CacheScope = { readonly model: string; readonly salt: string };
 
-/** 2 million tokens: about what one engine holds, and some 10 MB of this process. */
-export const blocksMax = 131_072;
+/** Blocks that follow each other and are new. */
+export type StoredBlocks = CacheScope & {
+  readonly hashes: readonly number[];
+  /** Null where the first of them begins the prompt. */
+  readonly parent: number | null;
+  /** Their bytes, as Latin-1. */
+  readonly bytes: string;
+};
+
+/** What a prompt changed: all that it stored, and then what made room. */
+export type CacheListener = {
+  changed(
+    stored: readonly StoredBlocks[],
+    removed: readonly { hash: number; model: string }[],
+  ): void;
+};
+
+export type PrefixCacheOptions = {
+  readonly blocksHeldMax: number;
+  readonly blockTokens: number;
+  readonly seed: number;
+  readonly listener: CacheListener | null;
+};
 
 export type PrefixCache = {
   /** How many of the prompt's tokens were held; the prompt is held from now on. */
-  admit(prompt: string, scope: { readonly model: string; readonly salt: string }): number;
+  admit(prompt: string, scope: CacheScope): number;
   clear(): void;
 };
 
-export function createPrefixCache(blocksHeldMax: number = blocksMax): PrefixCache {
-  /** A Map remembers insertion order, which is all that least-recently-used needs. */
-  const held = new Map<string, true>();
+export function createPrefixCache({
+  blocksHeldMax,
+  blockTokens,
+  seed,
+  listener,
+}: PrefixCacheOptions): PrefixCache {
+  /** With the model of each. A Map remembers insertion order, which is all that least-recently-used needs. */
+  const held = new Map<number, string>();
 
   return {
     admit(prompt, { model, salt }) {
       const bytes = Buffer.from(prompt).toString("latin1");
       const blockBytes = blockTokens * bytesPerToken;
-      let chain = JSON.stringify([model, salt]);
+      const root = JSON.stringify([model, salt, seed]);
       let cachedBlocks = 0;
       let unbroken = true;
-      const chains: string[] = [];
+      const chain: number[] = [];
+      const stored: (StoredBlocks & { hashes: number[]; bytes: string })[] = [];
       for (let end = blockBytes; end <= bytes.length; end += blockBytes) {
-        chain = hash(`${chain}|${bytes.slice(end - blockBytes, end)}`).toString(36);
-        chains.push(chain);
-        unbroken &&= held.has(chain);
+        const parent = chain.at(-1) ?? null;
+        const own = bytes.slice(end - blockBytes, end);
+        const block = hash(`${parent?.toString(36) ?? root}|${own}`);
+        chain.push(block);
+        const isHeld = held.has(block);
+        unbroken &&= isHeld;
         if (unbroken) cachedBlocks += 1;
+        if (isHeld) continue;
+        const run = stored.at(-1);
+        if (run !== undefined && run.hashes.at(-1) === parent) {
+          run.hashes.push(block);
+          run.bytes += own;
+        } else stored.push({ model, salt, hashes: [block], parent, bytes: own });
       }
       // The last block first: when room is short, ends of prompts go before their beginnings.
-      for (const block of chains.toReversed()) {
+      for (const block of chain.toReversed()) {
         held.delete(block);
-        held.set(block, true);
+        held.set(block, model);
       }
-      for (const oldest of held.keys()) {
+      const removed: { hash: number; model: string }[] = [];
+      for (const [oldest, of] of held) {
         if (held.size <= blocksHeldMax) break;
         held.delete(oldest);
+        removed.push({ hash: oldest, model: of });
       }
+      if (stored.length > 0 || removed.length > 0) listener?.changed(stored, removed);
       // An engine always computes the last token, or it would have nothing to sample from.
       const promptTokens = Math.ceil(bytes.length / bytesPerToken);
       const cachedTokens = cachedBlocks * blockTokens;

@@ -21,6 +21,15 @@ export type SimulatorSettings = {
   readonly answerMsMax: number;
   /** Tokens in one stream event. */
   readonly chunkTokens: number;
+  /** That one prefix cache holds, and the tokens of each. */
+  readonly cacheBlocks: number;
+  readonly cacheBlockTokens: number;
+  /** By which blocks are named: another one after each start, as the engines draw it. */
+  readonly cacheSeed: number;
+  /** A cache that finds a prompt under every salt, as some that hold blocks outside the engine do. */
+  readonly ignoresSalts: boolean;
+  /** A replica computes one prompt after another, so that load delays; otherwise requests do not slow each other. */
+  readonly queuesPrefill: boolean;
 };
 
 export const defaultSettings: SimulatorSettings = {
@@ -34,6 +43,12 @@ export const defaultSettings: SimulatorSettings = {
   // 10 s are promised to a reader; the rest is left to a slow machine's timers.
   answerMsMax: 8_000,
   chunkTokens: 4,
+  // 2 million tokens: about what one engine holds, and some 10 MB of this process.
+  cacheBlocks: 131_072,
+  cacheBlockTokens: 16,
+  cacheSeed: 0,
+  ignoresSalts: false,
+  queuesPrefill: false,
 };
 
 /** For benches: nothing waits, so that only the measured thing takes time. */
@@ -49,7 +64,7 @@ const replicasMax = 64;
 /** Fills in the defaults; throws on what can only be a mistake of the caller's code. */
 export function completeSettings(given: Partial<SimulatorSettings>): SimulatorSettings {
   const settings = { ...defaultSettings, ...given };
-  const { engine, ...numbers } = settings;
+  const { engine, queuesPrefill: _, ignoresSalts: __, ...numbers } = settings;
   if (!ENGINE_DIALECTS.has(engine))
     throw new RangeError(
       `engine must be one of ${[...ENGINE_DIALECTS.keys()].join(", ")}, got ${engine}`,
@@ -61,7 +76,8 @@ export function completeSettings(given: Partial<SimulatorSettings>): SimulatorSe
   if (settings.replicas < 1 || settings.replicas > replicasMax) {
     throw new RangeError(`replicas must be 1 to ${replicasMax}, got ${settings.replicas}`);
   }
-  if (settings.chunkTokens < 1)
-    throw new RangeError(`chunkTokens must be at least 1, got ${settings.chunkTokens}`);
+  for (const name of ["chunkTokens", "cacheBlocks", "cacheBlockTokens"] as const)
+    if (settings[name] < 1)
+      throw new RangeError(`${name} must be at least 1, got ${settings[name]}`);
   return settings;
 }

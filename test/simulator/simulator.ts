@@ -10,6 +10,7 @@ import {
   type RecordedEnding,
   type RecordedRequest,
 } from "./recorder.ts";
+import type { CacheListener } from "./prefix-cache.ts";
 import { route, type Desk } from "./routes.ts";
 import { completeSettings, type SimulatorSettings } from "./settings.ts";
 import { perform, untilAborted } from "./step.ts";
@@ -19,6 +20,8 @@ export type Simulator = {
   readonly port: number;
   /** Newest last; only the newest thousand are kept. */
   readonly requests: readonly RecordedRequest[];
+  /** From now on every prompt takes so many times as long as the settings say. */
+  slow(times: number): void;
   /** Forgets requests, ordered misbehaviours, counters and prefix caches. */
   reset(): void;
   close(): Promise<void>;
@@ -27,9 +30,12 @@ export type Simulator = {
 /** Eight times the longest context in bytes of JSON; more is abuse. */
 const bodyBytesMax = 8 * 1024 * 1024;
 
-export async function startSimulator(given: Partial<SimulatorSettings> = {}): Promise<Simulator> {
+export async function startSimulator(
+  given: Partial<SimulatorSettings> = {},
+  listener: CacheListener | null = null,
+): Promise<Simulator> {
   const settings = completeSettings(given);
-  const engine = createEngine(settings);
+  const engine = createEngine(settings, listener);
   const recorder = createRecorder();
   const closing = new AbortController();
   const desk: Desk = {
@@ -63,6 +69,9 @@ export async function startSimulator(given: Partial<SimulatorSettings> = {}): Pr
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
     requests: recorder.requests,
+    slow(times) {
+      for (const queue of engine.queues) queue.slowness = times;
+    },
     reset: () => desk.reset(),
     async close() {
       closing.abort();

@@ -16,12 +16,20 @@ export function countTokens(text: string): number {
 }
 
 export function tokenIds(text: string): number[] {
-  return pieces(text).map((piece) => hash(piece) % vocabularySize);
+  return latinTokenIds(Buffer.from(text).toString("latin1"));
+}
+
+/** Of bytes that are written as Latin-1. */
+export function latinTokenIds(latin: string): number[] {
+  return latinPieces(latin).map((piece) => hash(piece) % vocabularySize);
 }
 
 /** The bytes of each token, as Latin-1 text so that half a character keeps its bytes. */
 export function pieces(text: string): string[] {
-  const latin = Buffer.from(text).toString("latin1");
+  return latinPieces(Buffer.from(text).toString("latin1"));
+}
+
+function latinPieces(latin: string): string[] {
   const found: string[] = [];
   for (let at = 0; at < latin.length; at += bytesPerToken)
     found.push(latin.slice(at, at + bytesPerToken));

@@ -5,8 +5,10 @@ import { TIMED_OUT, within } from "../stream/wait.ts";
 import {
   ObjectUnreachable,
   type AdminDependencies,
+  type OperatedFeedback,
   type OperatedHead,
   type OperatedLedger,
+  type OperatedPool,
   type RegistryPort,
 } from "./route.ts";
 
@@ -16,6 +18,10 @@ const REGISTRY_MS_MAX = 15_000;
 const LEDGER_MS_MAX = 5_000;
 /** A hundred grades are a hundred small turns. */
 const HEAD_MS_MAX = 5_000;
+/** A report of a full index takes some ten milliseconds. */
+const POOL_MS_MAX = 5_000;
+/** Some rows of one table. */
+const FEEDBACK_MS_MAX = 5_000;
 /** What stands is read in some milliseconds. */
 const LOOK_MS_MAX = 2_000;
 
@@ -60,6 +66,22 @@ export function askHead<T>(
   ask: (head: OperatedHead) => Promise<T>,
 ): Promise<T> {
   return answerOf("The tenant's head", HEAD_MS_MAX, () => ask(deps.headOf(tenantId, policyName)));
+}
+
+export function askPool<T>(
+  deps: AdminDependencies,
+  upstreamId: string,
+  ask: (pool: OperatedPool) => Promise<T>,
+): Promise<T> {
+  return answerOf("The pool's index", POOL_MS_MAX, () => ask(deps.poolOf(upstreamId)));
+}
+
+export function askFeedback<T>(
+  deps: AdminDependencies,
+  tenantId: string,
+  ask: (feedback: OperatedFeedback) => Promise<T>,
+): Promise<T> {
+  return answerOf("The tenant's feedback", FEEDBACK_MS_MAX, () => ask(deps.feedbackOf(tenantId)));
 }
 
 async function answerOf<T>(what: string, msMax: number, ask: () => Promise<T>): Promise<T> {

@@ -3,6 +3,8 @@
 import * as z from "zod/mini";
 import { number, text, wholeNumber } from "../../policies/fields.ts";
 import { VERDICTS_PER_MESSAGE_MAX } from "../../policies/head/decision.ts";
+import { ISOLATIONS } from "../../policies/placement/isolation.ts";
+import { REPLICAS_MAX } from "../../policies/pool.ts";
 import { limit, limits, LIMIT_MAX, LIMITS_MAX } from "../../policies/ledger/limit.ts";
 import { SCOPES } from "../../policies/tenant.ts";
 
@@ -54,3 +56,16 @@ export const gradeOrder = z
   )
   .check(z.minLength(1), z.maxLength(VERDICTS_PER_MESSAGE_MAX));
 export type GradeOrderBody = z.infer<typeof gradeOrder>;
+
+export const isolationOrder = z.strictObject({
+  replicas: z
+    .array(
+      z.strictObject({
+        id: text(128),
+        /** Null takes back what was found before. */
+        isolation: z.nullable(z.enum(ISOLATIONS)),
+      }),
+    )
+    .check(z.minLength(1), z.maxLength(REPLICAS_MAX)),
+});
+export type IsolationBody = z.infer<typeof isolationOrder>;

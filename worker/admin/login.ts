@@ -1,9 +1,8 @@
 // Who may operate the gateway: one secret, compared in constant time, and a fence round wrong guesses and writes.
+import { bearerOf, faultOfSecret, isEqual } from "../bearer.ts";
 import { logError } from "../log.ts";
 import { WINDOW_SECONDS, type Refusal } from "./refusal.ts";
 
-/** 32 random url-safe characters are 192 bits; shorter ones could be guessed, and the limit below is no wall. */
-export const SECRET_CHARS_MIN = 32;
 /** Addresses that are refused unheard for the rest of a window. The oldest goes first; it costs one more guess. */
 const RESTING_MAX = 1_000;
 
@@ -30,10 +29,7 @@ export interface LoginSurroundings {
 
 /** Why the admin API is off; null when it is on. */
 export function whyOff({ adminSecret }: Pick<LoginSurroundings, "adminSecret">): string | null {
-  if (adminSecret === null) return "the secret ADMIN_SECRET is not set";
-  return adminSecret.length < SECRET_CHARS_MIN
-    ? `the secret ADMIN_SECRET is shorter than ${SECRET_CHARS_MIN} characters`
-    : null;
+  return faultOfSecret("ADMIN_SECRET", adminSecret);
 }
 
 /** Null lets the caller in. */
@@ -44,30 +40,19 @@ export async function login(
   const address = addressOf(request);
   if (address !== null && (resting.get(address) ?? 0) > now())
     return { kind: "too-many", what: "failed logins" };
-  const given = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-  if (given !== undefined && adminSecret !== null && (await isEqual(given, adminSecret)))
-    return null;
+  const given = bearerOf(request);
+  if (given !== null && adminSecret !== null && (await isEqual(given, adminSecret))) return null;
   // The one who knows the secret is never refused for others' guesses, unless those came from the same address: else
   // anybody could lock the operator out.
   if (!(await isWithin(logins, address ?? "unknown"))) {
     if (address !== null) rest(resting, address, now() + WINDOW_SECONDS["failed logins"] * 1000);
     return { kind: "too-many", what: "failed logins" };
   }
-  return { kind: given === undefined ? "secret-missing" : "secret-wrong" };
+  return { kind: given === null ? "secret-missing" : "secret-wrong" };
 }
 
 export async function mayWrite({ writes }: LoginSurroundings): Promise<Refusal | null> {
   return (await isWithin(writes, "all")) ? null : { kind: "too-many", what: "writes" };
-}
-
-/** Hashed first, so that both sides have one length and the comparison's time tells nothing. */
-async function isEqual(given: string, expected: string): Promise<boolean> {
-  const encoder = new TextEncoder();
-  const [left, right] = await Promise.all([
-    crypto.subtle.digest("SHA-256", encoder.encode(given)),
-    crypto.subtle.digest("SHA-256", encoder.encode(expected)),
-  ]);
-  return crypto.subtle.timingSafeEqual(left, right);
 }
 
 async function isWithin(limiter: Limiter | null, key: string): Promise<boolean> {

@@ -97,6 +97,22 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: "How the catalog's upstreams are: the breaker's state, and whether the secret is set.",
     answers: { 200: "UpstreamPage" },
   },
+  readPrompts: {
+    summary:
+      "How the tenant's prompts are laid out: which of them share most of their text and part too early for any cache, and what to move. Counts and places, never text.",
+    answers: { 200: "Prompts" },
+  },
+  readPool: {
+    summary:
+      "How an upstream's pool is, as its prefix index knows: replicas, what is cached where, predictions against what engines report, the line, and alarms.",
+    answers: { 200: "Pool" },
+  },
+  writeIsolation: {
+    summary:
+      "Keeps what a self-test found of replicas' isolation (`npm run -s isolation-test`). One that is `shared` gets no calls until it is found `kept`, or null takes the finding back; `unproven` does not clear it.",
+    body: "IsolationOrder",
+    answers: { 200: "PoolIsolation" },
+  },
   exportConfiguration: {
     summary: "Everything as one document, without a secret; its revision is the `etag`.",
     answers: { 200: "Configuration" },

@@ -6,7 +6,10 @@ import type { Refund, RefundAnswer } from "../../policies/account.ts";
 import type { Upstream } from "../../policies/catalog.ts";
 import type { Heard, Verdict } from "../../policies/head/decision.ts";
 import type { ChainPage } from "../../policies/ledger/chain.ts";
+import type { Finding, Judged } from "../../policies/placement/isolation.ts";
+import type { PoolReport, PoolSettings } from "../../policies/placement/pool.ts";
 import type { Standing } from "../../policies/ledger/standing.ts";
+import type { ModelFinding } from "../../policies/prefix/findings.ts";
 import type { LoginSurroundings } from "./login.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -40,6 +43,24 @@ export interface OperatedHead {
   report(): Promise<HeadReport>;
 }
 
+/** The index of an upstream's pool, as an operator sees it. */
+export interface OperatedPool {
+  report(settings: PoolSettings): Promise<PoolReport>;
+  /** Answers what stands afterwards. */
+  judge(
+    settings: PoolSettings,
+    findings: readonly Finding[],
+    actor: string,
+    isDryRun: boolean,
+  ): Promise<readonly Judged[]>;
+}
+
+/** What is kept beside a tenant's ledger, as an operator sees it. */
+export interface OperatedFeedback {
+  /** Of every isolate that told within the last day. */
+  promptFindings(): Promise<ModelFinding[]>;
+}
+
 /** What a breaker says of itself without being asked for a permit. */
 export interface BreakerLook {
   readonly state: "closed" | "open" | "half-open";
@@ -61,6 +82,8 @@ export interface AdminDependencies extends LoginSurroundings {
   /** A fresh stub at every call, as well. */
   ledgerOf(name: string): OperatedLedger;
   headOf(tenantId: string, policyName: string): OperatedHead;
+  poolOf(upstreamId: string): OperatedPool;
+  feedbackOf(tenantId: string): OperatedFeedback;
   /** Has this isolate read what a head learned anew before it advises again. */
   forgetHead(tenantId: string, policyName: string): void;
   lookAtBreaker(upstream: Upstream): Promise<BreakerLook>;

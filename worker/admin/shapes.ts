@@ -4,8 +4,10 @@ import * as z from "zod/mini";
 import { DOCUMENT_KINDS } from "../../policies/administration.ts";
 import { FORMAT, KEY_HASH } from "../../policies/configuration-document.ts";
 import { DECLARATIONS, describeNames } from "../../policies/document-schema.ts";
-import { gradeOrder, keyOrder, refundOrder, rotation } from "./bodies.ts";
+import { gradeOrder, isolationOrder, keyOrder, refundOrder, rotation } from "./bodies.ts";
 import { gradeResults, router, routerAct } from "./router-shapes.ts";
+import { pool, poolIsolation } from "./pool-shapes.ts";
+import { prompts } from "./prompt-shapes.ts";
 import { instant, journalLine, organisationUsage, refund, usage } from "./ledger-shapes.ts";
 
 const { catalog, policy, organisation, tenant, key } = DECLARATIONS;
@@ -221,6 +223,10 @@ export const SHAPES = {
   Router: router,
   RouterAct: routerAct,
   UpstreamPage: page(upstream),
+  Pool: pool,
+  Prompts: prompts,
+  IsolationOrder: isolationOrder,
+  PoolIsolation: poolIsolation,
   AuditPage: page(auditLine),
   Imported: imported,
   Publication: publication,

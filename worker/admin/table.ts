@@ -5,6 +5,8 @@ import { answer, DOCUMENT_ROUTES } from "./document-routes.ts";
 import { missing } from "./find.ts";
 import { KEY_ROUTES } from "./key-routes.ts";
 import { JOURNAL_ROUTES } from "./journal-routes.ts";
+import { POOL_ROUTES } from "./pool-routes.ts";
+import { PROMPT_ROUTES } from "./prompt-routes.ts";
 import { REFUND_ROUTES } from "./refund-routes.ts";
 import type { Route } from "./route.ts";
 import { ROUTER_ROUTES } from "./router-routes.ts";
@@ -45,6 +47,8 @@ export const ROUTES: readonly Route[] = [
   ...REFUND_ROUTES,
   ...ROUTER_ROUTES,
   ...UPSTREAM_ROUTES,
+  ...POOL_ROUTES,
+  ...PROMPT_ROUTES,
   ...CONFIGURATION_ROUTES,
   ...DESCRIPTION_ROUTES,
 ];

@@ -74,8 +74,14 @@ export function pickSecrets(
   namesInFile: readonly string[],
   variables: Variables,
 ): Readonly<Record<string, string>> {
-  const { upstreams } = catalog as { readonly upstreams?: readonly { readonly secret?: string }[] };
-  const names = [...(upstreams ?? []).flatMap(({ secret }) => secret ?? []), ...namesInFile];
+  const { upstreams } = catalog as {
+    readonly upstreams?: readonly {
+      readonly secret?: string;
+      readonly pool?: { readonly secret?: string };
+    }[];
+  };
+  const named = (upstreams ?? []).flatMap(({ secret, pool }) => [secret ?? [], pool?.secret ?? []]);
+  const names = [...named.flat(), ...namesInFile];
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = variables[name];

@@ -6,6 +6,7 @@ import { devNull } from "node:os";
 import { join } from "node:path";
 import { readSeedDocuments, type Seeds } from "./deploy/documents.ts";
 import { StartFailure } from "./failure.ts";
+import { secretsNeeded } from "./secret-names.ts";
 import { seedGateway } from "./seed.ts";
 import { startServer, type Server } from "./self-host/server.ts";
 import { readSecrets, readServerVariables } from "./self-host/settings.ts";
@@ -81,7 +82,7 @@ async function drain(
 }
 
 function secretNames({ catalog }: Seeds): readonly string[] {
-  return catalog.upstreams.flatMap(({ secret }) => secret ?? []);
+  return secretsNeeded(catalog).map(({ name }) => name);
 }
 
 /** The first signal asks for an end, the second for it now. */

@@ -2,8 +2,11 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Code without weights. A start parses all of it, and a larger bundle starts later everywhere. */
-export const BUNDLE_BYTES_MAX = 400_000;
+/**
+ * Code without weights. A start parses all of it, and a larger bundle starts later everywhere: at this size, the prefix
+ * index included, some 30 ms later than an empty Worker (`npm run -s bench -- --part start-up`).
+ */
+export const BUNDLE_BYTES_MAX = 500_000;
 
 export async function measureBundle(folder: string): Promise<number> {
   return (await stat(join(folder, "index.js"))).size;

@@ -14,7 +14,7 @@ import {
   type Wish,
 } from "./engine.ts";
 import { capAsSent, limitsOf, setInside, type Limits, type Thinks } from "./wire/ceiling.ts";
-import { STRIPPED } from "./wire/fields.ts";
+import { PROMPT_KEY_FIELD, STRIPPED } from "./wire/fields.ts";
 import { lowerThinking } from "./wire/lower.ts";
 
 export interface Compiled {
@@ -34,7 +34,12 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
   const limits = intent.ceiling === null ? null : limitsOf(engine, traits, intent.ceiling.tokens);
   const wish = wishOf(intent, limits);
   const said = wish === null ? null : sayThinking(engine, wish, limits?.traits ?? traits);
-  const fields: Record<string, unknown> = { ...said?.fields };
+  const saltLack =
+    engine.lacks.salt ?? (traits.has("cache-salt") ? null : undeclared("cache-salt"));
+  const fields: Record<string, unknown> = {
+    ...(intent.cacheSalt !== null && saltLack === null ? { cache_salt: intent.cacheSalt } : {}),
+    ...said?.fields,
+  };
   const drops: string[] = [];
   const knobs: Knob[] = [];
   if (wish !== null && said !== null) {
@@ -55,13 +60,16 @@ export function compile(engine: Engine, intent: Intent, traits: Traits): Compile
     if (hot.isDropped) drops.push("temperature");
   }
   if (intent.cacheSalt !== null) {
-    const lack = engine.lacks.salt ?? (traits.has("cache-salt") ? null : undeclared("cache-salt"));
-    if (lack === null) fields["cache_salt"] = intent.cacheSalt;
     knobs.push(
-      lack === null
+      saltLack === null
         ? { knob: "cache-salt", fidelity: "exact", reason: "prefixes are cached per tenant" }
-        : off("cache-salt", lack),
+        : off("cache-salt", saltLack),
     );
+  }
+  if (intent.promptKey !== null) {
+    const knob = promptKeyKnob(engine, intent);
+    if (knob.fidelity !== "off") fields[PROMPT_KEY_FIELD] = intent.promptKey;
+    knobs.push(knob);
   }
   // A client's own part of a field stays beside the gateway's.
   const clients = (name: string): string | undefined =>
@@ -220,6 +228,14 @@ function temperatureKnob(
     isSent: true,
     isDropped: false,
   };
+}
+
+function promptKeyKnob({ id, takesPromptKey }: Engine, { setsPromptKey }: Intent): Knob {
+  const knob = "prompt-cache-key";
+  if (setsPromptKey) return off(knob, "the client's own name for its prompts stands");
+  if (takesPromptKey !== true) return off(knob, `${id} is not known to read a name for prompts`);
+  const reason = "prompts of this tenant that begin alike go to one machine, as far as it has room";
+  return { knob, fidelity: "approx", reason };
 }
 
 /** For a temperature alone, which an engine would refuse or ignore; a ceiling supposes the other way. */

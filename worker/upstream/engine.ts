@@ -24,6 +24,9 @@ export interface Intent {
   readonly ceiling: Ceiling | null;
   /** Keeps one tenant's cached prefixes from another's; null where nothing is shared. */
   readonly cacheSalt: string | null;
+  /** Names prompts that begin alike, where the upstream is declared to route by that; and whether the client does so itself. */
+  readonly promptKey: string | null;
+  readonly setsPromptKey: boolean;
 }
 
 export interface Ceiling {
@@ -43,6 +46,7 @@ export interface Knob {
     | "reasoning-ceiling"
     | "temperature"
     | "cache-salt"
+    | "prompt-cache-key"
     | "stream-usage"
     | "mode-prompt"
     | "strategy"
@@ -105,6 +109,10 @@ export interface Engine {
   readonly passes?: BagPath;
   /** Why it has no words for a wish; absent where it has some, and only the catalog may forbid them. */
   readonly lacks: Readonly<Partial<Record<"thinking" | "effort" | "cap" | "salt", string>>>;
+  /** Orders its queue by a number a call, lower first. */
+  readonly takesPriority?: true;
+  /** It reads a name for prompts that begin alike, at an upstream whose catalog says so. */
+  readonly takesPromptKey?: true;
   /** What becomes of one while it thinks; absent: it is taken. */
   readonly temperature?: "refused-while-thinking" | "ignored-while-thinking";
 }

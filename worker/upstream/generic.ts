@@ -7,6 +7,8 @@ export const generic: Engine = {
   readsEitherCapField: true,
   thinking: null,
   budget: null,
+  // Azure and Mistral read it, Groq and Cerebras refuse it: the catalog's word for the upstream is all there is to go by.
+  takesPromptKey: true,
   lacks: {
     thinking: "no switch is known for a generic engine",
     effort: "no effort is known for a generic engine",

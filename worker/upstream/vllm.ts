@@ -20,6 +20,7 @@ export const vllm: Engine = {
   thinking: { switches: ["thinking-switch", "effort", "thinking-cap"], lessens: true, say },
   budget: budgetAt(["thinking_token_budget"]),
   lacks: {},
+  takesPriority: true,
 };
 
 function say(wish: Wish, traits: Traits): Said {

@@ -1,6 +1,6 @@
 // `npm run -s bench`: what the gateway costs, as ratios in one run; README.md says what is compared and how. Standard
 // output is one JSON object. `--rounds N`, `--requests N`, `--portkey FOLDER` where npm installed it, `--part NAME` (again
-// for each) of cpu, first-byte, growth, start-up, steps, ledger; `--tenants N` and `--keys N` for the growth of the one that
+// for each) of cpu, first-byte, growth, start-up, steps, ledger, prefix; `--tenants N` and `--keys N` for the growth of the one that
 // ships; `--settled N` requests for what a ledger keeps.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,12 +15,14 @@ import { growKeys, growTenants, type Growth, type GrowthLoad } from "../growth.t
 import { measureLedger } from "../ledger.ts";
 import { measureCpu, measureFirstByteMs, spreadOf, type Target } from "../load.ts";
 import { chosen, wholeNumber } from "../options.ts";
+import { measurePrefix } from "../prefix.ts";
 import {
   printCpu,
   printFirstByte,
   printGoals,
   printGrowth,
   printLedger,
+  printPrefix,
   printStartUp,
   printSteps,
   say,
@@ -47,7 +49,7 @@ const SETTLED_MANY = 1_000_000;
 const LEDGER_REQUESTS_PER_REQUEST = 5;
 /** Few enough that each is asked again before its object is put to sleep, after ten seconds without a request. */
 const TENANTS_AWAKE = 300;
-const PARTS = ["cpu", "first-byte", "growth", "start-up", "steps", "ledger"] as const;
+const PARTS = ["cpu", "first-byte", "growth", "start-up", "steps", "ledger", "prefix"] as const;
 const ISOLATE = "sluice, ledger in the isolate";
 
 const { values } = parseArgs({
@@ -99,8 +101,10 @@ async function bench(): Promise<object> {
       ? { startUp: await compareStartUp(bundles.empty, bundles.isolate, text, START_ROUNDS) }
       : {}),
     ...(parts.has("ledger") ? { ledger: await costOfLedger() } : {}),
+    ...(parts.has("prefix") ? { prefix: measurePrefix() } : {}),
   };
   if (measured.ledger !== undefined) printLedger(measured.ledger);
+  if (measured.prefix !== undefined) printPrefix(measured.prefix);
   if (measured.startUp !== undefined) printStartUp(measured.startUp);
   if (parts.has("growth")) report["growth"] = await measureGrowth(bundles, documents);
   if (parts.has("steps")) {

@@ -2,6 +2,8 @@
 // the gateway itself costs, without a hop to an object. Documents come from a map that answers for any number of keys.
 import type { CallEntry } from "../../../policies/ledger/entry.ts";
 import { probe } from "../../../worker/probe.ts";
+import { newLintMemory, PromptLinter } from "../../../worker/prompt-lint.ts";
+import { ProviderCaches } from "../../../worker/provider-caches.ts";
 import { decideCheckpoint, decideExtension } from "../../../policies/ledger/extend.ts";
 import { decideHold, type Decision } from "../../../policies/ledger/hold.ts";
 import { decideRelease, decideSettlement } from "../../../policies/ledger/settle.ts";
@@ -15,7 +17,7 @@ import { Conversations } from "../../../worker/conversations.ts";
 import type { Dependencies } from "../../../worker/dependencies.ts";
 import { DifficultyHeads, newDifficultyMemory } from "../../../worker/difficulty-heads.ts";
 import { Emergency, newEmergencyMemory } from "../../../worker/emergency.ts";
-import type { HeadPort, LedgerPort } from "../../../worker/ports.ts";
+import type { FeedbackPort, HeadPort, LedgerPort } from "../../../worker/ports.ts";
 import { HeadSnapshots, newHeadMemory } from "../../../worker/head-snapshots.ts";
 import { Lessons, type LessonMemory } from "../../../worker/lessons.ts";
 import { Metrics } from "../../../worker/metrics.ts";
@@ -90,6 +92,8 @@ const headless = (): HeadPort => ({
   snapshot: async () => ({ revision: 0, state: null }),
 });
 
+const feedback = (): FeedbackPort => ({ keep: async () => null, keepFindings: async () => null });
+
 let store: KVNamespace | null = null;
 
 function dependenciesOf(env: Bindings, context: ExecutionContext): Dependencies {
@@ -114,7 +118,16 @@ function dependenciesOf(env: Bindings, context: ExecutionContext): Dependencies 
     prices: new BudgetPrices(new Map(), now),
     emergency: new Emergency(newEmergencyMemory(), now),
     owed: new Owed(new Map()),
-    feedbackOf: () => ({ keep: async () => null }),
+    poolOf: () => {
+      throw new Error("No upstream of the bench has a pool.");
+    },
+    providerCaches: new ProviderCaches(new Map(), now),
+    linter: new PromptLinter(newLintMemory(), feedback, {
+      now,
+      chance: () => 1,
+      newId: () => crypto.randomUUID(),
+    }),
+    feedbackOf: feedback,
     headOf: headless,
     heads: new HeadSnapshots(headless, heads, now),
     lessons: new Lessons(headless, lessons, now),

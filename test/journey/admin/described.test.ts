@@ -45,7 +45,26 @@ let described: Described;
 let keyId: string;
 let callId: string;
 beforeAll(async () => {
-  gateway = await startGatewayUnderTest();
+  gateway = await startGatewayUnderTest({
+    secrets: { POOL_SECRET: "secret-of-a-pool-in-a-journey-012345" },
+    catalog: (seeded) => ({
+      ...seeded,
+      upstreams: seeded.upstreams.map((upstream) => ({
+        ...upstream,
+        pool: {
+          secret: "POOL_SECRET",
+          replicas: [
+            {
+              id: "r0",
+              baseUrl: upstream.baseUrl,
+              capacityTokens: 64_000,
+              prefillTokensPerSecond: 10_000,
+            },
+          ],
+        } as never,
+      })),
+    }),
+  });
   described = (await admin<Described>(gateway, "GET /openapi.json", undefined, { secret: null }))
     .body;
   await createTenant(gateway, "sharded", { shards: 2 });
@@ -68,6 +87,7 @@ test("every answer fits its description", async () => {
   const exported = (await admin(gateway, "GET /export")).body;
   const refund = { call_id: callId, refund_id: "shown", tokens: 1 };
   const grade = { request_id: callId.split(":")[0], score: 1, grader: "exact-match" };
+  const isolation = { replicas: [{ id: "r0", isolation: "kept" }] };
   const calls: readonly (readonly [string, string, unknown?, AdminOptions?])[] = [
     ["/tenants", "GET /tenants"],
     ["/tenants/{id}", "GET /tenants/shown"],
@@ -83,6 +103,8 @@ test("every answer fits its description", async () => {
     ["/tenants/{id}/keys", "POST /tenants/shown/keys?dry_run=1", {}],
     ["/tenants/{id}/keys", "POST /tenants/nobody/keys", {}],
     ["/tenants/{id}/usage", "GET /tenants/shown/usage"],
+    ["/tenants/{id}/prompts", "GET /tenants/shown/prompts"],
+    ["/tenants/{id}/prompts", "GET /tenants/nobody/prompts"],
     ["/tenants/{id}/journal", "GET /tenants/shown/journal"],
     ["/tenants/{id}/journal", "GET /tenants/nobody/journal"],
     ["/tenants/{id}/refunds", "POST /tenants/shown/refunds", refund],
@@ -127,6 +149,13 @@ test("every answer fits its description", async () => {
     ["/catalog", "GET /catalog"],
     ["/catalog", "PUT /catalog?dry_run=1", catalog, atVersion(1)],
     ["/upstreams", "GET /upstreams"],
+    ["/pools/{id}", "GET /pools/simulator"],
+    ["/pools/{id}/isolation", "PUT /pools/simulator/isolation", isolation],
+    ["/pools/{id}/isolation", "PUT /pools/simulator/isolation?dry_run=1", isolation],
+    ["/pools/{id}/isolation", "PUT /pools/simulator/isolation", { replicas: [] }],
+    ["/pools/{id}/isolation", "PUT /pools/nobody/isolation", isolation],
+    ["/pools/{id}", "GET /pools/simulator"],
+    ["/pools/{id}", "GET /pools/nobody"],
     ["/export", "GET /export"],
     ["/import", "POST /import?dry_run=1", exported, { headers: { "if-match": "*" } }],
     ["/import", "POST /import", exported, atVersion(1)],

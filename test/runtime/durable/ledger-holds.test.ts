@@ -8,7 +8,6 @@ import {
   entriesOf,
   holdRequest,
   offer,
-  openHolds,
   openLedger,
   settlement,
   tokenLimit,

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { Book } from "../../../durable/ledger-book.ts";
 import { decodeEntry, encodeEntry } from "../../../durable/ledger-codec.ts";
-import type { Ledger } from "../../../durable/ledger.ts";
 import { Words } from "../../../durable/ledger-words.ts";
 import { lineOf } from "../../../policies/ledger/canonical.ts";
 import { CHAIN_START, verifyPage } from "../../../policies/ledger/chain.ts";

@@ -128,6 +128,18 @@ describe("doubt", () => {
   });
 });
 
+describe("quantities", () => {
+  test("one among options of which others hold none is nothing to reckon with", () => {
+    const options = "A) three corners\nB) the point\nC) 3 sides\nD) a book of sums";
+    expect(classify(`Where are the sharpest parts of a triangle?\n${options}`).kind).not.toBe(
+      "math",
+    );
+    expect(classify("What is the area of a square of side 3?\nA) 3\nB) 6\nC) 9\nD) 12").kind).toBe(
+      "math",
+    );
+  });
+});
+
 describe("claims of difficulty", () => {
   test.each([
     "This is a very hard question.",

@@ -1,4 +1,4 @@
-// A representation: 64 small numbers by which like questions are alike, under a version that whoever learns on it knows.
+// A representation: 96 small numbers by which like questions are alike, under a version that whoever learns on it knows.
 import { describe, expect, test } from "vitest";
 import { represent } from "../../../classifiers/classify.ts";
 import { REPRESENTATION_LENGTH, REPRESENTATION_VERSION } from "../../../classifiers/represent.ts";

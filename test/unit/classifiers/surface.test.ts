@@ -101,6 +101,16 @@ describe("claims", () => {
     ["This is very difficult.", "This is very difficult."],
   ])("%s reads as %s", (text, kept) => expect(withoutClaims(text)).toBe(kept));
 
+  test.each([
+    "What did he say?\nA. This problem is hard.\nB. This one is easy.",
+    "What did he say?\n1. This problem is hard\n2. It rained",
+    "What did he say?\na. It rained.\nb. This problem is very difficult.",
+  ])("an option is no claim: %s", (text) => expect(withoutClaims(text)).toBe(text));
+
+  test("one letter alone makes no option of a claim", () => {
+    expect(withoutClaims("A. This problem is hard. What is 2 + 2?")).not.toContain("hard");
+  });
+
   test("a sentence with quantities is content, not a claim", () => {
     const text = "It was hard to carry the 12 stones.";
     expect(withoutClaims(text)).toBe(text);
@@ -116,4 +126,16 @@ describe("excerpts", () => {
     expect(part.text.endsWith("end")).toBe(true);
     expect(part.text.length + part.skippedChars).toBe(long.length);
   });
+});
+
+describe("signs between letters", () => {
+  const operators = (text: string): number => readSurface(text, TRAINED_CUES).operators;
+
+  test.each(["an x-ray of a well-known he/she", "and/or"])("%s holds no operator", (text) =>
+    expect(operators(text)).toBe(0),
+  );
+
+  test.each(["a-b", "x/y", "3-x", "speed - time", "-ab"])("%s holds one", (text) =>
+    expect(operators(text)).toBe(1),
+  );
 });

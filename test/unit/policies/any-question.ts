@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { KINDS, type Features } from "../../../classifiers/features.ts";
 import type { Catalog } from "../../../policies/catalog.ts";
-import type { HiddenState, Question } from "../../../policies/choice.ts";
+import type { Cached, HiddenState, Question } from "../../../policies/choice.ts";
 import type { Advice } from "../../../policies/head/head.ts";
 import { armName, MODES } from "../../../policies/mode.ts";
 import { CATALOG, policy } from "./choose-questions.ts";
@@ -15,7 +15,7 @@ const features: fc.Arbitrary<Features> = fc.record({
   hard: share,
   confidence: share,
   novelty: share,
-  representation: fc.constant(new Int8Array(64)),
+  representation: fc.constant(new Int8Array(96)),
   kind: fc.constantFrom(...KINDS),
   expectedTokens: fc.record({
     direct: fc.integer({ min: 1, max: 500 }),
@@ -113,6 +113,13 @@ const anyHiddenState: fc.Arbitrary<HiddenState> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("unread" as const), reason: fc.constant("it was late") }),
 );
+/** What providers may have of some models; more than the prompt has, too, since both are guesses. */
+const anyCached: fc.Arbitrary<ReadonlyMap<string, Cached>> = fc
+  .uniqueArray(
+    fc.tuple(id, fc.record({ tokens: fc.nat({ max: 150_000 }), isWhole: fc.boolean() })),
+    { selector: ([model]) => model },
+  )
+  .map((entries) => new Map(entries));
 export const anyQuestion: fc.Arbitrary<Question> = fc
   .record({
     features,
@@ -135,7 +142,10 @@ export const anyQuestion: fc.Arbitrary<Question> = fc
     advice: maybe(anyAdvice),
     chance: maybe(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })),
     hiddenState: fc.option(anyHiddenState, { nil: undefined }),
+    cached: fc.option(anyCached, { nil: undefined }),
   })
-  .map(({ hiddenState, ...asked }) =>
-    hiddenState === undefined ? asked : { ...asked, hiddenState },
-  );
+  .map(({ hiddenState, cached, ...asked }) => ({
+    ...asked,
+    ...(hiddenState === undefined ? {} : { hiddenState }),
+    ...(cached === undefined ? {} : { cached }),
+  }));

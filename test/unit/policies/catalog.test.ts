@@ -10,12 +10,16 @@ function catalogWith(secret: string): object {
   };
 }
 
-test("the operator's own secret is never an upstream's, which would be sent it", () => {
-  expect(parseCatalog(catalogWith("ADMIN_SECRET"))).toEqual({
-    kind: "faulty",
-    faults: [{ path: "upstreams.0.secret", problem: expect.stringContaining("never sent") }],
-  });
-});
+test.each(["ADMIN_SECRET", "RELAY_TOKEN"])(
+  "the operator's own %s is never an upstream's, which would be sent it",
+  (name) => {
+    expect(parseCatalog(catalogWith(name))).toEqual({
+      kind: "faulty",
+      faults: [{ path: "upstreams.0.secret", problem: expect.stringContaining("never sent") }],
+    });
+    expect(parseCatalog(catalogWith(`${name}_2`)).kind).toBe("parsed");
+  },
+);
 
 test("writing to a cache has a price of its own only where one is said, and a cancelled call may be billed whole", () => {
   const prices = {

@@ -45,7 +45,7 @@ export const WORD_PROBLEM = classify(
 );
 export const TALK = classify("Hello there, nice to meet you!");
 export const COMMON_SENSE = classify(
-  "Where would a person most likely keep an umbrella?\nA. closet\nB. oven\nC. river\nD. cloud\nE. letter",
+  "What do people wear on their feet?\nA. shoes\nB. hats\nC. gloves\nD. scarves\nE. belts",
 );
 export const FOREIGN = classify(
   "Почему небо голубое, а трава зелёная, и кто это впервые объяснил?",

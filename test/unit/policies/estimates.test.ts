@@ -1,6 +1,7 @@
 // Where an arm's estimate comes from, what a switch costs, how long an answer takes, and what a hard question is worth.
 import { describe, expect, test } from "vitest";
 import { parseCatalog, type Catalog, type Model } from "../../../policies/catalog.ts";
+import type { Question } from "../../../policies/choice.ts";
 import type { Correction } from "../../../policies/head/head.ts";
 import { armName } from "../../../policies/mode.ts";
 import {
@@ -106,6 +107,47 @@ describe("a switch within a conversation", () => {
       (8000 * (mid.inputNanosPerMtok - mid.cachedInputNanosPerMtok)) / 1e6,
     );
     expect(costOf(cold, "deep/long").rereadNanos).toBe(0);
+  });
+
+  const known = (tokens: number, isWhole = true) => ({ tokens, isWhole });
+  const held = (...entries: [string, ReturnType<typeof known>][]) => ({ cached: new Map(entries) });
+  const costsOf = (asked: Question, name: string) => estimateOf(asked, name).estimate;
+  const fresh = question(WORD_PROBLEM, long);
+  const going = { ...long, ...after("mid/short", { prefixTokens: 8000 }) };
+
+  test("reads at the cached price what any model's provider is expected to hold, in a new conversation too", () => {
+    const warm = question(WORD_PROBLEM, { ...long, ...held(["deep", known(6000)]) });
+    expect(costsOf(warm, "deep/long")).toMatchObject({ cachedTokens: 6000, rereadNanos: 0 });
+    expect(costsOf(fresh, "deep/long").costNanos - costsOf(warm, "deep/long").costNanos).toBe(
+      (6000 * (deep.inputNanosPerMtok - deep.cachedInputNanosPerMtok)) / 1e6,
+    );
+    expect(costsOf(warm, "mid/short")).toEqual(costsOf(fresh, "mid/short"));
+  });
+
+  test("reads again only what the last model holds and the other does not", () => {
+    const both = held(["mid", known(7000)], ["deep", known(6000)]);
+    const asked = question(WORD_PROBLEM, { ...going, ...both });
+    expect(costsOf(asked, "mid/short")).toMatchObject({ cachedTokens: 7000, rereadNanos: 0 });
+    expect(costsOf(asked, "deep/long").rereadNanos).toBe((1000 * deep.inputNanosPerMtok) / 1e6);
+  });
+
+  test("pays in full on the last model as well, when its cache is known to hold nothing any more", () => {
+    const asked = question(WORD_PROBLEM, { ...going, ...held(["mid", known(0)]) });
+    expect(costsOf(asked, "mid/short").costNanos).toBe(costsOf(fresh, "mid/short").costNanos);
+    expect(costsOf(asked, "deep/long").rereadNanos).toBe(0);
+    expect(choice(asked).ladder[0].reason.sentence).toContain("hold nothing of it any more");
+  });
+
+  test("supposes that the last model holds it all where only a part of what was sent is known", () => {
+    const plain = question(WORD_PROBLEM, going);
+    const asked = { ...plain, ...held(["mid", known(500, false)]) };
+    expect(costsOf(asked, "mid/short")).toEqual(costsOf(plain, "mid/short"));
+    expect(choice(asked).ladder[0].reason.sentence).toContain("whose cache holds it");
+  });
+
+  test("never takes more from a cache than the prompt has", () => {
+    const asked = question(WORD_PROBLEM, { ...long, ...held(["deep", known(90_000)]) });
+    expect(costsOf(asked, "deep/long").cachedTokens).toBe(asked.inputTokens);
   });
 
   test("that is made says what it pays, and so does one that is not", () => {

@@ -30,6 +30,21 @@ describe("reports", () => {
   });
 });
 
+describe("a report of slower memory", () => {
+  test("makes a block worth less, until it is used", () => {
+    const uncached = (tier: "gpu" | "cpu" | "disk") => {
+      const placement = createPlacement(OPTIONS);
+      const asked = { ...prompt(1), closed: [1, 1, 0, 1] };
+      placement.stored(2, asked.blocks, tier);
+      const seen = [0, 60_000].map((nowMs) => placement.choose(asked, nowMs).ticket.uncachedTokens);
+      return seen.map(Math.round);
+    };
+    expect(uncached("gpu")).toEqual([0, 0]);
+    expect(uncached("cpu")).toEqual([200, 0]);
+    expect(uncached("disk")).toEqual([750, 0]);
+  });
+});
+
 describe("bad input", () => {
   test.each([
     ["replicas", { replicas: 0 }],

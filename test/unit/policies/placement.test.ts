@@ -59,6 +59,36 @@ describe("a prefix", () => {
   });
 });
 
+describe("a replica that is closed to a request", () => {
+  test("does not get it, also where its prefix is, and gets the next one that it is open to", () => {
+    const placement = createPlacement(OPTIONS);
+    const home = run(placement, prompt(1), 0);
+    const closed = [0, 0, 0, 0];
+    closed[home] = 1;
+    expect(placement.choose({ ...prompt(1), closed }, 60_000).replica).not.toBe(home);
+    expect(placement.choose(prompt(1), 120_000)).toMatchObject({
+      replica: home,
+      matchedBlocks: 10,
+    });
+    const all = placement.choose({ ...prompt(1), closed: [1, 1, 1, 1] }, 180_000);
+    expect(all).toMatchObject({ replica: NO_REPLICA, matchedBlocks: 0 });
+  });
+});
+
+describe("a block", () => {
+  test("is worth what its own prompt says, so that a match spares as much of it", () => {
+    const placement = createPlacement(OPTIONS);
+    run(placement, prompt(1), 0);
+    const { blocks } = prompt(1, 20);
+    const asked = (blockTokens: number) =>
+      placement.choose({ blocks, inputTokens: 20 * blockTokens, blockTokens }, 60_000);
+    expect(asked(30).ticket.uncachedTokens).toBeCloseTo(300);
+    const other = createPlacement(OPTIONS);
+    run(other, prompt(1), 0);
+    expect(other.choose({ blocks, inputTokens: 2000 }, 60_000).ticket.uncachedTokens).toBe(1000);
+  });
+});
+
 describe("queued work", () => {
   test("that was begun is not waited for again: the longer prompt is done sooner if it began before", () => {
     const placement = createPlacement({ ...OPTIONS, replicas: 2 });

@@ -11,19 +11,19 @@ function features(kind: Kind, difficulty: number, procedural = 0): Features {
 }
 
 describe("the table", () => {
-  test.each(KINDS)("%s covers 0 to 1 in rising order, with a source at each point", (kind) => {
-    const points = PRIORS[kind];
-    expect(points[0]!.at).toBe(0);
-    expect(points.at(-1)!.at).toBe(1);
-    expect(points.map(({ at }) => at)).toEqual(
-      points.map(({ at }) => at).toSorted((left, right) => left - right),
-    );
-    for (const point of points) {
-      expect(point.from).not.toBe("");
-      for (const mode of MODES) expect(point[mode]).toBeGreaterThanOrEqual(0);
-      for (const mode of MODES) expect(point[mode]).toBeLessThanOrEqual(1);
-    }
-  });
+  test.each(KINDS)(
+    "%s covers 0 to 1 in rising order, with a score of each mode at each point",
+    (kind) => {
+      const places = PRIORS[kind].map(([at]) => at);
+      expect(places[0]).toBe(0);
+      expect(places.at(-1)).toBe(1);
+      expect(places).toEqual(places.toSorted((left, right) => left - right));
+      for (const [, ...scores] of PRIORS[kind]) {
+        expect(scores).toHaveLength(MODES.length);
+        for (const score of scores) expect(score >= 0 && score <= 1).toBe(true);
+      }
+    },
+  );
 
   test("a point is met exactly, and half way between two is their mean", () => {
     expect(expectScore(features("math", 0.25), "direct", 0)).toBeCloseTo(0.229, 10);
@@ -54,6 +54,22 @@ describe("shifts", () => {
         expect(score > 0 && score < 1).toBe(true);
       }
     }
+  });
+
+  test("strength is worth less where an answer alone must do for several steps, and as much elsewhere", () => {
+    const logit = (score: number): number => Math.log(score / (1 - score));
+    const worth = (kind: Kind, mode: "direct" | "short", numbers: number): number => {
+      const plain = features(kind, 0.3);
+      const of = { ...plain, shape: { ...plain.shape, numbers } };
+      return logit(expectScore(of, mode, 1)) - logit(expectScore(of, mode, 0));
+    };
+    expect(worth("math", "direct", 3)).toBeCloseTo(0.42, 10);
+    for (const elsewhere of [
+      worth("math", "direct", 1),
+      worth("math", "short", 3),
+      worth("knowledge", "direct", 3),
+    ])
+      expect(elsewhere).toBeCloseTo(1, 10);
   });
 
   test("a traced procedure lifts code in logic and mathematics, and nothing else", () => {

@@ -112,7 +112,12 @@ test("the next turn finds the last answer in the cache", async () => {
 
 test("a prefix cache never claims a whole prompt nor a block after a gap, and forgets the oldest", () => {
   const scope = { model: "m", salt: "" };
-  const cache = createPrefixCache(8);
+  const cache = createPrefixCache({
+    blocksHeldMax: 8,
+    blockTokens: 16,
+    seed: 0,
+    listener: null,
+  });
   const prompt = "abcd".repeat(64);
   expect(cache.admit(prompt, scope)).toBe(0);
   expect(cache.admit(prompt, scope)).toBe(48);
@@ -228,7 +233,11 @@ test("with default settings the longest answer is paced to end within 10 s", () 
     [131_072, 16_000],
     [0, 1_000_000],
   ] as const) {
-    const pace = paceAnswer(defaultSettings, promptTokens, answerTokens);
+    const pace = paceAnswer(
+      defaultSettings,
+      defaultSettings.prefillMsPerToken * promptTokens,
+      answerTokens,
+    );
     expect(pace.beforeFirstMs + pace.perTokenMs * answerTokens).toBeLessThan(10_000);
   }
 });

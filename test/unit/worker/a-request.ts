@@ -35,6 +35,7 @@ export function rungOf(
       score: 0.9,
       outputTokens: 50,
       costNanos: 30,
+      cachedTokens: 0,
       rereadNanos: 0,
       latencyMs: null,
       utility: 0.8,

@@ -17,7 +17,7 @@ const FEATURES: Features = {
   expectedTokens: { direct: 1, short: 2, code: 3, long: 4 },
   confidence: 0.75,
   novelty: 0,
-  representation: new Int8Array(64),
+  representation: new Int8Array(96),
   shape: {
     chars: 1,
     stemChars: 1,
@@ -50,6 +50,8 @@ function explainedFor(policy: object = {}, thrift: Partial<Explained["thrift"]> 
     },
     thrift: { lambda: 0, undegraded: rung.arm, isStrict: false, ...thrift },
     adviceAgeMs: null,
+    cached: null,
+    prompts: null,
   };
 }
 
@@ -67,6 +69,8 @@ const ACCOUNT: CallAccount = {
   isEmergency: false,
   prices: null,
   knobs: [{ knob: "thinking", fidelity: "exact", reason: "enable_thinking true" }],
+  replica: null,
+  predictedTokens: null,
   usage: {
     inputTokens: 10,
     cachedTokens: 4,

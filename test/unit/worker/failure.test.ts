@@ -39,6 +39,36 @@ const FAILURES: {
     type: "invalid_request_error",
     code: "invalid_value",
   },
+  faulty: {
+    failure: { kind: "faulty", faults: [{ path: "epoch", problem: "must be a whole number" }] },
+    status: 400,
+    type: "invalid_request_error",
+    code: "invalid_value",
+  },
+  "relay-token": {
+    failure: { kind: "relay-token" },
+    status: 401,
+    type: "authentication_error",
+    code: "invalid_relay_token",
+  },
+  "pool-unknown": {
+    failure: { kind: "pool-unknown", pool: "chat" },
+    status: 404,
+    type: "invalid_request_error",
+    code: "pool_not_found",
+  },
+  "replica-unknown": {
+    failure: { kind: "replica-unknown", pool: "chat", replica: "r9" },
+    status: 404,
+    type: "invalid_request_error",
+    code: "replica_not_found",
+  },
+  "pool-unreachable": {
+    failure: { kind: "pool-unreachable", retryAfterMs: 1000 },
+    status: 503,
+    type: "server_error",
+    code: "pool_unreachable",
+  },
   "request-unknown": {
     failure: { kind: "request-unknown", requestId: "r-1" },
     status: 404,
@@ -177,6 +207,12 @@ const FAILURES: {
     status: 503,
     type: "server_error",
     code: "upstream_unavailable",
+  },
+  "upstream-full": {
+    failure: { kind: "upstream-full", retryAfterMs: 500 },
+    status: 503,
+    type: "server_error",
+    code: "upstream_full",
   },
   "client-left": {
     failure: { kind: "client-left" },

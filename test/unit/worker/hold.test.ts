@@ -182,4 +182,36 @@ describe("what a call tells its ledger", () => {
       ).toEqual([told]);
     },
   );
+
+  it.each([
+    ["a stream's", true],
+    ["a whole answer's", false],
+  ])("lasts as much longer as the call may wait for a replica: %s", async (_, isStream) => {
+    const lasts = async (placingMs?: number): Promise<number> => {
+      const ledger = newMemoryLedger();
+      const { deps, patience } = surround(ledger);
+      const input = {
+        requestId: "r",
+        admission: {
+          ask: { answers: 1 },
+          tenant: { id: "t", zone: "UTC" },
+          keyId: "k",
+          ledger: "t",
+          scopes: [{ scope: "tenant", limits: HARD }],
+        },
+        policy: { name: "p", version: "1", deadlineMs: 3_000, heartbeatMs: 1_000 },
+        variant: null,
+        patience,
+      } as unknown as RunInput;
+      const call = { number: 1, isCounted: false, offers: OFFERS, isStream };
+      const outcome = await holdCall(
+        input,
+        { ...call, ...(placingMs === undefined ? {} : { placingMs }) },
+        deps,
+      );
+      expect(outcome.kind).toBe("held");
+      return ledger.entries.reduce((ttlMs, entry) => ("ttlMs" in entry ? entry.ttlMs : ttlMs), 0);
+    };
+    expect(await lasts(45_500)).toBe((await lasts()) + 45_500);
+  });
 });

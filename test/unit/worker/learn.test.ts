@@ -25,6 +25,8 @@ const EXPLAINED: Explained = {
   },
   thrift: { lambda: 0, undegraded: first.arm, isStrict: false },
   adviceAgeMs: null,
+  cached: null,
+  prompts: null,
 };
 
 function accountOf(
@@ -53,6 +55,8 @@ function accountOf(
     isEmergency: false,
     prices: null,
     knobs: [],
+    replica: null,
+    predictedTokens: null,
     usage,
     certainty: "exact",
     ending,

@@ -1,15 +1,19 @@
 // A plan under a budget's price: what is chosen, for whom, and what is remembered of it.
 import { describe, expect, it } from "vitest";
+import type { Catalog } from "../../../policies/catalog.ts";
 import { parseTenant } from "../../../policies/tenant.ts";
 import { BudgetPrices, pricedPath } from "../../../worker/budget-prices.ts";
 import { Conversations, type ConversationPort } from "../../../worker/conversations.ts";
 import type { Dependencies } from "../../../worker/dependencies.ts";
 import { chat } from "../../../worker/dialect/chat.ts";
-import { degradedFrom } from "../../../worker/explain.ts";
+import { degradedFrom, explanation } from "../../../worker/explain.ts";
 import { plan } from "../../../worker/plan.ts";
+import { Prompt } from "../../../worker/prompt.ts";
+import { ProviderCaches } from "../../../worker/provider-caches.ts";
 import { Patience } from "../../../worker/stream/patience.ts";
 import { classify } from "../classifiers/shipped.ts";
 import { CATALOG, policy } from "../policies/choose-questions.ts";
+import { askFor } from "./a-request.ts";
 import { limitOf } from "./memory-ledger.ts";
 
 const LIMITS = [limitOf()];
@@ -17,7 +21,7 @@ const QUESTION =
   "A train leaves at 9:40 and rides 3 hours 25 minutes, then waits 18 minutes. When does it leave again? Show each step.";
 
 /** Prices by the id of the key that has limits, and was told them. */
-function surround(prices: Record<string, number>, fields: object = {}) {
+function surround(prices: Record<string, number>, fields: object = {}, catalog: Catalog = CATALOG) {
   const remembered: string[] = [];
   const memory = new Map(
     Object.entries(prices).map(([id, lambda]) => [
@@ -32,7 +36,7 @@ function surround(prices: Record<string, number>, fields: object = {}) {
       key: async () => ({ id: "k", tenant: "t", limits: LIMITS }),
       tenant: async () => tenant.value,
       policy: async () => policy({ lambda: 0, ...fields }),
-      catalog: async () => CATALOG,
+      catalog: async () => catalog,
     },
     conversations: {
       recall: async () => null,
@@ -41,6 +45,7 @@ function surround(prices: Record<string, number>, fields: object = {}) {
     },
     prices: new BudgetPrices(memory, () => 0),
     probe: classify,
+    providerCaches: new ProviderCaches(new Map(), () => 0),
     heads: { advise: async () => null },
     now: () => 0,
     // Inside every share, so that what may be explored is.
@@ -196,5 +201,101 @@ describe("a conversation that began under a budget's price", () => {
       const begun = await say(first, 100);
       expect(await say(TOOL_RESULT, 0, headers)).toEqual(begun);
     }
+  });
+});
+
+describe("a prompt that a provider may have cached", () => {
+  const DECLARED: Catalog = {
+    ...CATALOG,
+    upstreams: CATALOG.upstreams.map((upstream) => ({
+      ...upstream,
+      promptCache: { ttlMs: 300_000, minTokens: 1024, sendsKey: false },
+    })),
+  };
+  const messages = [
+    {
+      role: "system",
+      content: "You answer questions about trains and their stations. ".repeat(400),
+    },
+    { role: "user", content: QUESTION },
+  ];
+
+  async function planAfter(
+    models: readonly string[],
+    catalog = DECLARED,
+    tenant = "t",
+    fields: object = {},
+  ) {
+    const { deps, remembered } = surround({}, fields, catalog);
+    for (const id of models) {
+      const model = catalog.models.find((one) => one.id === id)!;
+      const prompt = new Prompt(askFor({ messages }), tenant);
+      deps.providerCaches
+        .send(catalog.upstreams[0]!, model, () => prompt)
+        ?.ended({ inputTokens: null, cachedTokens: null, isFault: false });
+    }
+    const request = new Request("https://sluice.invalid/v1/chat/completions", {
+      method: "POST",
+      headers: { authorization: "Bearer sk" },
+      body: JSON.stringify({ model: "auto", messages }),
+    });
+    const planned = await plan(request, chat, "r", deps, new Patience());
+    if (planned.kind !== "planned") throw new Error(JSON.stringify(planned.failure));
+    await planned.remember();
+    const { explained } = planned;
+    const costOf = (id: string) =>
+      explained.choice.weighed.find(({ arm }) => arm.model === id)!.estimate;
+    return { explained, costOf, remembered };
+  }
+
+  it("costs less on the model that it was sent to, and on no other; the explanation says so", async () => {
+    const [cold, warm] = [await planAfter([]), await planAfter(["deep"])];
+    expect(warm.costOf("deep").costNanos).toBeLessThan(cold.costOf("deep").costNanos);
+    expect(warm.costOf("mid")).toEqual(cold.costOf("mid"));
+    const said = JSON.parse(explanation(warm.explained, [])) as {
+      prompt_cache: { model: string; expected_cached_tokens: number; known: boolean }[];
+      choice: { weighed: { arm: string; expected_cached_tokens: number }[] };
+    };
+    const { expected_cached_tokens } = said.prompt_cache.find(({ model }) => model === "deep")!;
+    expect(expected_cached_tokens).toBeGreaterThan(4000);
+    expect(said.prompt_cache.find(({ model }) => model === "mid")).toEqual({
+      model: "mid",
+      expected_cached_tokens: 0,
+      known: true,
+    });
+    expect(said.choice.weighed.find(({ arm }) => arm.startsWith("deep/"))).toMatchObject({
+      expected_cached_tokens,
+    });
+  });
+
+  it("costs what it did where another tenant sent it, or the catalog declares no cache", async () => {
+    const cold = await planAfter([]);
+    expect((await planAfter(["deep"], DECLARED, "other")).costOf("deep")).toEqual(
+      cold.costOf("deep"),
+    );
+    const undeclared = await planAfter(["deep"], CATALOG);
+    expect(undeclared.costOf("deep")).toEqual(cold.costOf("deep"));
+    expect(undeclared.explained.cached).toBeNull();
+  });
+
+  it("that decides a first turn has it written down, since another isolate could not derive it", async () => {
+    // Where the cached price is what tips the scales.
+    for (let lambda = 0.001; lambda < 10; lambda *= 1.1) {
+      const fields = { lambda };
+      const [cold, warm] = [
+        await planAfter([], DECLARED, "t", fields),
+        await planAfter(["deep"], DECLARED, "t", fields),
+      ];
+      expect(cold.remembered).toEqual([]);
+      const armOf = ({ explained }: typeof cold) => explained.choice.ladder[0].arm;
+      if (armOf(warm).model === armOf(cold).model) {
+        expect(warm.remembered).toEqual([]);
+        continue;
+      }
+      expect(armOf(warm).model).toBe("deep");
+      expect(warm.remembered).toHaveLength(1);
+      return;
+    }
+    expect.fail("The cached price never decided.");
   });
 });

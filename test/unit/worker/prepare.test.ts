@@ -34,6 +34,7 @@ interface Given {
   readonly catalog?: Catalog;
   readonly policy?: object;
   readonly previous?: Arm;
+  readonly promptKey?: string;
 }
 
 function prepared(given: Given = {}): Preparation {
@@ -58,6 +59,7 @@ function sent(
     holdOf(outputTokens),
     given.order ?? ANSWER,
     "salt",
+    given.promptKey,
   );
   return {
     body: JSON.parse(body) as Record<string, unknown>,
@@ -341,5 +343,21 @@ describe("what goes out", () => {
       10,
     );
     expect(Object.keys(body)).toEqual(["model", "messages", "max_tokens"]);
+  });
+
+  it("names the prompt where it is told a name, and leaves a client's own as it is", () => {
+    const given = { catalog: catalogOf([], "openai"), rung: rungOf("small", "direct") };
+    const named = sent({ ...given, promptKey: "sluice-1" }, 10);
+    expect(named.body["prompt_cache_key"]).toBe("sluice-1");
+    expect(named.knobs["prompt-cache-key"]).toBe("approx");
+    const own = sent(
+      { ...given, ask: askFor({ prompt_cache_key: "mine" }), promptKey: "sluice-1" },
+      10,
+    );
+    expect(own.body["prompt_cache_key"]).toBe("mine");
+    expect(own.knobs["prompt-cache-key"]).toBe("off");
+    const none = sent(given, 10);
+    expect(none.body).not.toHaveProperty("prompt_cache_key");
+    expect(none.knobs).not.toHaveProperty("prompt-cache-key");
   });
 });

@@ -72,6 +72,8 @@ function finished({
       choice,
       thrift: { lambda: thrift, undegraded: rung.arm, isStrict: false },
       adviceAgeMs: null,
+      cached: null,
+      prompts: null,
     } satisfies Explained,
     call: {
       preparation: { rung, model },

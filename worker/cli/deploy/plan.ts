@@ -1,9 +1,8 @@
 // What a deploy has to do, or why it must not: decided from what stands in the account and what was given, before
 // anything is touched. Pure, so that every refusal and every step can be shown without an account.
 import type { Catalog } from "../../../policies/catalog.ts";
+import { OPENING_CHARS_MIN, secretsNeeded, type SecretNeeded } from "../secret-names.ts";
 
-/** The admin API stays off with less (worker/admin/login.ts). */
-export const ADMIN_SECRET_CHARS_MIN = 32;
 const ADMIN_SECRET = "ADMIN_SECRET";
 
 export interface Account {
@@ -139,46 +138,28 @@ export function sayStep(step: Step): string {
   }
 }
 
-interface SecretNeeded {
-  readonly name: string;
-  /** For the middle of a sentence. */
-  readonly use: string;
-}
-
-/** The admin API's own, and each that an upstream names. */
-function secretsNeeded({ upstreams }: Catalog): readonly SecretNeeded[] {
-  const needed = new Map<string, string>([[ADMIN_SECRET, "the admin API needs"]]);
-  for (const { id, secret } of upstreams) {
-    if (secret !== undefined && !needed.has(secret)) needed.set(secret, `upstream "${id}" needs`);
-  }
-  return [...needed].map(([name, use]) => ({ name, use }));
-}
-
 function refuseUnset(
-  { name, use }: SecretNeeded,
+  { name, use, opens }: SecretNeeded,
   set: ReadonlySet<string>,
   { secretChars, workerName }: Given,
 ): Refusal[] {
   if (set.has(name)) return [];
   const chars = secretChars.get(name);
-  const isAdmin = name === ADMIN_SECRET;
+  const remedy = `export ${name}="$(openssl rand -hex 32)", and keep it`;
   if (chars === undefined) {
     return [
       {
         problem: `The secret ${name}, which ${use}, is not set.`,
-        remedy: isAdmin
-          ? `export ADMIN_SECRET="$(openssl rand -hex 32)", and keep it`
-          : `npx wrangler secret put ${name} --name ${workerName}, or give ${name} to this command once`,
+        remedy:
+          opens === null
+            ? `npx wrangler secret put ${name} --name ${workerName}, or give ${name} to this command once`
+            : remedy,
       },
     ];
   }
-  if (isAdmin && chars < ADMIN_SECRET_CHARS_MIN) {
-    return [
-      {
-        problem: `ADMIN_SECRET has ${chars} characters, and the admin API stays off with less than ${ADMIN_SECRET_CHARS_MIN}.`,
-        remedy: `export ADMIN_SECRET="$(openssl rand -hex 32)", and keep it`,
-      },
-    ];
+  if (opens !== null && chars < OPENING_CHARS_MIN) {
+    const problem = `${name} has ${chars} characters, and ${opens} stays off with less than ${OPENING_CHARS_MIN}.`;
+    return [{ problem, remedy }];
   }
   return [];
 }

@@ -1,8 +1,8 @@
 // What an operator of a server sets in its environment, checked before anything runs.
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { ADMIN_SECRET_CHARS_MIN } from "../deploy/plan.ts";
 import { StartFailure } from "../failure.ts";
+import { OPENING_CHARS_MIN } from "../secret-names.ts";
 import { readSettings, type Variables } from "../settings.ts";
 import type { OneUpstream } from "../one-upstream.ts";
 
@@ -55,9 +55,9 @@ export function readSecrets(
   namedBySeeds: readonly string[],
 ): Readonly<Record<string, string>> {
   const admin = variables["ADMIN_SECRET"] ?? "";
-  if (admin.length < ADMIN_SECRET_CHARS_MIN)
+  if (admin.length < OPENING_CHARS_MIN)
     throw new StartFailure(
-      `ADMIN_SECRET must have at least ${ADMIN_SECRET_CHARS_MIN} characters, as of \`openssl rand -hex 32\`.`,
+      `ADMIN_SECRET must have at least ${OPENING_CHARS_MIN} characters, as of \`openssl rand -hex 32\`.`,
     );
   const listed = (variables["SLUICE_SECRETS"] ?? "").split(/[\s,]+/).filter((name) => name !== "");
   const names = new Set([...namedBySeeds, ...listed]);

@@ -79,12 +79,16 @@ export const THINKING_FIELDS = [
 /** Knobs that engines' files set over a client's own. */
 const KNOBS = ["temperature", "reasoning_effort", ...THINKING_FIELDS];
 
+/** By which OpenAI, and those that took it over from there, are told which prompts begin alike. Groq and Cerebras refuse it. */
+export const PROMPT_KEY_FIELD = "prompt_cache_key";
+
 /** Every field that is read, set or taken out on the way to an engine. */
 export const HEEDED: ReadonlySet<string> = new Set([
   ...STRIPPED,
   ...CAP_FIELDS,
   ...OTHER_CAP_FIELDS,
   ...KNOBS,
+  PROMPT_KEY_FIELD,
   "model",
   "messages",
   "stream",

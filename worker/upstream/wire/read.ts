@@ -6,7 +6,7 @@ import type { AnswerForm } from "./form.ts";
 import { isFields, numberOrNull, parseFields, type Fields } from "./parsed.ts";
 import { readParts } from "./parts.ts";
 import { readError, type UpstreamError } from "./read-error.ts";
-import { readUsage } from "./usage.ts";
+import { readUsage, tellsCached } from "./usage.ts";
 import { weigh, weighUnread } from "./weigh.ts";
 
 export type Reading =
@@ -44,6 +44,8 @@ export class AnswerReader {
   readonly #begun = new Set<number>();
   readonly #ended = new Set<number>();
   usage: Usage | null = null;
+  /** The usage said what came from a cache. */
+  isCacheTold = false;
   /** The first answer's, as the engine says it. */
   finishReason: string | null = null;
   /** Set where a form was asked for; it judges the first answer. */
@@ -123,6 +125,7 @@ export class AnswerReader {
     const usage = readUsage(chunk["usage"]);
     if (usage !== null) {
       this.usage = usage;
+      this.isCacheTold = tellsCached(chunk["usage"]);
       deltas.push({ kind: "usage", usage });
     }
     return { kind: "chunk", deltas, isReal, isUsageOnly: usage !== null && choices.length === 0 };

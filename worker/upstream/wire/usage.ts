@@ -10,11 +10,7 @@ export function readUsage(value: unknown): Usage | null {
   if (inputTokens === null || outputTokens === null) return null;
   const inputDetails = fieldsOf(value["prompt_tokens_details"]);
   const outputDetails = fieldsOf(value["completion_tokens_details"]);
-  const cachedTokens =
-    numberOrNull(inputDetails["cached_tokens"]) ??
-    numberOrNull(value["prompt_cache_hit_tokens"]) ??
-    numberOrNull(value["cache_read_input_tokens"]) ??
-    0;
+  const cachedTokens = cachedOf(value) ?? 0;
   // Anthropic's word, and those of proxies that speak for it: OpenRouter's, LiteLLM's.
   const cacheWriteTokens =
     numberOrNull(value["cache_creation_input_tokens"]) ??
@@ -25,6 +21,19 @@ export function readUsage(value: unknown): Usage | null {
   const usage = { inputTokens, cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens };
   const totalTokens = numberOrNull(value["total_tokens"]) ?? 0;
   return takeIn(usage, totalTokens - inputTokens - outputTokens) ?? besides(usage, value);
+}
+
+/** Whether it says what came from a cache: none is not the same as nothing said. */
+export function tellsCached(value: unknown): boolean {
+  return isFields(value) && cachedOf(value) !== null;
+}
+
+function cachedOf(value: Fields): number | null {
+  return (
+    numberOrNull(fieldsOf(value["prompt_tokens_details"])["cached_tokens"]) ??
+    numberOrNull(value["prompt_cache_hit_tokens"]) ??
+    numberOrNull(value["cache_read_input_tokens"])
+  );
 }
 
 /**

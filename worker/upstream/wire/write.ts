@@ -40,7 +40,7 @@ export function writeWire(
 ): string {
   const standing = standingOf(body, found);
   const fields: Record<string, string | undefined> = {};
-  for (const key of STRIPPED) fields[key] = undefined;
+  for (const { key } of found) if (STRIPPED.has(key)) fields[key] = undefined;
   for (const key of order.drops ?? []) fields[key] = undefined;
   Object.assign(fields, order.fields);
   Object.assign(fields, shownReasoning(order.fields["reasoning"] ?? standing.get("reasoning")));
@@ -70,11 +70,10 @@ function capFields(standing: Standing, order: WireOrder): Record<string, string 
     } else if (order.isSoleCapField === true) fields[key] = undefined;
     else if (isSet && Number(text) > order.outputTokens) fields[key] = held;
   }
-  for (const key of OTHER_CAP_FIELDS) {
-    const text = standing.get(key);
+  for (const [key, text] of standing) {
+    if (!OTHER_CAP_FIELDS.has(key)) continue;
     // Of zero and below, as of what is no number, each engine has its own idea; most mean no bound at all.
-    if (text !== undefined && !(Number(text) >= 1 && Number(text) <= order.outputTokens))
-      fields[key] = held;
+    if (!(Number(text) >= 1 && Number(text) <= order.outputTokens)) fields[key] = held;
   }
   return fields;
 }

@@ -1,6 +1,10 @@
 // Lessons for tests of the head, and numbers that look random and come again.
 import { HEAD_VERSION, type HeadInput, type Lesson } from "../../../../policies/head/head.ts";
-import { FAMILIES, REPRESENTATION_VALUES, SHAPE_VALUES } from "../../../../policies/head/inputs.ts";
+import {
+  FAMILIES,
+  REPRESENTATION_VALUES,
+  READING_VALUES,
+} from "../../../../policies/head/inputs.ts";
 
 export const SHORT = { model: "m", mode: "short" } as const;
 export const LONG = { model: "m", mode: "long" } as const;
@@ -8,7 +12,7 @@ export const EXPECTED = { score: 0.6, outputTokens: 100 };
 
 export function anInput(draw: () => number, changes: Partial<HeadInput> = {}): HeadInput {
   const values = Float32Array.from(
-    { length: SHAPE_VALUES + REPRESENTATION_VALUES },
+    { length: READING_VALUES + REPRESENTATION_VALUES },
     () => draw() * 2 - 1,
   );
   return { version: HEAD_VERSION, family: Math.floor(draw() * FAMILIES), values, ...changes };

@@ -25,7 +25,7 @@ export function someFeatures(
     expectedTokens: { direct: 10, short: 100, code: 200, long: 400 },
     confidence: 0.9,
     novelty: 0.1,
-    representation: new Int8Array(64),
+    representation: new Int8Array(96),
     ...changes,
     shape: { ...SHAPE, ...shape },
   };

@@ -74,7 +74,10 @@ describe("the codec", () => {
     expect(decodeHead(bytes)).not.toBeNull();
   });
 
-  test("a full head fits the row of an object", () => {
+  test("a full head fits the row of an object, and an arm in 64 KB", () => {
     expect(HEAD_BYTES_MAX).toBeLessThan(2_000_000);
+    const bytesOf = (models: readonly string[]): number =>
+      encodeHead(emptyHead(models.map((model) => ({ model, mode: null })))).length;
+    expect(bytesOf(["a", "b"]) - bytesOf(["a"])).toBeLessThan(64 * 1024);
   });
 });

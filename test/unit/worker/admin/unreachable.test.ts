@@ -4,8 +4,10 @@ import { createAdmin } from "../../../../worker/admin/admin.ts";
 import type { Limiter } from "../../../../worker/admin/login.ts";
 import type {
   AdminDependencies,
+  OperatedFeedback,
   OperatedHead,
   OperatedLedger,
+  OperatedPool,
   RegistryPort,
 } from "../../../../worker/admin/route.ts";
 
@@ -68,6 +70,52 @@ it.each(["GET /tenants/acme/usage", "GET /tenants/acme/journal", "POST /tenants/
     expect((await call(order, bug, SECRET, body)).status).toBe(500);
   },
 );
+
+it.each(["GET /pools/chat", "PUT /pools/chat/isolation"])(
+  "%s is 503 while the pool's index is away, and says which object it is",
+  async (order) => {
+    const replica = {
+      id: "r0",
+      baseUrl: "http://r0.invalid/v1",
+      capacityTokens: 64_000,
+      prefillTokensPerSecond: 10_000,
+    };
+    const pool = { secret: "POOL_SECRET", replicas: [replica] };
+    const upstream = { id: "chat", engine: "vllm", baseUrl: "http://chat.invalid/v1", pool };
+    const model = {
+      id: "m",
+      upstream: "chat",
+      name: "m",
+      contextTokens: 8192,
+      capabilities: ["cache-salt"],
+      outputTokensMax: 512,
+    };
+    const catalog = { version: "1", upstreams: [upstream], models: [model] };
+    const registry = {
+      read: () => Promise.resolve({ documentText: JSON.stringify(catalog) }),
+    } as unknown as RegistryPort;
+    const body = '{"replicas": [{"id": "r0", "isolation": "kept"}]}';
+    const away = { ...failing(LOST), registry: () => registry };
+    const response = await call(order, away, SECRET, body);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
+      error: { message: expect.stringMatching(/^The pool's index could not be reached/) },
+    });
+    const bug = { ...failing(BUG), registry: () => registry };
+    expect((await call(order, bug, SECRET, body)).status).toBe(500);
+  },
+);
+
+it("what is known of a tenant's prompts is 503 while the tenant's feedback is away", async () => {
+  const stored = { documentText: '{"id":"acme","name":"Acme","policy":"plain"}' };
+  const registry = { read: () => Promise.resolve(stored) } as unknown as RegistryPort;
+  const deps = { ...failing(LOST), registry: () => registry };
+  const response = await call("GET /tenants/acme/prompts", deps);
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({
+    error: { message: expect.stringMatching(/^The tenant's feedback could not be reached/) },
+  });
+});
 
 describe("while one of a tenant's shards is away", () => {
   const standing = {
@@ -157,6 +205,8 @@ function failing(error: Error) {
     registry: vi.fn(() => registry),
     ledgerOf: () => new Proxy({}, { get: () => () => Promise.reject(error) }) as OperatedLedger,
     headOf: () => new Proxy({}, { get: () => () => Promise.reject(error) }) as OperatedHead,
+    feedbackOf: () => new Proxy({}, { get: () => () => Promise.reject(error) }) as OperatedFeedback,
+    poolOf: () => new Proxy({}, { get: () => () => Promise.reject(error) }) as OperatedPool,
     forgetHead: () => undefined,
     lookAtBreaker: () => Promise.reject(error),
     description: () => ({ openapi: {}, schemas: {} }),

@@ -55,6 +55,36 @@ it("asks for the secrets of the catalog in force, not of the seeds", () => {
   ]);
 });
 
+it("asks for the secret of a pool and for its relays' token, which has to be long", () => {
+  const catalog = catalogAt("https://engine.example/v1");
+  const replicas = [
+    { id: "a", baseUrl: "http://a.example/v1", capacityTokens: 64_000, prefillTokensPerSecond: 1 },
+  ];
+  const upstreams = catalog.upstreams.map((one) => ({
+    ...one,
+    pool: { secret: "POOL_KEY", replicas },
+  }));
+  const parsed = parseCatalog({ ...catalog, upstreams });
+  if (parsed.kind === "faulty") throw new Error(JSON.stringify(parsed.faults));
+  const secretNames = ["ADMIN_SECRET", "ENGINE_KEY"];
+  const standing = { ...EMPTY, secretNames, catalog: parsed.value };
+  expect(problems(planDeployment(standing, given()))).toEqual([
+    'The secret POOL_KEY, which the pool of "engine" needs, is not set.',
+    'The secret RELAY_TOKEN, which the relays of "engine" need, is not set.',
+  ]);
+  const secretChars = new Map([
+    ["POOL_KEY", 8],
+    ["RELAY_TOKEN", 31],
+  ]);
+  expect(problems(planDeployment(standing, given({ secretChars })))).toEqual([
+    "RELAY_TOKEN has 31 characters, and the endpoint for relays stays off with less than 32.",
+  ]);
+  secretChars.set("RELAY_TOKEN", 32);
+  expect(say(planDeployment(standing, given({ secretChars })))).toContain(
+    "set the secrets POOL_KEY, RELAY_TOKEN",
+  );
+});
+
 it("names every secret that is unset at once", () => {
   expect(problems(planDeployment(EMPTY, given({ secretChars: new Map() })))).toEqual([
     "The secret ADMIN_SECRET, which the admin API needs, is not set.",
@@ -119,7 +149,14 @@ function catalogAt(baseUrl: string, secret = "ENGINE_KEY"): Catalog {
     version: "1",
     upstreams: [{ id: "engine", engine: "generic", baseUrl, secret }],
     models: [
-      { id: "m", upstream: "engine", name: "m", contextTokens: 8192, outputTokensMax: 1024 },
+      {
+        id: "m",
+        upstream: "engine",
+        name: "m",
+        contextTokens: 8192,
+        outputTokensMax: 1024,
+        capabilities: ["cache-salt"],
+      },
     ],
   });
   if (parsed.kind === "faulty") throw new Error(JSON.stringify(parsed.faults));

@@ -16,6 +16,8 @@ export const AS_SENT: Intent = {
   passed: {},
   ceiling: null,
   cacheSalt: null,
+  promptKey: null,
+  setsPromptKey: false,
 };
 export const OFF: Intent = { ...AS_SENT, thinking: "off" };
 export const ON: Intent = { ...AS_SENT, thinking: "on" };

@@ -33,6 +33,7 @@ const INTENTS: readonly Intent[] = (["on", "off", "as-sent"] as const).flatMap((
             isStream,
             temperature,
             cacheSalt,
+            promptKey: cacheSalt,
           })),
         ),
       ),
@@ -61,6 +62,9 @@ const NEEDS: Readonly<Record<string, readonly Capability[]>> = {
   cache_salt: ["cache-salt"],
 };
 
+/** Declared of the upstream and not of a model: an intent without it is for one that is not. */
+const UPSTREAM_FIELDS: ReadonlySet<string> = new Set(["prompt_cache_key"]);
+
 describe.each(ENGINES)("%s", (engine) => {
   it("is never sent what is not declared", () => {
     for (const has of SETS) {
@@ -71,7 +75,10 @@ describe.each(ENGINES)("%s", (engine) => {
             const needs = NEEDS[field] ?? [];
             // Ollama's switch is the effort none.
             const isSwitch = engine === "ollama" && has.includes("thinking-switch");
-            const isDeclared = needs.some((capability) => has.includes(capability)) || isSwitch;
+            const isDeclared =
+              needs.some((capability) => has.includes(capability)) ||
+              isSwitch ||
+              (UPSTREAM_FIELDS.has(field) && intent.promptKey !== null);
             if (!isDeclared) expect.fail(`${field} for ${JSON.stringify({ intent, entry })}`);
           }
         }
@@ -92,6 +99,7 @@ describe.each(ENGINES)("%s", (engine) => {
             ...(isOn && intent.thinkingTokensMax !== null ? ["thinking-cap"] : []),
             ...(intent.temperature === null ? [] : ["temperature"]),
             ...(intent.cacheSalt === null ? [] : ["cache-salt"]),
+            ...(intent.promptKey === null ? [] : ["prompt-cache-key"]),
           ]);
           for (const { reason } of knobs) expect(reason).not.toBe("");
         }

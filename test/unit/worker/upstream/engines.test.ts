@@ -8,6 +8,8 @@ import { AS_SENT, CAPPED, compileFor, MUCH, OFF, ON, type Entry } from "./an-int
 
 const WARM: Intent = { ...AS_SENT, temperature: 0.5 };
 const SALTED: Intent = { ...AS_SENT, cacheSalt: "s" };
+const NAMED: Intent = { ...AS_SENT, promptKey: "k" };
+const OWN_NAME: Intent = { ...NAMED, setsPromptKey: true };
 const WHOLE = { isStream: false };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -181,6 +183,14 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       { temperature: "proxy" },
     ],
     ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+    [
+      "a name for its prompt",
+      NAMED,
+      has(),
+      { prompt_cache_key: "k" },
+      { "prompt-cache-key": "approx" },
+    ],
+    ["a name beside the client's", OWN_NAME, has(), {}, { "prompt-cache-key": "off" }],
   ],
   deepseek: [
     ["no thinking", OFF, SWITCH, { thinking: { type: "disabled" } }, { thinking: "exact" }],
@@ -214,6 +224,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       { thinking: "exact", temperature: "proxy" },
     ],
     ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+    ["a name for its prompt", NAMED, ALL, {}, { "prompt-cache-key": "off" }],
   ],
   dashscope: [
     ["no thinking", OFF, SWITCH, { enable_thinking: false }, { thinking: "exact" }],
@@ -391,6 +402,14 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ],
     ["warmth", WARM, has("temperature"), { temperature: 0.5 }, { temperature: "proxy" }],
     ["a salt", SALTED, ALL, {}, { "cache-salt": "off" }],
+    [
+      "a name for its prompt",
+      NAMED,
+      has(),
+      { prompt_cache_key: "k" },
+      { "prompt-cache-key": "approx" },
+    ],
+    ["a name beside the client's", OWN_NAME, has(), {}, { "prompt-cache-key": "off" }],
   ],
 };
 

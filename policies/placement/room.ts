@@ -1,0 +1,61 @@
+// Which replicas of a pool may get a call, and which of these have room for it now.
+import { SLOTS_MAX, type Membership, type Members } from "./members.ts";
+import type { PlaceRequest } from "./pool.ts";
+
+/** Where nothing says sooner. */
+export const RETRY_MS_MAX = 60_000;
+export const RETRY_MS_MIN = 1_000;
+
+export interface Look {
+  /** Replicas that may get it. */
+  readonly possible: number;
+  /** Those of them that have room. */
+  readonly open: number;
+  /** When one that rests may be tried again. */
+  readonly retryInMs: number;
+}
+
+export class Room {
+  readonly #members: Members;
+  /** After a look, 1 for each replica that may not get the call or has no room. */
+  readonly closed = new Uint8Array(SLOTS_MAX);
+
+  constructor(members: Members) {
+    this.#members = members;
+  }
+
+  /** `calls`: those that have a slot in the pool. */
+  look(
+    { pin, avoid }: PlaceRequest,
+    { members, settings }: Membership,
+    calls: number,
+    nowMs: number,
+  ): Look {
+    this.closed.fill(1);
+    const isFull = isAtCap(calls, settings.concurrencyMax);
+    const pinned = pin === undefined ? undefined : members.find(({ id }) => id === pin);
+    const isPinned =
+      pinned !== undefined && this.#members.permit(pinned, settings, nowMs).permitted;
+    let possible = 0;
+    let open = 0;
+    let retryInMs = RETRY_MS_MAX;
+    for (const member of isPinned ? [pinned] : members) {
+      if (avoid?.includes(member.id) === true) continue;
+      const permit = this.#members.permit(member, settings, nowMs);
+      if (!permit.permitted) {
+        retryInMs = Math.min(retryInMs, permit.retryInMs);
+        continue;
+      }
+      possible++;
+      this.#members.raise(member);
+      if (isFull || isAtCap(member.running, member.settings.concurrencyMax)) continue;
+      this.closed[member.slot] = 0;
+      open++;
+    }
+    return { possible, open, retryInMs: Math.max(RETRY_MS_MIN, retryInMs) };
+  }
+}
+
+export function isAtCap(count: number, max: number | null): boolean {
+  return max !== null && count >= max;
+}
