@@ -10,8 +10,8 @@ import type { FeedbackPort } from "./ports.ts";
 import { rootOf, type Prompt } from "./prompt.ts";
 import { pause, TIMED_OUT, within } from "./stream/wait.ts";
 
-/** Of prompts. A layout shows in a few, and a look takes up to two milliseconds for the longest. */
-export const LOOKED_SHARE = 0.25;
+/** Of prompts. A layout shows in a few, and a look takes an agent's a tenth of the gateway's own time, so that the mean is under a hundredth. */
+export const LOOKED_SHARE = 0.0625;
 /** What an isolate found of a tenant is told at most so often. */
 const TELL_MS = 60_000;
 const TELL_MS_MAX = 5_000;

@@ -207,7 +207,7 @@ export class Run {
       account,
       (ending) => this.#post(end(ending)),
       metering,
-      outgoing.isStream ? placement.firstToken : null,
+      outgoing.isStream ? () => placement.firstToken() : null,
     );
     this.#open.push(call);
     patience.onGone(() => call.end("client-left"));
