@@ -71,8 +71,8 @@ export class Feedback extends DurableObject<Env> {
     });
   }
 
-  /** Opinions that came after an instant, oldest first, at most 1,000. */
-  list(afterMs: number, max: number): KeptOpinion[] {
+  /** Opinions behind a place, which is when one came and of which request; oldest first, at most 1,000. */
+  list(afterMs: number, afterRequestId: string, max: number): KeptOpinion[] {
     return this.ctx.storage.sql
       .exec<{
         request_id: string;
@@ -81,8 +81,9 @@ export class Feedback extends DurableObject<Env> {
         score: number;
         comment: string | null;
       }>(
-        "SELECT * FROM feedback WHERE at_ms > ? ORDER BY at_ms, request_id LIMIT ?",
+        "SELECT * FROM feedback WHERE (at_ms, request_id) > (?, ?) ORDER BY at_ms, request_id LIMIT ?",
         afterMs,
+        afterRequestId,
         Math.max(1, Math.min(max, READ_MAX)),
       )
       .toArray()

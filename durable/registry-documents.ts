@@ -18,6 +18,7 @@ import type { RegistryBook } from "./registry-book.ts";
 import type { RegistryQueue } from "./registry-queue.ts";
 import { findLooseEndsOfPut, findLooseEndsOfRemoval, type Written } from "./registry-references.ts";
 import type { DocumentRow } from "./registry-rows.ts";
+import { findFaultsOnWrite } from "./registry-rules-on-write.ts";
 
 /** One operation's surroundings. */
 export interface Turn {
@@ -51,6 +52,7 @@ export function put(
   if (parsed.kind === "faulty") return faulty(parsed.faults);
   const written = parsed.value;
   const faults = [
+    ...findFaultsOnWrite(turn.book, written),
     ...findLooseEndsOfPut(turn.book, written),
     ...(written.kind !== "catalog" || options.areSecretsLater === true
       ? []

@@ -24,8 +24,9 @@ import {
   readText,
   type Turn,
 } from "./registry-documents.ts";
-import { readKey } from "./registry-references.ts";
+import { readKey, type Written } from "./registry-references.ts";
 import type { DocumentRow } from "./registry-rows.ts";
+import { findFaultsOnWrite } from "./registry-rules-on-write.ts";
 
 /** A configuration of the greatest size, with room for some of the indentation that an editor may add. */
 const IMPORT_CHARS_MAX = 1.5 * CONFIGURATION_CHARS_MAX;
@@ -74,6 +75,7 @@ export function importAll(turn: Turn, text: string, options: ImportOptions): Imp
     ...(options.areSecretsLater === true
       ? []
       : findUnsetSecrets(document.catalog.value, (name) => turn.isSecretSet(name))),
+    ...faultsOnWrite(turn.book, document),
     ...faultsOfKeys(turn, document),
     ...faultsOfLengths(document),
   ];
@@ -87,6 +89,22 @@ export function importAll(turn: Turn, text: string, options: ImportOptions): Imp
     if (revoked !== null) turn.queue.addRevocation(revoked.id, revoked.tenant, nowMs);
   }
   return { kind: "imported", revision: book.revision(), changes };
+}
+
+/** Only of what would change: an export that is older than a rule comes back as it was. */
+function faultsOnWrite(book: RegistryBook, { catalog, policies }: ConfigurationDocument): Fault[] {
+  const faultsOf = (written: Written, id: string, text: string, place: string): Fault[] =>
+    book.find(written.kind, id)?.text === text
+      ? []
+      : findFaultsOnWrite(book, written).map(({ path, problem }) =>
+          faultAt(`${place}.${path}`, problem),
+        );
+  return [
+    ...faultsOf({ kind: "catalog", value: catalog.value }, CATALOG_ID, catalog.text, "catalog"),
+    ...policies.flatMap(({ value, text }, index) =>
+      faultsOf({ kind: "policy", value }, value.name, text, `policies.${index}`),
+    ),
+  ];
 }
 
 /** A key stays with its secret and its tenant; anything else would be another key under its name. */

@@ -158,12 +158,16 @@ export class Registry extends DurableObject<Env> {
     return lines;
   }
 
-  /** For a Worker whose KV does not know a document, by KV's name for it. Null is final: there is none here. */
-  find(name: string): FoundDocument | null {
+  /**
+   * For a Worker whose KV does not know a document (`isLost`) or is behind what was written, by KV's name for it. Null is
+   * final: there is none here.
+   */
+  find(name: string, isLost = true): FoundDocument | null {
     const filed = filedAs(name);
     const row = filed === null ? null : this.#book.find(filed.kind, filed.id);
     if (row === null || row.text === null) return null;
-    if (row.due_at_ms === null && row.put_at_ms + DOUBTED_AFTER_MS < Date.now()) this.#doubt(row);
+    if (isLost && row.due_at_ms === null && row.put_at_ms + DOUBTED_AFTER_MS < Date.now())
+      this.#doubt(row);
     return { version: row.version, documentText: row.text };
   }
 

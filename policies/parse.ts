@@ -28,6 +28,14 @@ export function parseWith<T>(schema: z.ZodMiniType<T>, document: unknown): Parse
   };
 }
 
+/** A number is so much; a text and a list have so many. */
+function sizeOf(origin: string, bound: string): string {
+  const isOne = bound.endsWith(" 1");
+  if (origin === "string") return `have ${bound} ${isOne ? "character" : "characters"}`;
+  if (origin === "array") return `have ${bound} ${isOne ? "entry" : "entries"}`;
+  return `be ${bound}`;
+}
+
 /** zod/mini carries no messages of its own; these are ours, in the operator's words. */
 function englishProblem(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
@@ -36,9 +44,9 @@ function englishProblem(issue: z.core.$ZodRawIssue): string {
         ? `is missing; give ${named(issue.expected)}`
         : `must be ${named(issue.expected)}`;
     case "too_small":
-      return `must be at least ${String(issue.minimum)}${issue.origin === "string" ? " characters" : ""}`;
+      return `must ${sizeOf(issue.origin, `at least ${String(issue.minimum)}`)}`;
     case "too_big":
-      return `must be at most ${String(issue.maximum)}${issue.origin === "string" ? " characters" : ""}`;
+      return `must ${sizeOf(issue.origin, `at most ${String(issue.maximum)}`)}`;
     case "unrecognized_keys":
       return `has unknown fields: ${issue.keys.join(", ")}`;
     case "invalid_value":

@@ -30,8 +30,16 @@ export function armsOf(modes: readonly (readonly Weighed[])[]): Weighed[] {
   return modes.map(bestOf).toSorted(byUtility);
 }
 
+/** What says which arms there are, whatever is asked. */
+export type Offer = Pick<Question, "policy" | "catalog" | "modelsAllowed">;
+
+/** The modes that some model may run: what a caller can ask for by name. */
+export function modesOf(offer: Offer): Mode[] {
+  return MODES.filter((mode) => modelsFor(offer, mode).length > 0);
+}
+
 /** The models that may run a mode, in the order in which they stand in; none when the policy does not bind it. */
-export function modelsFor({ policy, catalog, modelsAllowed }: Question, mode: Mode): Model[] {
+export function modelsFor({ policy, catalog, modelsAllowed }: Offer, mode: Mode): Model[] {
   const bound = policy.modes[mode];
   if (bound === undefined) return [];
   const models: Model[] = [];

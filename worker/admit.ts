@@ -136,7 +136,7 @@ export function modelsOf(caller: Pick<Caller, "tenant" | "catalog">): string[] {
     .filter((id) => models === undefined || models.includes(id));
 }
 
-async function pickPolicy(
+export async function pickPolicy(
   request: Request,
   tenant: Tenant,
   configuration: Configuration,

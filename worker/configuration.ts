@@ -24,15 +24,23 @@ interface Kept {
   readonly untilMs: number;
 }
 
+/** A write that this isolate took. Each has an object of its own, so that a read tells whether one came meanwhile. */
+interface Write {
+  /** The registry was read since, so what is kept is newer than what KV may still show. */
+  wasRead: boolean;
+}
+
 /** Plain data only, shared by the requests of an isolate. */
 export interface DocumentCache {
   readonly documents: Map<string, Kept>;
   /** Names that nobody knows, apart: anybody can make up keys, and they must not push real documents out. */
   readonly missing: Map<string, Kept>;
+  /** What KV may be behind on: the registry is read instead until KV was seen to show the same. */
+  readonly ahead: Map<string, Write>;
 }
 
 export function newDocumentCache(): DocumentCache {
-  return { documents: new Map(), missing: new Map() };
+  return { documents: new Map(), missing: new Map(), ahead: new Map() };
 }
 
 export class Configuration {
@@ -74,36 +82,61 @@ export class Configuration {
   /**
    * The document, or null when there is none. The registry's copy stands in for one that KV does not know or cannot
    * show. Where that is out of reach too, or bad, the last good one stays in force. So does one that is gone from both:
-   * nothing that is in use can be removed, so it was lost. Only a key can be gone, when the registry says so.
+   * nothing that is in use can be removed, so it was lost. Only a key can be gone, when the registry says so. What this
+   * isolate wrote is the registry's to say until KV shows it too.
    */
   async #read<T>(name: string, parse: (document: unknown) => Parsed<T>): Promise<T | null> {
     const kept = this.#fresh(name);
     if (kept !== null) return kept.value as T | null;
     const found = await this.#fetch(name, parse);
-    if (found.kind === "found") return this.#keep(name, found.value, FRESH_MS);
+    const write = this.#cache.ahead.get(name);
+    if (found.kind === "found" && write === undefined)
+      return this.#keep(name, found.value, FRESH_MS);
     // Another request may have heard more while KV was asked.
     const heard = this.#fresh(name);
     if (heard !== null) return heard.value as T | null;
     const last = (this.#cached(name)?.value ?? null) as T | null;
-    const finding = await this.#lookUp(name, last === null);
+    const isWritten = write !== undefined;
+    const finding = await this.#lookUp(name, last === null || isWritten, found.kind !== "found");
     if (finding.kind === "elsewhere") return (this.#cached(name)?.value ?? last) as T | null;
-    const isGone = finding.kind === "absent" && found.kind === "missing" && name.startsWith("key:");
+    const isGone =
+      finding.kind === "absent" &&
+      (isWritten || (found.kind === "missing" && name.startsWith("key:")));
     if (found.kind === "bad") report("configuration-bad", name, found.problem);
-    else if (last !== null && !isGone)
+    else if (found.kind === "missing" && last !== null && !isGone)
       report("configuration-lost", name, "KV has it no more; it stays in force");
+    // What was asked before a write says nothing of what is after it.
+    const freshMs = (ms: number) => (this.#cache.ahead.get(name) === write ? ms : 0);
     switch (finding.kind) {
       case "found": {
         const parsed = parse(finding.document);
-        if (parsed.kind === "parsed") return this.#keep(name, parsed.value, FRESH_MS);
+        if (parsed.kind === "parsed") {
+          const value = this.#keep(name, parsed.value, freshMs(FRESH_MS));
+          this.#heard(name, write, found.kind === "found" && isSame(found, finding));
+          return value;
+        }
         report("configuration-bad", name, `in the registry: ${sayFaults(parsed.faults)}`);
         return this.#keep(name, last, MISSING_FRESH_MS);
       }
-      case "absent":
-        return this.#keep(name, isGone ? null : last, MISSING_FRESH_MS);
-      case "unasked":
+      case "absent": {
+        const value = this.#keep(name, isGone ? null : last, freshMs(MISSING_FRESH_MS));
+        this.#heard(name, write, found.kind === "missing");
+        return value;
+      }
+      case "unasked": {
+        const isKvBest = found.kind === "found" && write?.wasRead !== true;
+        const best = isKvBest ? found.value : last;
         // Nothing is known of a document that nobody could be asked for, so the next request asks again.
-        return last === null ? null : this.#keep(name, last, MISSING_FRESH_MS);
+        return best === null ? null : this.#keep(name, best, freshMs(MISSING_FRESH_MS));
+      }
     }
+  }
+
+  /** The registry answered; `agrees`: KV says the same, so it can be read again. */
+  #heard(name: string, write: Write | undefined, agrees: boolean): void {
+    if (write === undefined || this.#cache.ahead.get(name) !== write) return;
+    write.wasRead = true;
+    if (agrees) this.#cache.ahead.delete(name);
   }
 
   #cached(name: string): Kept | undefined {
@@ -118,7 +151,11 @@ export class Configuration {
   async #fetch<T>(
     name: string,
     parse: (document: unknown) => Parsed<T>,
-  ): Promise<{ kind: "found"; value: T } | { kind: "missing" } | { kind: "bad"; problem: string }> {
+  ): Promise<
+    | { kind: "found"; value: T; document: unknown }
+    | { kind: "missing" }
+    | { kind: "bad"; problem: string }
+  > {
     let document: unknown;
     try {
       document = await this.#kv.get(name, "json");
@@ -130,7 +167,7 @@ export class Configuration {
     }
     if (document === null) return { kind: "missing" };
     const parsed = parse(document);
-    if (parsed.kind === "parsed") return { kind: "found", value: parsed.value };
+    if (parsed.kind === "parsed") return { kind: "found", value: parsed.value, document };
     return { kind: "bad", problem: sayFaults(parsed.faults) };
   }
 
@@ -145,18 +182,32 @@ export class Configuration {
   }
 }
 
-function keepWithin(map: Map<string, Kept>, max: number, name: string, kept: Kept): void {
+function keepWithin<T>(map: Map<string, T>, max: number, name: string, kept: T): void {
   map.set(name, kept);
   // A map keeps its order of insertion, so the first one is the one that was read longest ago.
   const oldest = map.size > max ? map.keys().next() : null;
   if (oldest !== null && oldest.done !== true) map.delete(oldest.value);
 }
 
-/** Has a document read again at its next use; the last good one stays until then. */
+/**
+ * Has a document that was written read again at its next use, and from the registry, since KV may show the old one for a
+ * while; the last good one stays until then.
+ */
 export function forgetDocument(cache: DocumentCache, name: string): void {
   const kept = cache.documents.get(name);
   if (kept !== undefined) cache.documents.set(name, { ...kept, untilMs: 0 });
   cache.missing.delete(name);
+  cache.ahead.delete(name);
+  keepWithin(cache.ahead, DOCUMENTS_MAX, name, { wasRead: false });
+}
+
+interface Holding {
+  readonly document: unknown;
+}
+
+/** Documents keep the order of their fields wherever they go. */
+function isSame(left: Holding, right: Holding): boolean {
+  return JSON.stringify(left.document) === JSON.stringify(right.document);
 }
 
 /** Another's document under this name is as bad as none: it would spend that other's budget. */

@@ -62,7 +62,11 @@ const resting: RestingAddresses = new Map();
 
 function dependenciesOf(env: Env, context: ExecutionContext): Dependencies {
   const now = (): number => Date.now();
-  const lookUp = registryLookup((name) => registryOf(env.REGISTRY).find(name), lookups, now);
+  const lookUp = registryLookup(
+    (name, isLost) => registryOf(env.REGISTRY).find(name, isLost),
+    lookups,
+    now,
+  );
   const reachHead = (tenantId: string, policyName: string) =>
     headOf(env.HEAD, tenantId, policyName);
   return {

@@ -24,8 +24,11 @@ export type Finding =
   /** Another request of this isolate asked for the same; the cache has what it heard, if it heard anything. */
   | { readonly kind: "elsewhere" };
 
-/** `name` is what KV calls the document. Who has a good copy to go on with does not wait for another's answer. */
-export type RegistryLookup = (name: string, mayWait: boolean) => Promise<Finding>;
+/**
+ * `name` is what KV calls the document. Who has a good copy to go on with does not wait for another's answer. `isLost`: KV
+ * should know it and does not, which the registry then looks into.
+ */
+export type RegistryLookup = (name: string, mayWait: boolean, isLost: boolean) => Promise<Finding>;
 
 /** Plain data, shared by the requests of an isolate: a request must not wait on another's promise. */
 export interface LookupState {
@@ -41,11 +44,11 @@ export function newLookupState(): LookupState {
 }
 
 export function registryLookup(
-  find: (name: string) => Promise<FoundDocument | null>,
+  find: (name: string, isLost: boolean) => Promise<FoundDocument | null>,
   state: LookupState,
   now: () => number,
 ): RegistryLookup {
-  return async function lookUp(name, mayWait) {
+  return async function lookUp(name, mayWait, isLost) {
     if ((state.asking.get(name) ?? 0) > now()) {
       if (mayWait) await untilAnswered(state, name);
       return { kind: "elsewhere" };
@@ -54,7 +57,7 @@ export function registryLookup(
       return { kind: "unasked" };
     state.asking.set(name, now() + LOOKUP_MS_MAX);
     try {
-      const found = await within(find(name), LOOKUP_MS_MAX);
+      const found = await within(find(name, isLost), LOOKUP_MS_MAX);
       if (found === TIMED_OUT) throw new Error(`no answer within ${LOOKUP_MS_MAX} ms`);
       if (found === null) return { kind: "absent" };
       return { kind: "found", document: JSON.parse(found.documentText) };

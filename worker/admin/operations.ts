@@ -102,6 +102,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       "How the tenant's prompts are laid out: which of them share most of their text and part too early for any cache, and what to move. Counts and places, never text.",
     answers: { 200: "Prompts" },
   },
+  listFeedback: {
+    summary:
+      "What the tenant's clients said of answers (`POST /v1/feedback`), scores and comments, oldest first. Kept for 70 days.",
+    answers: { 200: "FeedbackPage" },
+  },
   readPool: {
     summary:
       "How an upstream's pool is, as its prefix index knows: replicas, what is cached where, predictions against what engines report, the line, and alarms.",

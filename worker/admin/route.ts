@@ -1,4 +1,5 @@
 // The contract of a route: what it takes and does. What its description says besides is operations.ts.
+import type { KeptOpinion } from "../../durable/feedback.ts";
 import type { HeadAct, HeadReport } from "../../durable/head.ts";
 import type { Registry } from "../../durable/registry.ts";
 import type { DocumentKind } from "../../policies/administration.ts";
@@ -59,6 +60,8 @@ export interface OperatedPool {
 export interface OperatedFeedback {
   /** Of every isolate that told within the last day. */
   promptFindings(): Promise<ModelFinding[]>;
+  /** Opinions behind a place, oldest first. */
+  list(afterMs: number, afterRequestId: string, max: number): Promise<KeptOpinion[]>;
 }
 
 /** What a breaker says of itself without being asked for a permit. */

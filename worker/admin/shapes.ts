@@ -8,6 +8,7 @@ import { gradeOrder, isolationOrder, keyOrder, refundOrder, rotation } from "./b
 import { gradeResults, router, routerAct } from "./router-shapes.ts";
 import { pool, poolIsolation } from "./pool-shapes.ts";
 import { prompts } from "./prompt-shapes.ts";
+import { opinion } from "./feedback-shapes.ts";
 import { instant, journalLine, organisationUsage, refund, usage } from "./ledger-shapes.ts";
 
 const { catalog, policy, organisation, tenant, key } = DECLARATIONS;
@@ -225,6 +226,7 @@ export const SHAPES = {
   UpstreamPage: page(upstream),
   Pool: pool,
   Prompts: prompts,
+  FeedbackPage: page(opinion),
   IsolationOrder: isolationOrder,
   PoolIsolation: poolIsolation,
   AuditPage: page(auditLine),

@@ -2,6 +2,7 @@
 // (`npm run describe`).
 import { CONFIGURATION_ROUTES } from "./configuration-routes.ts";
 import { answer, DOCUMENT_ROUTES } from "./document-routes.ts";
+import { FEEDBACK_ROUTES } from "./feedback-routes.ts";
 import { missing } from "./find.ts";
 import { KEY_ROUTES } from "./key-routes.ts";
 import { JOURNAL_ROUTES } from "./journal-routes.ts";
@@ -49,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   ...UPSTREAM_ROUTES,
   ...POOL_ROUTES,
   ...PROMPT_ROUTES,
+  ...FEEDBACK_ROUTES,
   ...CONFIGURATION_ROUTES,
   ...DESCRIPTION_ROUTES,
 ];

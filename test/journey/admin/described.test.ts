@@ -73,6 +73,12 @@ beforeAll(async () => {
   keyId = id;
   const answer = await ask(gateway, turn("What is 3 + 4?"), { secret });
   await answer.text();
+  const opinion = { request_id: answer.headers.get("x-request-id"), score: 0.5, comment: "So so." };
+  await fetch(`${gateway.url}/v1/feedback`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${secret}` },
+    body: JSON.stringify(opinion),
+  });
   callId = `${answer.headers.get("x-request-id")}:1`;
   await gateway.untilSettled("shown");
 });
@@ -105,6 +111,9 @@ test("every answer fits its description", async () => {
     ["/tenants/{id}/usage", "GET /tenants/shown/usage"],
     ["/tenants/{id}/prompts", "GET /tenants/shown/prompts"],
     ["/tenants/{id}/prompts", "GET /tenants/nobody/prompts"],
+    ["/tenants/{id}/feedback", "GET /tenants/shown/feedback"],
+    ["/tenants/{id}/feedback", "GET /tenants/shown/feedback?after=x"],
+    ["/tenants/{id}/feedback", "GET /tenants/nobody/feedback"],
     ["/tenants/{id}/journal", "GET /tenants/shown/journal"],
     ["/tenants/{id}/journal", "GET /tenants/nobody/journal"],
     ["/tenants/{id}/refunds", "POST /tenants/shown/refunds", refund],

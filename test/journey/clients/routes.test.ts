@@ -10,14 +10,31 @@ import {
 /** The gateway's own bound on a body, and a byte. */
 const TOO_MANY_BYTES = 10 * 1024 * 1024 + 1;
 const NARROW_SECRET = "sk-sluice-journey-narrow";
+const WIDE_SECRET = "sk-sluice-journey-wide";
+const ONE_MODE_SECRET = "sk-sluice-journey-one-mode";
 const EXPIRED_SECRET = "sk-sluice-journey-expired";
 
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
   gateway = await startGatewayUnderTest({
-    tenants: [{ id: "narrow", name: "Narrow", policy: "economy", models: ["small"] }],
+    policies: [
+      { name: "two-modes", version: "1", modes: { short: "small", long: "deep" } },
+      {
+        name: "few-arms",
+        version: "1",
+        modes: { short: "small", long: "deep" },
+        arms: ["small/short", "deep/long", "deep/as-sent"],
+      },
+    ],
+    tenants: [
+      { id: "narrow", name: "Narrow", policy: "economy", models: ["small"] },
+      { id: "wide", name: "Wide", policy: "two-modes", policies: ["few-arms"] },
+      { id: "one-mode", name: "One mode", policy: "two-modes", models: ["small"] },
+    ],
     keys: [
       { secret: NARROW_SECRET, document: { id: "narrow", tenant: "narrow" } },
+      { secret: WIDE_SECRET, document: { id: "wide", tenant: "wide" } },
+      { secret: ONE_MODE_SECRET, document: { id: "one-mode", tenant: "one-mode" } },
       { secret: EXPIRED_SECRET, document: { id: "expired", tenant: "demo", expiresAtMs: 1 } },
     ],
   });
@@ -50,6 +67,32 @@ test("GET /v1/models shows a tenant its own models only, and takes x-api-key as 
   const { data } = await readJson<{ data: readonly { id: string }[] }>(response);
 
   expect(data.map(({ id }) => id).filter((id) => !id.startsWith("auto"))).toEqual(["small"]);
+});
+
+test.each([
+  ["the modes that the policy binds", WIDE_SECRET, "two-modes", ["small", "mid", "coder", "deep"]],
+  ["the models that a policy lets be named", WIDE_SECRET, "few-arms", ["deep"]],
+  ["the modes that some model of the tenant runs", ONE_MODE_SECRET, "two-modes", ["small"]],
+])("GET /v1/models lists %s, and each of them answers", async (_, secret, policy, models) => {
+  const headers = { authorization: `Bearer ${secret}`, "x-sluice-policy": policy };
+  const response = await get("/v1/models", headers);
+  const { data } = await readJson<{ data: readonly { id: string }[] }>(response);
+  const ids = data.map(({ id }) => id);
+  const modes = secret === ONE_MODE_SECRET ? ["auto:short"] : ["auto:short", "auto:long"];
+  expect(ids).toEqual(["auto", ...modes, ...models]);
+  const names = ["auto", "auto:direct", "auto:short", "auto:code", "auto:long"];
+  for (const model of [...names, "small", "mid", "coder", "deep"]) {
+    const isListed = ids.includes(model);
+    expect((await get(`/v1/models/${model}`, headers)).status).toBe(isListed ? 200 : 404);
+    const answer = await ask(gateway, turn("Hi.", { model }), { secret, headers });
+    await answer.text();
+    expect(answer.status === 200, model).toBe(isListed);
+  }
+});
+
+test("GET /v1/models under a policy that the tenant may not name is refused as its requests are", async () => {
+  const headers = { authorization: `Bearer ${WIDE_SECRET}`, "x-sluice-policy": "quality" };
+  expect((await get("/v1/models", headers)).status).toBe(400);
 });
 
 test("GET /v1/models without a key is 401", async () => {

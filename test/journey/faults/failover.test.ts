@@ -36,7 +36,7 @@ beforeAll(async () => {
       policy("from-refusing", { ...failover, modes: { short: "refusing" } }),
       policy("from-losing", { ...failover, modes: { short: "losing" } }),
       // Silence is noticed while the gate is closed, so that it too can fail over.
-      policy("from-silent", { ...failover, gateMs: 5_000, idleMs: 300, deadlineMs: 600 }),
+      policy("from-silent", { ...failover, gateMs: 5_000, idleMs: 300, deadlineMs: 1_000 }),
       policy("chain", { modes: { short: "refusing" }, fallback: ["losing", "small", "mid"] }),
       policy("twice", { attemptsMax: 2 }),
       policy("slow-gate", { gateMs: 1_500, idleMs: 2_500 }),

@@ -1,6 +1,7 @@
 // What a tenant can ask besides an answer: what would be chosen, what it has used, and to be heard about an answer.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ask, readError, readEvents, readJson, turn, type UsageFields } from "../support/chat.ts";
+import { admin } from "../admin/admin-client.ts";
 import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway-under-test.ts";
 
 const OTHER = "sk-sluice-journey-other";
@@ -120,9 +121,42 @@ test("feedback on one's own request is kept, and a second opinion replaces the f
     expect(await kept.json()).toEqual({ object: "feedback", request_id: requestId, score });
   }
   const feedback = (await gateway.gateway.bindings<Env>()).FEEDBACK.getByName("demo");
-  expect(await feedback.list(0, 10)).toEqual([
+  expect(await feedback.list(0, "", 10)).toEqual([
     expect.objectContaining({ requestId, keyId: "demo", score: 1, comment: null }),
   ]);
+});
+
+test("an operator reads what a tenant's clients said, page by page, and no other tenant's", async () => {
+  const said: string[] = [];
+  for (const comment of ["First.", "Second.", null]) {
+    const answer = await ask(gateway, turn("What is 3 + 4?"), { secret: OTHER });
+    await answer.text();
+    const requestId = answer.headers.get("x-request-id") ?? "";
+    said.push(requestId);
+    await send("/v1/feedback", { request_id: requestId, score: 0.5, comment }, OTHER);
+  }
+  interface Page {
+    readonly data: readonly { request_id: string; key_id: string; comment: string | null }[];
+    readonly next: string | null;
+  }
+  const read = async (path: string) => (await admin<Page>(gateway, `GET ${path}`)).body;
+  const first = await read("/tenants/other/feedback?limit=2");
+  const rest = await read(`/tenants/other/feedback?limit=2&after=${first.next}`);
+  expect(first.data).toHaveLength(2);
+  expect(rest).toMatchObject({ data: [{ key_id: "other", score: 0.5 }], next: null });
+  const all = [...first.data, ...rest.data];
+  expect(all.map(({ request_id }) => request_id).toSorted()).toEqual(said.toSorted());
+  expect(all.map(({ comment }) => comment)).toEqual(
+    expect.arrayContaining(["First.", "Second.", null]),
+  );
+  for (const after of ["1", "1:", "x:y", "1:a b"]) {
+    const refused = await admin(
+      gateway,
+      `GET /tenants/other/feedback?after=${encodeURIComponent(after)}`,
+    );
+    expect(refused.status, after).toBe(400);
+  }
+  expect((await admin(gateway, "GET /tenants/nobody/feedback")).status).toBe(404);
 });
 
 test("a request that is another tenant's reads like one that nobody knows", async () => {

@@ -40,7 +40,7 @@ it("tells nothing that is older than a day, and the alarm drops it, while opinio
   await runInDurableObject(stub, (_, { storage }) => {
     expect(storage.sql.exec("SELECT * FROM prompt_findings").toArray()).toEqual([]);
   });
-  expect(await stub.list(0, 10)).toHaveLength(1);
+  expect(await stub.list(0, "", 10)).toHaveLength(1);
 });
 
 it("holds the isolates that told last, and of each a bounded list", async () => {
@@ -58,4 +58,21 @@ it("holds the isolates that told last, and of each a bounded list", async () => 
     Array.from({ length: 500 }, () => found(2)),
   );
   expect(await other.promptFindings()).toHaveLength(FINDINGS_MAX);
+});
+
+it("lists opinions page by page, each once, also those of one millisecond", async () => {
+  const stub = fresh();
+  const said = ["b", "a", "d", "c"];
+  for (const requestId of said) await stub.keep({ ...OPINION, requestId });
+  clock.advance(1);
+  await stub.keep({ ...OPINION, requestId: "0", comment: "Late." });
+  const pages: string[][] = [];
+  for (let place = { atMs: 0, requestId: "" }; ;) {
+    const page = await stub.list(place.atMs, place.requestId, 2);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    pages.push(page.map(({ requestId }) => requestId));
+    place = last;
+  }
+  expect(pages).toEqual([["a", "b"], ["c", "d"], ["0"]]);
 });

@@ -10,7 +10,7 @@ import { newLookupState, registryLookup } from "../../../worker/registry-lookup.
 export const LATER_MS = 31_000;
 
 /** One isolate's view: its cache lives as long as this. */
-export function openReader(find: (name: string) => Promise<FoundDocument | null>) {
+export function openReader(find: (name: string, isLost: boolean) => Promise<FoundDocument | null>) {
   const cache = newDocumentCache();
   const asked = vi.fn(find);
   const now = () => Date.now();
@@ -27,5 +27,6 @@ export function found(document: object): FoundDocument {
 
 /** What is asked of the real object. */
 export function findIn(registry: DurableObjectStub<Registry>) {
-  return async (name: string) => (await registry.find(name)) as FoundDocument | null;
+  return async (name: string, isLost: boolean) =>
+    (await registry.find(name, isLost)) as FoundDocument | null;
 }

@@ -28,6 +28,13 @@ it("gives each file and folder a name that says what it does", () => {
   expect(homeless).toEqual([]);
 });
 
+it("names in wrangler.toml, for each binding, files that are there", () => {
+  const text = readFileSync(join(repository, "wrangler.toml"), "utf8");
+  const named = [...text.matchAll(/\b(?:worker|durable|policies|classifiers)\/[\w/-]+\.ts/g)];
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.map(([file]) => file).filter((file) => !files.includes(file))).toEqual([]);
+});
+
 it("has one index.ts, the Worker's entry, and no barrels", () => {
   expect(files.filter((file) => basename(file) === "index.ts")).toEqual(["worker/index.ts"]);
 });

@@ -176,7 +176,7 @@ describe("a policy's document", () => {
     ["expectedOutputTokensMax", { expectedOutputTokensMax: 0.5 }, "must be a whole number"],
     ["outputTokensMax", { outputTokensMax: 1 }, "must be at least 16"],
     ["reasoningTokensMax", { reasoningTokensMax: -1 }, "must be at least 0"],
-    ["arms", { arms: [] }, "must be at least 1"],
+    ["arms", { arms: [] }, "must have at least 1 entry"],
     ["arms.1", { arms: ["mid/short", "mid"] }, '"mid" is no arm'],
     ["modes.long", { arms: ["mid/short"] }, 'binds "deep/long", which `arms` leaves out'],
     ["reasoningTokensMax", { reasoningTokensMax: 0 }, "forbids thinking, which the mode long is"],

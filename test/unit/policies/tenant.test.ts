@@ -122,7 +122,7 @@ describe("a limit that cannot be kept", () => {
       "userLimits.1 tokens per day stands twice",
     ]);
     const many = Array.from({ length: LIMITS_MAX + 1 }, () => day);
-    expect(faultsOf(key({ limits: many }))[0]).toMatch(/^limits must be at most 16/);
+    expect(faultsOf(key({ limits: many }))[0]).toMatch(/^limits must have at most 16 entries/);
   });
 });
 
@@ -131,7 +131,7 @@ describe("a tenant", () => {
     ["Mars/Olympus", /^zone "Mars\/Olympus" is no time zone .* as in "Europe\/Berlin", or "UTC"$/],
     ["europe/berlin", /^zone "europe\/berlin" is no time zone/],
     ["+02:00", /^zone .* is no time zone/],
-    ["", /^zone must be at least 1 characters/],
+    ["", /^zone must have at least 1 character$/],
   ])("does not count in the zone %j, and is told what to write", (zone, problem) => {
     expect(faultsOf(tenant({ zone }))).toEqual([expect.stringMatching(problem)]);
     expect(faultsOf(organisation({ zone }))).toEqual([expect.stringMatching(problem)]);

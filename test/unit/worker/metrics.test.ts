@@ -52,6 +52,20 @@ test("the histogram's buckets hold all that is below them, and its last holds ev
   expect(lines).toContain("sluice_headers_seconds_count 3");
 });
 
+test("every bucket is told, in rising order and zeros too, whichever request came first", () => {
+  const bounds = ["0.01", "0.03", "0.1", "0.3", "1", "3", "10", "30", "100", "+Inf"];
+  const buckets = (...each: number[]): readonly string[] => {
+    const metrics = new Metrics();
+    for (const headersMs of each) metrics.count(recordWith({ headersMs }));
+    return linesOf(metrics).filter((line) => line.startsWith("sluice_headers_seconds_bucket"));
+  };
+  const told = (counts: readonly number[]) =>
+    bounds.map((le, index) => `sluice_headers_seconds_bucket{le="${le}"} ${counts[index]}`);
+  expect(buckets(5000, 20)).toEqual(told([0, 1, 1, 1, 1, 1, 2, 2, 2, 2]));
+  expect(buckets(20, 5000)).toEqual(buckets(5000, 20));
+  expect(buckets()).toEqual(told(bounds.map(() => 0)));
+});
+
 test("a count that cannot be true leaves the counters as they are", () => {
   const metrics = new Metrics();
   for (const outputTokens of [-5, Number.NaN, Number.POSITIVE_INFINITY, 0]) {

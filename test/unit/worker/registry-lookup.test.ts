@@ -32,12 +32,12 @@ const absent = () => vi.fn<Find>(async () => null);
 
 it("tells what was found from what is absent, by the name that KV has for it", async () => {
   const find = answering({ id: "acme" });
-  expect(await open(find)("tenant:acme", true)).toEqual({
+  expect(await open(find)("tenant:acme", true, true)).toEqual({
     kind: "found",
     document: { id: "acme" },
   });
-  expect(find).toHaveBeenCalledWith("tenant:acme");
-  expect(await open(absent())("catalog", true)).toEqual({ kind: "absent" });
+  expect(find).toHaveBeenCalledWith("tenant:acme", true);
+  expect(await open(absent())("catalog", true, true)).toEqual({ kind: "absent" });
 });
 
 it.each<[string, Find]>([
@@ -46,7 +46,7 @@ it.each<[string, Find]>([
   ["says nothing for two seconds", () => new Promise(() => undefined)],
 ])("knows nothing of a document when the registry %s, and may ask again", async (_, find) => {
   const lookUp = open(find);
-  const first = lookUp("catalog", true);
+  const first = lookUp("catalog", true, true);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(await first).toEqual({ kind: "unasked" });
   expect(state.asking.size).toBe(0);
@@ -58,7 +58,7 @@ it("counts keys and other documents apart, each ten a second", async () => {
   const kindsOf = async (prefix: string) => {
     const kinds: string[] = [];
     for (let number = 0; number < LOOKUPS_PER_SECOND_MAX + 5; number += 1)
-      kinds.push((await lookUp(`${prefix}:${number}`, true)).kind);
+      kinds.push((await lookUp(`${prefix}:${number}`, true, true)).kind);
     return kinds;
   };
   const bounded = [
@@ -67,10 +67,10 @@ it("counts keys and other documents apart, each ten a second", async () => {
   ];
   expect(await kindsOf("key")).toEqual(bounded);
   expect(await kindsOf("tenant")).toEqual(bounded);
-  expect(await lookUp("policy:plain", true)).toEqual({ kind: "unasked" });
+  expect(await lookUp("policy:plain", true, true)).toEqual({ kind: "unasked" });
   vi.advanceTimersByTime(1_000);
-  expect(await lookUp("policy:plain", true)).toEqual({ kind: "absent" });
-  expect(await lookUp("key:0", true)).toEqual({ kind: "absent" });
+  expect(await lookUp("policy:plain", true, true)).toEqual({ kind: "absent" });
+  expect(await lookUp("key:0", true, true)).toEqual({ kind: "absent" });
   expect(find).toHaveBeenCalledTimes(2 * LOOKUPS_PER_SECOND_MAX + 2);
 });
 
@@ -78,9 +78,9 @@ it("asks once for what several requests want, and they wait until it is answered
   let answer: (found: FoundDocument | null) => void = () => undefined;
   const find = vi.fn<Find>(() => new Promise((resolve) => (answer = resolve)));
   const lookUp = open(find);
-  const first = lookUp("catalog", true);
+  const first = lookUp("catalog", true, true);
   const told: string[] = [];
-  const others = [1, 2, 3].map(async () => told.push((await lookUp("catalog", true)).kind));
+  const others = [1, 2, 3].map(async () => told.push((await lookUp("catalog", true, true)).kind));
   await vi.advanceTimersByTimeAsync(500);
   expect(told).toEqual([]);
   answer({ version: 1, documentText: "{}" });
@@ -93,8 +93,8 @@ it("asks once for what several requests want, and they wait until it is answered
 
 it("keeps nobody waiting who has a good copy", async () => {
   const lookUp = open(() => new Promise(() => undefined));
-  void lookUp("catalog", true);
-  expect(await lookUp("catalog", false)).toEqual({ kind: "elsewhere" });
+  void lookUp("catalog", true, true);
+  expect(await lookUp("catalog", false, true)).toEqual({ kind: "elsewhere" });
 });
 
 it("waits two seconds for a request that was cut while it asked, then asks by itself", async () => {
@@ -102,11 +102,11 @@ it("waits two seconds for a request that was cut while it asked, then asks by it
   const lookUp = open(find);
   // As it is left by a request that never came to its end.
   state.asking.set("catalog", Date.now() + 2_000);
-  const waiting = lookUp("catalog", true);
+  const waiting = lookUp("catalog", true, true);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(await waiting).toEqual({ kind: "elsewhere" });
   expect(find).not.toHaveBeenCalled();
-  expect(await lookUp("catalog", true)).toEqual({ kind: "absent" });
+  expect(await lookUp("catalog", true, true)).toEqual({ kind: "absent" });
 });
 
 it("forgets requests that were cut, however many they are", async () => {
@@ -114,6 +114,6 @@ it("forgets requests that were cut, however many they are", async () => {
   for (let number = 0; number < 500; number += 1)
     state.asking.set(`key:${number}`, Date.now() + 2_000);
   vi.advanceTimersByTime(3_000);
-  await lookUp("key:new", true);
+  await lookUp("key:new", true, true);
   expect(state.asking.size).toBe(0);
 });

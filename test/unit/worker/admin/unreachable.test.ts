@@ -106,16 +106,19 @@ it.each(["GET /pools/chat", "PUT /pools/chat/isolation"])(
   },
 );
 
-it("what is known of a tenant's prompts is 503 while the tenant's feedback is away", async () => {
-  const stored = { documentText: '{"id":"acme","name":"Acme","policy":"plain"}' };
-  const registry = { read: () => Promise.resolve(stored) } as unknown as RegistryPort;
-  const deps = { ...failing(LOST), registry: () => registry };
-  const response = await call("GET /tenants/acme/prompts", deps);
-  expect(response.status).toBe(503);
-  expect(await response.json()).toMatchObject({
-    error: { message: expect.stringMatching(/^The tenant's feedback could not be reached/) },
-  });
-});
+it.each(["prompts", "feedback"])(
+  "a tenant's %s is 503 while its feedback is away",
+  async (what) => {
+    const stored = { documentText: '{"id":"acme","name":"Acme","policy":"plain"}' };
+    const registry = { read: () => Promise.resolve(stored) } as unknown as RegistryPort;
+    const deps = { ...failing(LOST), registry: () => registry };
+    const response = await call(`GET /tenants/acme/${what}`, deps);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
+      error: { message: expect.stringMatching(/^The tenant's feedback could not be reached/) },
+    });
+  },
+);
 
 describe("while one of a tenant's shards is away", () => {
   const standing = {

@@ -1,0 +1,64 @@
+// Where a request's record goes: a data point says nothing that the log's line does not, so that a run without a dataset
+// misses nothing.
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { recordOf, type RequestRecord } from "../../../worker/learn.ts";
+import { Metrics } from "../../../worker/metrics.ts";
+import { telemetry, type DataPointSink } from "../../../worker/telemetry.ts";
+
+let logged: string[];
+beforeEach(() => {
+  logged = [];
+  vi.spyOn(console, "log").mockImplementation((line) => logged.push(String(line)));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** No two fields hold the same. */
+function distinctRecord(): RequestRecord {
+  const empty = recordOf({
+    requestId: "r",
+    dialect: "chat",
+    tenant: "t",
+    key: "k",
+    status: 200,
+    failure: null,
+    isStream: false,
+    explained: null,
+    rung: null,
+    accounts: [],
+    headersMs: 0,
+    totalMs: 0,
+  });
+  const texts = ["policy", "variant", "mode", "model", "reason", "queryKind", "failure"];
+  const more = ["ending", "certainty", "degraded", "budgetEnd", "difficultyTier"];
+  const numbers = ["difficulty", "confidence", "expectedTokens", "inputTokens", "cachedTokens"];
+  const counts = ["outputTokens", "reasoningTokens", "heldTokens", "calls", "headersMs"];
+  const rest = ["totalMs", "cacheWriteTokens", "budgetLambda", "propensity"];
+  return {
+    ...empty,
+    ...Object.fromEntries([...texts, ...more].map((name) => [name, `a ${name}`])),
+    ...Object.fromEntries([...numbers, ...counts, ...rest].map((name, at) => [name, at + 1000])),
+    isEmergency: true,
+    isExplored: false,
+  };
+}
+
+it("writes one line and one point a request, and all that the point says stands in the line", () => {
+  const writeDataPoint = vi.fn<DataPointSink["writeDataPoint"]>();
+  telemetry({ writeDataPoint }, new Metrics())(distinctRecord());
+  expect(logged).toHaveLength(1);
+  expect(writeDataPoint).toHaveBeenCalledTimes(1);
+  const line = JSON.parse(logged[0] ?? "") as Record<string, unknown>;
+  const said = Object.values(line).map((value) => (typeof value === "boolean" ? +value : value));
+  const { indexes = [], blobs = [], doubles = [] } = writeDataPoint.mock.calls[0]?.[0] ?? {};
+  expect([...indexes, ...blobs, ...doubles].filter((value) => !said.includes(value))).toEqual([]);
+  expect(new Set([...blobs, ...doubles]).size).toBe(blobs.length + doubles.length);
+});
+
+it("loses nothing else where there is no dataset", () => {
+  const metrics = new Metrics();
+  telemetry(null, metrics)(distinctRecord());
+  expect(logged).toHaveLength(1);
+  expect(metrics.text()).toContain('sluice_requests_total{mode="a mode",model="a model"');
+});
