@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { forgetDocument } from "../../../worker/configuration.ts";
-import { stopClock, type Clock } from "./ledger-samples.ts";
+import { stopClock, type Clock } from "./a-clock.ts";
 import { LATER_MS, findIn, openReader } from "./reader-samples.ts";
 import {
   ADMIN,

@@ -1,7 +1,7 @@
 // Rules that came after documents did: they bind what is written, and what stood before stays as it was and readable.
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { stopClock } from "./ledger-samples.ts";
+import { stopClock } from "./a-clock.ts";
 import {
   ADMIN,
   catalog,

@@ -20,7 +20,16 @@ function catalogAt(baseUrl: string, replicaUrl?: string): Catalog {
   const parsed = parseCatalog({
     version: "1",
     upstreams: [{ id: "up", engine: "vllm", baseUrl, ...pool }],
-    models: [{ id: "m", upstream: "up", name: "m", contextTokens: 4096, outputTokensMax: 1024 }],
+    models: [
+      {
+        id: "m",
+        upstream: "up",
+        name: "m",
+        contextTokens: 4096,
+        outputTokensMax: 1024,
+        capabilities: ["cache-salt"],
+      },
+    ],
   });
   if (parsed.kind === "faulty") throw new Error(JSON.stringify(parsed.faults));
   return parsed.value;
