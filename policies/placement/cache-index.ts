@@ -207,15 +207,24 @@ export class CacheIndex {
   }
 
   #evict(replica: number): void {
-    const end = replica + 1;
-    while (
-      this.#sizes[replica]! > this.#capacities[replica]! ||
-      (this.#total > this.#blocksMax && this.#sizes[replica]! > 1)
-    ) {
-      const oldest = this.#newer[end]!;
-      this.#drop(this.#quota?.victim(replica, oldest, this.#capacities[replica]!) ?? oldest);
-      this.#evictions++;
+    while (this.#sizes[replica]! > this.#capacities[replica]!) this.#makeRoom(replica);
+    while (this.#total > this.#blocksMax) {
+      // Not where it is written: one that joins late would never be known.
+      const fullest = this.#fullest();
+      if (this.#sizes[fullest]! <= 1) return;
+      this.#makeRoom(fullest);
     }
+  }
+
+  #makeRoom(replica: number): void {
+    const oldest = this.#newer[replica + 1]!;
+    const room = Math.min(this.#capacities[replica]!, this.#sizes[replica]!);
+    this.#drop(this.#quota?.victim(replica, oldest, room) ?? oldest);
+    this.#evictions++;
+  }
+
+  #fullest(): number {
+    return this.#sizes.reduce((most, size, replica, of) => (size > of[most]! ? replica : most), 0);
   }
 
   #drop(node: number): void {

@@ -76,7 +76,7 @@ export class Quota {
 
   /**
    * Which node makes room on a full replica whose oldest is `oldest`: that one, unless it is another's than a tenant's who
-   * holds more than its share; then that tenant's oldest.
+   * holds more than its share; then that tenant's oldest. `capacity`: blocks that it can hold, or be remembered of it.
    */
   victim(replica: number, oldest: number, capacity: number): number {
     const space = this.#largest[replica]!;
