@@ -43,7 +43,7 @@ export interface PlaceRequest {
   readonly expiresInMs: number;
   /** Where it must go, if that is up: its earlier part ran there. */
   readonly pin?: string;
-  /** Where it must not go: it failed there. */
+  /** Where it should not go, if another may get it: it failed there. */
   readonly avoid?: readonly string[];
   /** Less than the pool's, where the caller has less time. */
   readonly waitMsMax?: number;

@@ -24,9 +24,19 @@ export class Room {
     this.#members = members;
   }
 
-  /** `calls`: those that have a slot in the pool. */
-  look(
-    { pin, avoid }: PlaceRequest,
+  /**
+   * `calls`: those that have a slot in the pool. What a call avoids is passed over where nothing else may get it: one that
+   * failed may do better the second time, and no replica at all does not.
+   */
+  look(request: PlaceRequest, membership: Membership, calls: number, nowMs: number): Look {
+    const look = this.#look(request, membership, calls, nowMs);
+    const { avoid = [] } = request;
+    if (look.possible > 0 || avoid.length === 0) return look;
+    return this.#look({ ...request, avoid: [] }, membership, calls, nowMs);
+  }
+
+  #look(
+    { pin, avoid = [] }: PlaceRequest,
     { members, settings }: Membership,
     calls: number,
     nowMs: number,
@@ -35,12 +45,14 @@ export class Room {
     const isFull = isAtCap(calls, settings.concurrencyMax);
     const pinned = pin === undefined ? undefined : members.find(({ id }) => id === pin);
     const isPinned =
-      pinned !== undefined && this.#members.permit(pinned, settings, nowMs).permitted;
+      pinned !== undefined &&
+      !avoid.includes(pinned.id) &&
+      this.#members.permit(pinned, settings, nowMs).permitted;
     let possible = 0;
     let open = 0;
     let retryInMs = RETRY_MS_MAX;
     for (const member of isPinned ? [pinned] : members) {
-      if (avoid?.includes(member.id) === true) continue;
+      if (avoid.includes(member.id)) continue;
       const permit = this.#members.permit(member, settings, nowMs);
       if (!permit.permitted) {
         retryInMs = Math.min(retryInMs, permit.retryInMs);
