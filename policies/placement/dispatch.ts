@@ -78,13 +78,14 @@ export class Dispatch {
     const membership = this.members.adopt(settings, atMs);
     this.#readmitLost(membership);
     const look = this.#room.look(request, membership, this.calls.size, atMs);
-    if (look.possible === 0) return { kind: "none-up", retryAfterMs: look.retryInMs };
+    if (look.possible === 0)
+      return this.#answer(settings, { kind: "none-up", retryAfterMs: look.retryInMs });
     const isTooMuch =
       this.calls.size >= CALLS_MAX ||
       this.#waitingBlocks + this.calls.blocks + blocks.length > PENDING_BLOCKS_MAX;
     const waitMs = Math.min(settings.waitMsMax, request.waitMsMax ?? Infinity, expiresInMs);
     const isFree = this.line.length === 0 && look.open > 0;
-    if (isTooMuch || (!isFree && waitMs === 0)) return this.#refuse();
+    if (isTooMuch || (!isFree && waitMs === 0)) return this.#refuse(settings);
     const entry: Entry = {
       callId,
       joinedMs: atMs,
@@ -95,7 +96,7 @@ export class Dispatch {
       expiresAtMs: atMs + expiresInMs,
     };
     if (isFree) return this.#grant(entry, atMs);
-    if (!this.line.join(entry, settings.order)) return this.#refuse();
+    if (!this.line.join(entry, settings.order)) return this.#refuse(settings);
     this.#waitingBlocks += blocks.length;
     this.#pump(atMs);
     const answer = this.#decided.get(callId) ?? null;
@@ -111,7 +112,8 @@ export class Dispatch {
   end(callId: string, ended: EndedCall, nowMs: number): boolean {
     const atMs = this.passTime(nowMs);
     const waiting = this.line.take(callId);
-    if (waiting !== null) this.#leaveLine(waiting, { kind: "left" });
+    if (waiting !== null)
+      this.#leaveLine(waiting, this.#answer(waiting.membership.settings, { kind: "left" }));
     const isKnown = waiting !== null || this.calls.end(callId, ended, atMs);
     this.#pump(atMs);
     return isKnown;
@@ -124,7 +126,8 @@ export class Dispatch {
   passTime(nowMs: number): number {
     this.#nowMs += this.#heardMs === null ? nowMs : Math.max(0, nowMs - this.#heardMs);
     this.#heardMs = nowMs;
-    for (const entry of this.line.takeDue(this.#nowMs)) this.#leaveLine(entry, this.#refuse());
+    for (const entry of this.line.takeDue(this.#nowMs))
+      this.#leaveLine(entry, this.#refuse(entry.membership.settings));
     this.calls.expire(this.#nowMs);
     this.#pump(this.#nowMs);
     return this.#nowMs;
@@ -222,10 +225,10 @@ export class Dispatch {
         continue;
       }
       this.line.take(entry.callId);
-      const isLost = look.possible === 0;
+      const noneUp = { kind: "none-up", retryAfterMs: look.retryInMs } as const;
       this.#leaveLine(
         entry,
-        isLost ? { kind: "none-up", retryAfterMs: look.retryInMs } : this.#grant(entry, nowMs),
+        look.possible === 0 ? this.#answer(membership.settings, noneUp) : this.#grant(entry, nowMs),
       );
     }
   }
@@ -248,21 +251,21 @@ export class Dispatch {
     const member = this.members.at(replica);
     const isTrial = member.circuit.kind !== "closed";
     this.members.enter(member, settings, nowMs);
-    const { shared } = this.members;
-    const answer: PlaceAnswer = {
+    const waitedMs = nowMs - joinedMs;
+    const cachedTokens = Math.round(Math.min(tokens, matchedBlocks * blockTokens));
+    const answer = this.#answer(settings, {
       kind: "placed",
       replica: member.id,
       matchedBlocks,
-      cachedTokens: Math.round(Math.min(tokens, matchedBlocks * blockTokens)),
-      waitedMs: nowMs - joinedMs,
-      ...(shared.length === 0 ? {} : { shared }),
-    };
+      cachedTokens,
+      waitedMs,
+    });
     const rest = { answer, settings, ticket, blockCount: blocks.length, isTrial };
     const call = { callId, member, expiresAtMs, ...rest };
     this.calls.open(call);
     this.#opened.push(call);
     this.waits.placed++;
-    this.waits.totalMs += answer.waitedMs;
+    this.waits.totalMs += waitedMs;
     return answer;
   }
 
@@ -272,13 +275,17 @@ export class Dispatch {
     return { tokens, blockTokens: Math.min(perBlock, tokens / Math.max(1, blocks.length)) };
   }
 
-  #refuse(): PlaceAnswer {
+  #refuse(settings: PoolSettings): PlaceAnswer {
     this.waits.refused++;
     const waitMs = Math.round(this.calls.gapMs * (this.line.length + 1));
-    return {
-      kind: "full",
-      retryAfterMs: Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, waitMs)),
-    };
+    const retryAfterMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, waitMs));
+    return this.#answer(settings, { kind: "full", retryAfterMs });
+  }
+
+  /** Whatever it says, the caller learns which replicas get no calls: it decides alone when the index is away. */
+  #answer(settings: PoolSettings, answer: PlaceAnswer): PlaceAnswer {
+    const shared = this.members.sharedOf(settings);
+    return shared.length === 0 ? answer : { ...answer, shared };
   }
 }
 

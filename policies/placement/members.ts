@@ -91,11 +91,12 @@ export class Members {
     this.#judged = new Map(judged.map((one) => [one.replica, one]));
   }
 
-  /** Replicas that were found to share one tenant's cache with another's. */
-  get shared(): readonly string[] {
-    return [...this.#judged.values()]
-      .filter(({ isolation }) => isolation === "shared")
-      .map(({ replica }) => replica);
+  /** Replicas of a caller's that were found to share one tenant's cache with another's. */
+  sharedOf({ replicas }: PoolSettings): readonly string[] {
+    if (this.#judged.size === 0) return [];
+    return replicas
+      .map(({ id }) => id)
+      .filter((id) => this.#judged.get(id)?.isolation === "shared");
   }
 
   judgedOf({ id }: Member): Judged | null {
