@@ -3,6 +3,7 @@
 // then lets it sleep, and without one it is as right, and knows less.
 import { DurableObject } from "cloudflare:workers";
 import { Dispatch } from "../policies/placement/dispatch.ts";
+import { EarlyEnds } from "../policies/placement/early-ends.ts";
 import { judge, type Finding, type Judged } from "../policies/placement/isolation.ts";
 import {
   BLOCKS_MAX,
@@ -50,6 +51,7 @@ export class PrefixIndex extends DurableObject<Env> {
   readonly #isolation: IsolationBook;
   /** Null until somebody tells the pool's settings. */
   #dispatch: Dispatch | null = null;
+  readonly #early = new EarlyEnds();
   readonly #waiters = new Map<string, Waiter>();
   /** Calls of pools with a cap, which are stored. */
   readonly #stored = new Set<string>();
@@ -93,8 +95,9 @@ export class PrefixIndex extends DurableObject<Env> {
     checkEnded(call);
     return this.#turn((nowMs) => {
       if (this.#dispatch !== null) return { isKnown: this.#dispatch.end(callId, call, nowMs) };
-      // It slept, and nobody asked since.
+      // It slept, and nobody asked since; or the call's own question is still under way.
       this.#slots.drop(callId);
+      this.#early.add(callId, nowMs);
       return { isKnown: false };
     });
   }
@@ -164,7 +167,7 @@ export class PrefixIndex extends DurableObject<Env> {
   /** Its memory, from what it knew before it slept. */
   #wake(settings: PoolSettings, nowMs: number): Dispatch {
     if (this.#dispatch !== null) return this.#dispatch;
-    const dispatch = new Dispatch();
+    const dispatch = new Dispatch(this.#early);
     dispatch.members.adopt(settings, nowMs);
     dispatch.members.judge(this.#isolation.read());
     readSnapshot(this.ctx.storage.sql, dispatch, nowMs);

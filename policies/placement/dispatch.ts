@@ -3,8 +3,10 @@
 import { createPlacement } from "../placement.ts";
 import type { KvAnswer, KvBatch } from "../prefix/kv-events.ts";
 import { NO_REPLICA } from "./contract.ts";
+import { EarlyEnds } from "./early-ends.ts";
 import { Hearing } from "./hearing.ts";
 import { Line, type Waiting } from "./line.ts";
+import { LostCalls } from "./lost-calls.ts";
 import { Members, SLOTS_MAX, type Membership } from "./members.ts";
 import { OpenCalls, type Call, type StoredCall } from "./open-calls.ts";
 import {
@@ -14,6 +16,7 @@ import {
   type PlaceRequest,
   type PoolSettings,
 } from "./pool.ts";
+import { gainOf, NOTHING_GAINED, sizeOf, type PromptSize } from "./prompt-size.ts";
 import { isAtCap, RETRY_MS_MAX, RETRY_MS_MIN, Room } from "./room.ts";
 import { Spaces } from "./spaces.ts";
 import { WorkingSet } from "./working-set.ts";
@@ -60,13 +63,20 @@ export class Dispatch {
   readonly line = new Line<Entry>();
   readonly workingSet = new WorkingSet();
   readonly waits = { placed: 0, refused: 0, totalMs: 0 };
-  #lost: readonly StoredCall[] = [];
+  readonly #lost = new LostCalls(this.members, this.calls);
+  readonly #early: EarlyEnds;
   readonly #room = new Room(this.members);
   #nowMs = 0;
   #heardMs: number | null = null;
   #waitingBlocks = 0;
   #decided = new Map<string, PlaceAnswer>();
   #opened: Call[] = [];
+  #endedUnseen: string[] = [];
+
+  /** `early`: ends that were told before there was a dispatch. */
+  constructor(early = new EarlyEnds()) {
+    this.#early = early;
+  }
 
   /** Null: it waits, and its answer will be among the changes. The same call id gets the same answer while it runs. */
   ask(settings: PoolSettings, request: PlaceRequest, nowMs: number): PlaceAnswer | null {
@@ -75,8 +85,8 @@ export class Dispatch {
     const known = this.calls.find(callId)?.answer ?? this.#decided.get(callId);
     if (known !== undefined) return known;
     if (this.line.find(callId) !== null) return null;
-    const membership = this.members.adopt(settings, atMs);
-    this.#readmitLost(membership);
+    if (this.#early.take(callId, atMs)) return this.#answer(settings, { kind: "left" });
+    const membership = this.adopt(settings, atMs);
     const look = this.#room.look(request, membership, this.calls.size, atMs);
     if (look.possible === 0)
       return this.#answer(settings, { kind: "none-up", retryAfterMs: look.retryInMs });
@@ -90,7 +100,9 @@ export class Dispatch {
       callId,
       joinedMs: atMs,
       untilMs: atMs + waitMs,
-      ...(isFree ? NOTHING_GAINED : this.#gain(request, settings)),
+      ...(isFree
+        ? NOTHING_GAINED
+        : gainOf(this.placement, blocks, this.#sizeOf(request), settings)),
       request,
       membership,
       expiresAtMs: atMs + expiresInMs,
@@ -104,6 +116,13 @@ export class Dispatch {
     return answer;
   }
 
+  /** The pool as its caller has it. */
+  adopt(settings: PoolSettings, atMs: number): Membership {
+    const membership = this.members.adopt(settings, atMs);
+    this.#lost.readmit();
+    return membership;
+  }
+
   firstToken(callId: string, nowMs: number): void {
     this.calls.firstToken(callId, this.passTime(nowMs));
   }
@@ -114,7 +133,10 @@ export class Dispatch {
     const waiting = this.line.take(callId);
     if (waiting !== null)
       this.#leaveLine(waiting, this.#answer(waiting.membership.settings, { kind: "left" }));
-    const isKnown = waiting !== null || this.calls.end(callId, ended, atMs);
+    const isLost = this.#lost.end(callId);
+    if (isLost) this.#endedUnseen.push(callId);
+    const isKnown = waiting !== null || isLost || this.calls.end(callId, ended, atMs);
+    if (!isKnown) this.#early.add(callId, atMs);
     this.#pump(atMs);
     return isKnown;
   }
@@ -136,7 +158,7 @@ export class Dispatch {
   /** What an engine says of its cache; the replica must be one of the pool's. */
   ingest(settings: PoolSettings, batch: KvBatch, nowMs: number): KvAnswer {
     const atMs = this.passTime(nowMs);
-    const { members } = this.members.adopt(settings, atMs);
+    const { members } = this.adopt(settings, atMs);
     const member = members.find(({ id }) => id === batch.replica);
     if (member === undefined) throw new RangeError("replica: one of the pool's");
     const { epoch } = this.hearing.of(member.slot);
@@ -168,16 +190,17 @@ export class Dispatch {
     const changes = {
       decided: this.#decided,
       opened: this.#opened,
-      ended: this.calls.takeEnded(),
+      ended: [...this.calls.takeEnded(), ...this.#endedUnseen],
     };
+    if (this.#endedUnseen.length > 0) this.#endedUnseen = [];
     if (this.#decided.size > 0) this.#decided = new Map();
     if (this.#opened.length > 0) this.#opened = [];
     return changes;
   }
 
-  /** Calls that had a slot before the index slept: they have it until they end or expire. */
+  /** Calls that had a slot before the index slept. */
   readmit(calls: readonly StoredCall[]): void {
-    this.#lost = calls;
+    this.#lost.add(calls);
   }
 
   /** Blocks of one tenant on all replicas. */
@@ -185,29 +208,6 @@ export class Dispatch {
     let held = 0;
     for (const { slot } of this.members) held += this.placement.heldBy(slot, space);
     return held;
-  }
-
-  #readmitLost({ members, settings }: Membership): void {
-    for (const { callId, replica, expiresAtMs } of this.#lost) {
-      const member = members.find(({ id }) => id === replica);
-      if (member === undefined || expiresAtMs <= this.#nowMs) continue;
-      member.running++;
-      const answer = { kind: "placed", replica, ...UNKNOWN_MATCH } as const;
-      const rest = { answer, settings, ticket: null, blockCount: 0, isTrial: false };
-      this.calls.open({ callId, member, expiresAtMs, ...rest });
-    }
-    this.#lost = [];
-  }
-
-  /** What a call would find cached at best, and what it would have to compute. */
-  #gain(request: PlaceRequest, { order, replicas }: PoolSettings) {
-    if (order === "arrival" || request.blocks.length === 0) return NOTHING_GAINED;
-    const { tokens, blockTokens } = this.#measure(request);
-    // Wherever there is room or not: it waits.
-    const depth = this.placement.depth({ blocks: request.blocks, inputTokens: tokens });
-    const speed = Math.max(...replicas.map((one) => one.prefillTokensPerSecond));
-    const uncachedSeconds = Math.max(0, tokens - depth * blockTokens) / speed;
-    return { hitShare: depth / request.blocks.length, uncachedSeconds };
   }
 
   /** Gives slots to those who wait, in their order; one that cannot go where there is room lets others pass. */
@@ -242,7 +242,7 @@ export class Dispatch {
   #grant({ request, membership, joinedMs, expiresAtMs }: Entry, nowMs: number): PlaceAnswer {
     const { callId, blocks, tenant } = request;
     const { settings } = membership;
-    const { tokens, blockTokens } = this.#measure(request);
+    const { tokens, blockTokens } = this.#sizeOf(request);
     const space = this.spaces.of(tenant);
     const question = { blocks, inputTokens: tokens, blockTokens, space, closed: this.#room.closed };
     this.workingSet.use(blocks, nowMs);
@@ -269,10 +269,8 @@ export class Dispatch {
     return answer;
   }
 
-  #measure({ blocks, inputTokens }: PlaceRequest): { tokens: number; blockTokens: number } {
-    const perBlock = this.calls.tokensPerBlock;
-    const tokens = Math.min(inputTokens, (blocks.length + 1) * perBlock);
-    return { tokens, blockTokens: Math.min(perBlock, tokens / Math.max(1, blocks.length)) };
+  #sizeOf({ blocks, inputTokens }: PlaceRequest): PromptSize {
+    return sizeOf(blocks.length, inputTokens, this.calls.tokensPerBlock);
   }
 
   #refuse(settings: PoolSettings): PlaceAnswer {
@@ -288,6 +286,3 @@ export class Dispatch {
     return shared.length === 0 ? answer : { ...answer, shared };
   }
 }
-
-const NOTHING_GAINED = { hitShare: 0, uncachedSeconds: 0 };
-const UNKNOWN_MATCH = { matchedBlocks: 0, cachedTokens: 0, waitedMs: 0 };

@@ -65,6 +65,11 @@ export class Members {
     return this.#slots[slot]!;
   }
 
+  /** The pool as whoever asked last has it. */
+  get newest(): Membership | null {
+    return this.#newest?.membership ?? null;
+  }
+
   /** The pool as its caller has it. */
   adopt(settings: PoolSettings, nowMs: number): Membership {
     const text = JSON.stringify(settings);
