@@ -106,12 +106,11 @@ export class PrefixIndex extends DurableObject<Env> {
   ingest(settings: PoolSettings, batch: KvBatch): IngestAnswer {
     checkSettings(settings);
     checkBatch(batch);
-    if (settings.replicas.every(({ id }) => id !== batch.replica))
-      return { kind: "unknown-replica" };
     return this.#turn((nowMs) => {
       const dispatch = this.#wake(settings, nowMs);
       for (const operation of batch.operations) this.#changedBlocks += keysOf(operation).length;
-      return { kind: "heard", ...dispatch.ingest(settings, batch, nowMs) };
+      const answer = dispatch.ingest(settings, batch, nowMs);
+      return answer === null ? { kind: "unknown-replica" } : { kind: "heard", ...answer };
     });
   }
 

@@ -87,14 +87,15 @@ export class Dispatch {
     if (this.line.find(callId) !== null) return null;
     if (this.#early.take(callId, atMs)) return this.#answer(settings, { kind: "left" });
     const membership = this.adopt(settings, atMs);
-    const look = this.#room.look(request, membership, this.calls.size, atMs);
+    const look = this.#room.look(request, membership, this.#isFull, atMs);
     if (look.possible === 0)
       return this.#answer(settings, { kind: "none-up", retryAfterMs: look.retryInMs });
     const isTooMuch =
       this.calls.size >= CALLS_MAX ||
       this.#waitingBlocks + this.calls.blocks + blocks.length > PENDING_BLOCKS_MAX;
     const waitMs = Math.min(settings.waitMsMax, request.waitMsMax ?? Infinity, expiresInMs);
-    const isFree = this.line.length === 0 && look.open > 0;
+    // What is open now, nobody in the line could take: it would have it already.
+    const isFree = look.open > 0;
     if (isTooMuch || (!isFree && waitMs === 0)) return this.#refuse(settings);
     const entry: Entry = {
       callId,
@@ -110,16 +111,16 @@ export class Dispatch {
     if (isFree) return this.#grant(entry, atMs);
     if (!this.line.join(entry, settings.order)) return this.#refuse(settings);
     this.#waitingBlocks += blocks.length;
-    this.#pump(atMs);
-    const answer = this.#decided.get(callId) ?? null;
-    this.#decided.delete(callId);
-    return answer;
+    return null;
   }
 
   /** The pool as its caller has it. */
   adopt(settings: PoolSettings, atMs: number): Membership {
+    const { newest } = this.members;
     const membership = this.members.adopt(settings, atMs);
     this.#lost.readmit();
+    // Another cap may have made room, and other replicas may be there.
+    if (membership !== newest) this.#pump(atMs);
     return membership;
   }
 
@@ -155,12 +156,12 @@ export class Dispatch {
     return this.#nowMs;
   }
 
-  /** What an engine says of its cache; the replica must be one of the pool's. */
-  ingest(settings: PoolSettings, batch: KvBatch, nowMs: number): KvAnswer {
+  /** What an engine says of its cache; null: its replica is none of the pool's. */
+  ingest(settings: PoolSettings, batch: KvBatch, nowMs: number): KvAnswer | null {
     const atMs = this.passTime(nowMs);
     const { members } = this.adopt(settings, atMs);
     const member = members.find(({ id }) => id === batch.replica);
-    if (member === undefined) throw new RangeError("replica: one of the pool's");
+    if (member === undefined) return null;
     const { epoch } = this.hearing.of(member.slot);
     const isDoubted = member.audit.isOverPredicted;
     const answer = this.hearing.ingest(member.slot, batch, isDoubted, atMs);
@@ -179,7 +180,9 @@ export class Dispatch {
     if (first === null) return Infinity;
     const { members, settings } = first.membership;
     let dueMs = Math.min(this.line.dueMs, this.calls.dueMs);
-    for (const member of members) {
+    for (const { id } of members) {
+      const member = this.members.find(id);
+      if (member === null) continue;
       const { retryInMs } = this.members.permit(member, settings, this.#nowMs);
       if (retryInMs > 0) dueMs = Math.min(dueMs, this.#nowMs + retryInMs);
     }
@@ -210,16 +213,22 @@ export class Dispatch {
     return held;
   }
 
+  /** By the newest settings, whoever waits with older ones. */
+  get #isFull(): boolean {
+    const { newest } = this.members;
+    return newest !== null && isAtCap(this.calls.size, newest.settings.concurrencyMax);
+  }
+
   /** Gives slots to those who wait, in their order; one that cannot go where there is room lets others pass. */
   #pump(nowMs: number): void {
     let stuck: Membership | null = null;
     if (this.line.length === 0) return;
     for (const entry of this.line) {
       const { request, membership } = entry;
-      if (isAtCap(this.calls.size, membership.settings.concurrencyMax)) return;
-      const isPlain = request.pin === undefined && request.avoid === undefined;
+      if (this.#isFull) return;
+      const isPlain = request.pin === undefined && (request.avoid ?? []).length === 0;
       if (isPlain && membership === stuck) continue;
-      const look = this.#room.look(request, membership, this.calls.size, nowMs);
+      const look = this.#room.look(request, membership, false, nowMs);
       if (look.possible > 0 && look.open === 0) {
         if (isPlain) stuck = membership;
         continue;

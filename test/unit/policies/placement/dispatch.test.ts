@@ -1,9 +1,11 @@
 // What a pool answers at the edges: calls that ended before they were asked for, that avoid everything, that wait while
 // their catalog changes, and those of a tenant that wants all there is.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Dispatch } from "../../../../policies/placement/dispatch.ts";
 import { EARLY_MAX, EARLY_MS, EarlyEnds } from "../../../../policies/placement/early-ends.ts";
-import { ask, FAULT, FINE, settings, UNTOLD } from "./pool-samples.ts";
+import type { PlaceAnswer } from "../../../../policies/placement/pool.ts";
+import { Room } from "../../../../policies/placement/room.ts";
+import { ask, FAULT, FINE, replica, settings, UNTOLD } from "./pool-samples.ts";
 
 describe("what a call avoids", () => {
   it("is passed over where the pool has nothing else that is up", () => {
@@ -78,5 +80,93 @@ describe("a call from before the index slept", () => {
     const two = settings({ concurrencyMax: 1, waitMsMax: 0 }, 2);
     expect(dispatch.ask(two, ask("a"), 3)).toMatchObject({ kind: "full" });
     expect(dispatch.end("later", FINE, 4)).toBe(true);
+  });
+});
+
+describe("settings that change while calls wait", () => {
+  const capped = (concurrencyMax: number | null) => settings({ concurrencyMax, waitMsMax: 45_000 });
+  const hasty = { waitMsMax: 0 };
+
+  it("count for those who wait as well: a cap that is raised or gone makes room at once, and in their order", () => {
+    for (const wider of [capped(10), capped(null)]) {
+      const dispatch = new Dispatch();
+      dispatch.ask(capped(1), ask("runs"), 0);
+      expect(dispatch.ask(capped(1), ask("waits", 100), 1)).toBeNull();
+      expect(dispatch.ask(wider, ask("comes", 200, 10, hasty), 2)).toMatchObject({
+        kind: "placed",
+      });
+      expect([...dispatch.takeChanges().decided.keys()]).toEqual(["waits"]);
+    }
+  });
+
+  it("that lower the cap let nobody in until enough have ended", () => {
+    const dispatch = new Dispatch();
+    for (const callId of ["a", "b", "c"]) dispatch.ask(capped(3), ask(callId), 0);
+    dispatch.ask(capped(3), ask("waits"), 1);
+    expect(dispatch.ask(capped(1), ask("d", 1, 10, hasty), 2)).toMatchObject({ kind: "full" });
+    dispatch.end("a", FINE, 3);
+    dispatch.end("b", FINE, 3);
+    expect(dispatch.takeChanges().decided.has("waits")).toBe(false);
+    dispatch.end("c", FINE, 4);
+    expect(dispatch.takeChanges().decided.get("waits")).toMatchObject({ kind: "placed" });
+  });
+
+  it("leave a slot that nobody who waits could take to one that comes and can", () => {
+    const dispatch = new Dispatch();
+    const pool = settings({ replicas: [replica("r0", 1), replica("r1", 1)] });
+    dispatch.ask(pool, ask("runs", 1, 10, { pin: "r0" }), 0);
+    expect(dispatch.ask(pool, ask("waits", 1, 10, { pin: "r0" }), 1)).toBeNull();
+    expect(dispatch.ask(pool, ask("comes", 1, 10, hasty), 2)).toMatchObject({ replica: "r1" });
+  });
+
+  it("cost a full line no more looks because calls name an empty list to avoid", () => {
+    const dispatch = new Dispatch();
+    const pool = settings({ replicas: [replica("r0", 1)] });
+    dispatch.ask(pool, ask("runs"), 0);
+    for (let i = 0; i < 50; i++) dispatch.ask(pool, ask(`w${i}`, 1, 10, { avoid: [] }), 1);
+    const looks = vi.spyOn(Room.prototype, "look");
+    dispatch.firstToken("runs", 2);
+    expect(looks).toHaveBeenCalledTimes(1);
+    looks.mockRestore();
+  });
+
+  it("of a whole other pool give nobody who waits a replica of another's catalog", () => {
+    const dispatch = new Dispatch();
+    const pool = (name: string) =>
+      settings({
+        concurrencyMax: 1,
+        waitMsMax: 45_000,
+        replicas: Array.from({ length: 64 }, (_, i) => replica(`${name}${i}`)),
+      });
+    dispatch.ask(pool("a"), ask("runs", 1, 10, { pin: "a0" }), 0);
+    dispatch.ask(pool("a"), ask("old", 1, 10, { pin: "a1" }), 1);
+    dispatch.ask(pool("b"), ask("newer"), 2);
+    // One number is still held by the call that runs, so one of these has none yet.
+    dispatch.ask(pool("c"), ask("newest"), 3);
+    const answers = new Map<string, PlaceAnswer>();
+    for (const callId of ["runs", "old", "newer", "newest"]) {
+      dispatch.end(callId, FINE, 4);
+      for (const [id, answer] of dispatch.takeChanges().decided) answers.set(id, answer);
+    }
+    expect(answers.get("old")).toMatchObject({ replica: "a0" });
+    expect(answers.get("newer")).toMatchObject({ replica: expect.stringMatching(/^b/) });
+    expect(answers.get("newest")).toMatchObject({ replica: expect.stringMatching(/^c/) });
+    dispatch.adopt(pool("c"), 5);
+    expect(dispatch.adopt(pool("c"), 5).members).toHaveLength(64);
+  });
+
+  it("that leave no number for a replica leave it out, and events of it are refused", () => {
+    const dispatch = new Dispatch();
+    const pool = (name: string) =>
+      settings({ replicas: Array.from({ length: 64 }, (_, i) => replica(`${name}${i}`)) });
+    for (const name of ["a", "b"])
+      for (let i = 0; i < 64; i++)
+        dispatch.ask(pool(name), ask(`${name}${i}`, 1, 10, { pin: `${name}${i}` }), 0);
+    expect(dispatch.ask(pool("c"), ask("c"), 1)).toMatchObject({ kind: "none-up" });
+    const names = { pool: "pool", model: "m", domain: "units256" } as const;
+    const batch = { ...names, replica: "c0", epoch: 1, sequence: 0, operations: [] };
+    expect(dispatch.ingest(pool("c"), batch, 1)).toBeNull();
+    dispatch.end("a7", FINE, 2);
+    expect(dispatch.ask(pool("c"), ask("again"), 3)).toMatchObject({ replica: "c0" });
   });
 });
