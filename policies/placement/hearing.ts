@@ -11,6 +11,11 @@ export const TOLD_MAX = 262_144;
 const SNAPSHOT_EVERY_MS = 60_000;
 /** Where matches do not come true, which a snapshot may not mend: the cache may be off. */
 const DOUBTED_EVERY_MS = 600_000;
+/**
+ * Epochs are relays' milliseconds since 1970. One from further ahead is of a clock that is wrong, or forged: taken, it would
+ * silence every relay until time has caught up with it.
+ */
+const EPOCH_AHEAD_MS = 86_400_000;
 
 export interface Heard {
   epoch: number | null;
@@ -65,6 +70,7 @@ export class Hearing {
     const first = batch.operations[0];
     const isSnapshot = first?.op === "snapshot" && first.part === 0;
     if (heard.epoch !== null && batch.epoch < heard.epoch) return answer(heard, "snapshot");
+    if (batch.epoch > nowMs + EPOCH_AHEAD_MS) return answer(heard, "snapshot");
     if (heard.epoch === null || batch.epoch > heard.epoch) {
       const isNew = heard.epoch !== null || batch.sequence === 0;
       // Of one that was heard before this index forgot, what was learned from routing may still be there.
