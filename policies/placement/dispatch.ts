@@ -54,7 +54,7 @@ export class Dispatch {
     blocksMax: ENTRIES_MAX,
     quotaShare: QUOTA_SHARE,
   });
-  readonly hearing = new Hearing(this.placement, SLOTS_MAX);
+  readonly hearing = new Hearing(this.placement, SLOTS_MAX, () => this.calls.tokensPerBlock);
   readonly members = new Members(this.placement, (slot) => {
     this.hearing.forget(slot);
   });

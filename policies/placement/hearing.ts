@@ -1,6 +1,6 @@
 // What engines say of their caches: batches in order, each once, by epoch and sequence; what is missing is asked for.
 import type { KvAnswer, KvBatch, KvOperation, Tier } from "../prefix/kv-events.ts";
-import type { Domain } from "../prefix/keyed-hash.ts";
+import { BLOCK_TOKENS, type Domain } from "../prefix/keyed-hash.ts";
 import type { Placement } from "../placement.ts";
 import { Aliases, endOf } from "./aliases.ts";
 import { CacheIndex } from "./cache-index.ts";
@@ -36,9 +36,12 @@ export class Hearing {
   readonly #told: CacheIndex;
   readonly #depths: Int32Array;
   readonly #heard: Heard[];
+  readonly #tokensPerBlock: () => number;
 
-  constructor(placement: Placement, replicas: number) {
+  /** `tokensPerBlock`: of the placement's blocks. */
+  constructor(placement: Placement, replicas: number, tokensPerBlock = () => BLOCK_TOKENS) {
     this.#placement = placement;
+    this.#tokensPerBlock = tokensPerBlock;
     this.#told = new CacheIndex(replicas, TOLD_MAX, TOLD_MAX);
     this.#depths = new Int32Array(replicas);
     this.#heard = Array.from({ length: replicas }, deaf);
@@ -108,7 +111,7 @@ export class Hearing {
       const known: number[] = [];
       for (let i = 0; i < unitKeys.length; i++)
         if (endOf(i, unitKeys.length, tokenKeys.length) < depth) known.push(unitKeys[i]!);
-      this.#placement.stored(replica, known);
+      this.#placement.stored(replica, known, "gpu", this.#held(replica));
     }
   }
 
@@ -143,7 +146,14 @@ export class Hearing {
 
   #store(replica: number, heard: Heard, keys: readonly number[], tier: Tier): void {
     for (const key of keys) this.#told.stored(replica, key);
-    this.#placement.stored(replica, this.#inUnits(heard, keys), tier);
+    this.#placement.stored(replica, this.#inUnits(heard, keys), tier, this.#held(replica));
+  }
+
+  /** In the placement's blocks. By the set of keys: a snapshot and a move between tiers name what was named before. */
+  #held(replica: number): number {
+    const keys = this.#told.size(replica);
+    const isUnits = this.#heard[replica]!.domain === "units256";
+    return isUnits ? keys : Math.floor((keys * BLOCK_TOKENS) / this.#tokensPerBlock());
   }
 
   #inUnits({ domain }: Heard, keys: readonly number[]): readonly number[] {

@@ -50,3 +50,39 @@ it("what is expected back on one replica is forgotten with it, and on another is
   ends.forget(0);
   expect(ends.size).toBe(0);
 });
+
+describe("a cache that holds what it was said to hold", () => {
+  const keys = Array.from({ length: 800 }, (_, i) => i + 1);
+  const capacityOf = (dispatch: Dispatch) => dispatch.placement.look(0, 0).capacityBlocks;
+
+  it("is not believed to hold more because the same is told again", () => {
+    const dispatch = new Dispatch();
+    for (let sequence = 0; sequence < 6; sequence++) {
+      const whole = { op: "snapshot", part: 0, parts: 1, keys, tier: "gpu" } as const;
+      dispatch.ingest(POOL, batch({ sequence, operations: [whole] }), NOW_MS);
+    }
+    expect(capacityOf(dispatch)).toBe(1_000);
+  });
+
+  it("is not believed to hold more because blocks move between tiers", () => {
+    const dispatch = new Dispatch();
+    for (let sequence = 0; sequence < 6; sequence++) {
+      const tier = sequence % 2 === 0 ? "gpu" : "cpu";
+      const operations = [{ op: "stored", keys, tier } as const];
+      dispatch.ingest(POOL, batch({ sequence, operations }), NOW_MS);
+    }
+    expect(capacityOf(dispatch)).toBe(1_000);
+  });
+
+  it.each(["units256", "tokens64"] as const)(
+    "is believed to hold what it tells beyond that, in %s, and all of it is kept",
+    (domain) => {
+      const dispatch = new Dispatch();
+      const more = Array.from({ length: 1_500 }, (_, i) => i + 1);
+      const operations = [{ op: "stored", keys: more, tier: "gpu" } as const];
+      dispatch.ingest(POOL, batch({ domain, operations }), NOW_MS);
+      expect(capacityOf(dispatch)).toBe(1_500);
+      expect(dispatch.placement.cache.size(0)).toBe(domain === "units256" ? 1_500 : 0);
+    },
+  );
+});
