@@ -25,13 +25,13 @@ import { WorkingSet } from "./working-set.ts";
 export const ENTRIES_MAX = 1_000_000;
 /** Calls in flight in one pool: what one serial decision point feeds. */
 const CALLS_MAX = 16_384;
-/** Keys of prompts that wait or are not computed yet, all calls together: 16 MB. */
-const PENDING_BLOCKS_MAX = 2_097_152;
 /** Half of a replica: a tenant alone has all of it, and two that flood it leave each other as much. */
 const QUOTA_SHARE = 0.5;
 
 interface Entry extends Waiting {
+  /** Without its keys where there was no room for them: it goes where there is least to do. */
   readonly request: PlaceRequest;
+  readonly blockCount: number;
   readonly membership: Membership;
   readonly expiresAtMs: number;
 }
@@ -68,7 +68,6 @@ export class Dispatch {
   readonly #room = new Room(this.members);
   #nowMs = 0;
   #heardMs: number | null = null;
-  #waitingBlocks = 0;
   #decided = new Map<string, PlaceAnswer>();
   #opened: Call[] = [];
   #endedUnseen: string[] = [];
@@ -81,7 +80,7 @@ export class Dispatch {
   /** Null: it waits, and its answer will be among the changes. The same call id gets the same answer while it runs. */
   ask(settings: PoolSettings, request: PlaceRequest, nowMs: number): PlaceAnswer | null {
     const atMs = this.passTime(nowMs);
-    const { callId, blocks, expiresInMs } = request;
+    const { callId, tenant, blocks, inputTokens, expiresInMs } = request;
     const known = this.calls.find(callId)?.answer ?? this.#decided.get(callId);
     if (known !== undefined) return known;
     if (this.line.find(callId) !== null) return null;
@@ -90,27 +89,26 @@ export class Dispatch {
     const look = this.#room.look(request, membership, this.#isFull, atMs);
     if (look.possible === 0)
       return this.#answer(settings, { kind: "none-up", retryAfterMs: look.retryInMs });
-    const isTooMuch =
-      this.calls.size >= CALLS_MAX ||
-      this.#waitingBlocks + this.calls.blocks + blocks.length > PENDING_BLOCKS_MAX;
     const waitMs = Math.min(settings.waitMsMax, request.waitMsMax ?? Infinity, expiresInMs);
     // What is open now, nobody in the line could take: it would have it already.
     const isFree = look.open > 0;
-    if (isTooMuch || (!isFree && waitMs === 0)) return this.#refuse(settings);
+    if (this.calls.size >= CALLS_MAX || (!isFree && waitMs === 0)) return this.#refuse(settings);
+    const size = this.#sizeOf(blocks.length, inputTokens);
+    const { pending } = this.calls;
     const entry: Entry = {
       callId,
+      tenant,
       joinedMs: atMs,
       untilMs: atMs + waitMs,
-      ...(isFree
-        ? NOTHING_GAINED
-        : gainOf(this.placement, blocks, this.#sizeOf(request), settings)),
-      request,
+      ...(isFree ? NOTHING_GAINED : gainOf(this.placement, blocks, size, settings)),
+      request: pending.fits(tenant, blocks.length) ? request : { ...request, blocks: NO_KEYS },
+      blockCount: blocks.length,
       membership,
       expiresAtMs: atMs + expiresInMs,
     };
     if (isFree) return this.#grant(entry, atMs);
     if (!this.line.join(entry, settings.order)) return this.#refuse(settings);
-    this.#waitingBlocks += blocks.length;
+    pending.add(tenant, entry.request.blocks.length);
     return null;
   }
 
@@ -242,16 +240,17 @@ export class Dispatch {
     }
   }
 
-  #leaveLine(entry: Entry, answer: PlaceAnswer): void {
-    this.#waitingBlocks -= entry.request.blocks.length;
-    this.#decided.set(entry.callId, answer);
+  #leaveLine({ callId, tenant, request }: Entry, answer: PlaceAnswer): void {
+    this.calls.pending.take(tenant, request.blocks.length);
+    this.#decided.set(callId, answer);
   }
 
   /** The last look says where there is room. */
-  #grant({ request, membership, joinedMs, expiresAtMs }: Entry, nowMs: number): PlaceAnswer {
-    const { callId, blocks, tenant } = request;
+  #grant(entry: Entry, nowMs: number): PlaceAnswer {
+    const { request, blockCount, membership, joinedMs, expiresAtMs } = entry;
+    const { callId, blocks, tenant, inputTokens } = request;
     const { settings } = membership;
-    const { tokens, blockTokens } = this.#sizeOf(request);
+    const { tokens, blockTokens } = this.#sizeOf(blockCount, inputTokens);
     const space = this.spaces.of(tenant);
     const question = { blocks, inputTokens: tokens, blockTokens, space, closed: this.#room.closed };
     this.workingSet.use(blocks, nowMs);
@@ -269,7 +268,8 @@ export class Dispatch {
       cachedTokens,
       waitedMs,
     });
-    const rest = { answer, settings, ticket, blockCount: blocks.length, isTrial };
+    const isKeyless = blocks.length < blockCount;
+    const rest = { tenant, answer, settings, ticket, blockCount, isKeyless, isTrial };
     const call = { callId, member, expiresAtMs, ...rest };
     this.calls.open(call);
     this.#opened.push(call);
@@ -278,8 +278,8 @@ export class Dispatch {
     return answer;
   }
 
-  #sizeOf({ blocks, inputTokens }: PlaceRequest): PromptSize {
-    return sizeOf(blocks.length, inputTokens, this.calls.tokensPerBlock);
+  #sizeOf(blocks: number, inputTokens: number): PromptSize {
+    return sizeOf(blocks, inputTokens, this.calls.tokensPerBlock);
   }
 
   #refuse(settings: PoolSettings): PlaceAnswer {
@@ -295,3 +295,5 @@ export class Dispatch {
     return shared.length === 0 ? answer : { ...answer, shared };
   }
 }
+
+const NO_KEYS = new Float64Array(0);

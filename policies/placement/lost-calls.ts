@@ -30,8 +30,9 @@ export class LostCalls {
       this.#absent.delete(callId);
       member.running++;
       const answer = { kind: "placed", replica, ...UNKNOWN_MATCH } as const;
-      const rest = { answer, settings: newest.settings, ticket: null, blockCount: 0 };
-      this.#calls.open({ callId, member, expiresAtMs, isTrial: false, ...rest });
+      const { settings } = newest;
+      const unknown = { tenant: "", ticket: null, blockCount: 0, isKeyless: true, isTrial: false };
+      this.#calls.open({ callId, member, expiresAtMs, answer, settings, ...unknown });
     }
   }
 

@@ -10,6 +10,7 @@ import {
 import { BLOCK_UNITS } from "../prefix/keyed-hash.ts";
 import type { Ticket } from "./contract.ts";
 import type { Member, Members } from "./members.ts";
+import { PendingKeys } from "./pending-keys.ts";
 import { BLOCK_TOKENS, type EndedCall, type PlaceAnswer, type PoolSettings } from "./pool.ts";
 
 /** How far what a block stands for may move before caches are measured anew. */
@@ -24,6 +25,7 @@ const NO_BLOCKS = new Float64Array(0);
 
 export interface Call {
   readonly callId: string;
+  readonly tenant: string;
   readonly member: Member;
   readonly expiresAtMs: number;
   readonly answer: PlaceAnswer;
@@ -31,6 +33,8 @@ export interface Call {
   /** Null: from before the index slept; of it only its slot is known. */
   readonly ticket: Ticket | null;
   readonly blockCount: number;
+  /** There was no room for its keys, so nothing was predicted. */
+  readonly isKeyless: boolean;
   /** The first after faults. */
   readonly isTrial: boolean;
 }
@@ -46,9 +50,9 @@ export class OpenCalls {
   readonly #placement: Placement;
   readonly #members: Members;
   readonly #calls = new Map<string, Call>();
+  /** Of those that wait for a slot as well. */
+  readonly pending = new PendingKeys();
   #dueMs = Infinity;
-  /** Of prompts that are not computed yet. */
-  #blocks = 0;
   #calibration: Calibration = UNCALIBRATED;
   #measured = BLOCK_TOKENS;
   #gapMs = FIRST_GAP_MS;
@@ -62,9 +66,6 @@ export class OpenCalls {
 
   get size(): number {
     return this.#calls.size;
-  }
-  get blocks(): number {
-    return this.#blocks;
   }
   /** At most this much early. */
   get dueMs(): number {
@@ -88,7 +89,7 @@ export class OpenCalls {
   open(call: Call): void {
     this.#calls.set(call.callId, call);
     this.#dueMs = Math.min(this.#dueMs, call.expiresAtMs);
-    if (call.ticket !== null) this.#blocks += call.ticket.blocks.length;
+    this.pending.add(call.tenant, call.ticket?.blocks.length ?? 0);
   }
 
   firstToken(callId: string, nowMs: number): void {
@@ -96,7 +97,7 @@ export class OpenCalls {
     if (call === undefined || call.ticket === null) return;
     this.#placement.prefillEnded(call.ticket, nowMs);
     // Answers take minutes; nobody needs their prompts' keys any more.
-    this.#blocks -= call.ticket.blocks.length;
+    this.pending.take(call.tenant, call.ticket.blocks.length);
     this.#calls.set(callId, { ...call, ticket: { ...call.ticket, blocks: NO_BLOCKS } });
   }
 
@@ -144,6 +145,7 @@ export class OpenCalls {
       this.#calibration = calibrated(this.#calibration, inputTokens, units);
       this.#measure();
     }
+    if (call.isKeyless) return;
     const actual = inputTokens === null || inputTokens <= 0 ? ticket.inputTokens : inputTokens;
     // In the engine's own tokens, whatever the question was taken to have.
     const scale = ticket.inputTokens === 0 ? 1 : actual / ticket.inputTokens;
@@ -159,7 +161,7 @@ export class OpenCalls {
     this.#calls.delete(call.callId);
     this.#ended.push(call.callId);
     if (call.ticket !== null) {
-      this.#blocks -= call.ticket.blocks.length;
+      this.pending.take(call.tenant, call.ticket.blocks.length);
       this.#placement.ended(call.ticket, nowMs, isFault === false);
     }
     this.#members.leave(call.member, isFault, call.settings.breaker, nowMs);

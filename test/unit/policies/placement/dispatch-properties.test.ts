@@ -151,7 +151,7 @@ test("each call has one answer within the pool's longest wait, and a slot ends w
       dispatch.passTime(nowMs + EXPIRES_MS + WAIT_MS);
       dispatch.passTime(nowMs + 2 * (EXPIRES_MS + WAIT_MS));
       expect(dispatch.calls.size + dispatch.line.length).toBe(0);
-      expect(dispatch.calls.blocks).toBe(0);
+      expect(dispatch.calls.pending.total).toBe(0);
     }),
     { numRuns: 300 },
   );

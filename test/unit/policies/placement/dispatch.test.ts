@@ -7,6 +7,8 @@ import type { PlaceAnswer } from "../../../../policies/placement/pool.ts";
 import { Room } from "../../../../policies/placement/room.ts";
 import { ask, FAULT, FINE, replica, settings, UNTOLD } from "./pool-samples.ts";
 
+const POOL = settings();
+
 describe("what a call avoids", () => {
   it("is passed over where the pool has nothing else that is up", () => {
     const dispatch = new Dispatch();
@@ -168,5 +170,43 @@ describe("settings that change while calls wait", () => {
     expect(dispatch.ingest(pool("c"), batch, 1)).toBeNull();
     dispatch.end("a7", FINE, 2);
     expect(dispatch.ask(pool("c"), ask("again"), 3)).toMatchObject({ replica: "c0" });
+  });
+});
+
+describe("a tenant whose prompts take all the room for keys", () => {
+  const MOST = 16_384;
+  const flood = (dispatch: Dispatch, calls: number) => {
+    for (let i = 0; i < calls; i++)
+      dispatch.ask(POOL, ask(`f${i}`, 1e9 + i * MOST, MOST, { tenant: "flooder" }), i);
+  };
+
+  it("leaves others a way to where their prompts are cached, and is itself placed by load alone", () => {
+    const dispatch = new Dispatch();
+    const first = dispatch.ask(POOL, ask("warm", 1, 100), 0);
+    dispatch.end("warm", FINE, 1);
+    flood(dispatch, 200);
+    expect(dispatch.calls.pending.total).toBe(64 * MOST);
+    expect(dispatch.ask(POOL, ask("again", 1, 100), 300)).toMatchObject({
+      kind: "placed",
+      matchedBlocks: 100,
+    });
+    expect(first).toMatchObject({ kind: "placed" });
+    const same = ask("same", 1e9, MOST, { tenant: "flooder" });
+    expect(dispatch.ask(POOL, same, 301)).toMatchObject({ kind: "placed", matchedBlocks: 0 });
+    for (let i = 0; i < 200; i++) dispatch.end(`f${i}`, FINE, 400);
+    for (const callId of ["again", "same"]) dispatch.end(callId, FINE, 400);
+    expect(dispatch.calls.pending.total).toBe(0);
+  });
+
+  it("is told apart by what its keyless calls teach: nothing of what caches hold", () => {
+    const dispatch = new Dispatch();
+    flood(dispatch, 64);
+    const before = [...dispatch.members].map(({ audit }) => audit.reportedTokens);
+    for (let i = 0; i < 30; i++) {
+      dispatch.ask(POOL, ask(`k${i}`, 1, 100, { tenant: "flooder" }), 100);
+      dispatch.end(`k${i}`, { inputTokens: 6_400, cachedTokens: 6_400, isFault: false }, 101);
+    }
+    expect([...dispatch.members].map(({ audit }) => audit.reportedTokens)).toEqual(before);
+    for (const { audit } of dispatch.members) expect(audit.alarms("units256", true)).toEqual([]);
   });
 });
