@@ -15,6 +15,13 @@ import { BLOCK_TOKENS, type EndedCall, type PlaceAnswer, type PoolSettings } fro
 
 /** How far what a block stands for may move before caches are measured anew. */
 const REMEASURED_AT = 0.2;
+/**
+ * Caches are taken to hold a fifth fewer blocks at most, and that once in so long. Some dozens of one tenant's prompts in
+ * dense text say within a minute that blocks are four times as large, and what others hold would make room for it; a cache
+ * that is guessed too large for a while costs little.
+ */
+const SHRINK_EVERY_MS = 600_000;
+const SHRINK_MAX = 1.25;
 /** A prediction of less is no evidence that a cache was lost. */
 const EVIDENCE_TOKENS = 128;
 /** Until slots that came free tell how often they do. */
@@ -55,6 +62,7 @@ export class OpenCalls {
   #dueMs = Infinity;
   #calibration: Calibration = UNCALIBRATED;
   #measured = BLOCK_TOKENS;
+  #shrunkMs: number | null = null;
   #gapMs = FIRST_GAP_MS;
   #lastEndMs: number | null = null;
   #ended: string[] = [];
@@ -80,6 +88,10 @@ export class OpenCalls {
   }
   get calibration(): Calibration {
     return this.#calibration;
+  }
+  /** By which caches are measured: what a block stands for, when it grows later. */
+  get measuredTokens(): number {
+    return this.#measured;
   }
 
   find(callId: string): Call | null {
@@ -123,10 +135,11 @@ export class OpenCalls {
   }
 
   /** What was learned before the index slept. */
-  recall(calibration: Calibration): void {
-    if (!Number.isFinite(tokensPerBlock(calibration))) return;
+  recall(calibration: Calibration, measuredTokens = tokensPerBlock(calibration)): void {
+    if (!Number.isFinite(tokensPerBlock(calibration)) || !(measuredTokens > 0)) return;
     this.#calibration = calibration;
-    this.#measure();
+    this.#measured = measuredTokens;
+    this.#members.measure(measuredTokens);
   }
 
   /** Ids of calls that ended since it was last asked. */
@@ -143,7 +156,7 @@ export class OpenCalls {
       // Half a block stands behind the last whole one, on average.
       const units = (blockCount + 0.5) * BLOCK_UNITS;
       this.#calibration = calibrated(this.#calibration, inputTokens, units);
-      this.#measure();
+      this.#measure(nowMs);
     }
     if (call.isKeyless) return;
     const actual = inputTokens === null || inputTokens <= 0 ? ticket.inputTokens : inputTokens;
@@ -167,10 +180,15 @@ export class OpenCalls {
     this.#members.leave(call.member, isFault, call.settings.breaker, nowMs);
   }
 
-  #measure(): void {
+  #measure(nowMs: number): void {
+    this.#shrunkMs ??= nowMs;
     const now = this.tokensPerBlock;
     if (Math.abs(now / this.#measured - 1) < REMEASURED_AT) return;
-    this.#measured = now;
-    this.#members.measure(now);
+    if (now > this.#measured) {
+      if (nowMs - this.#shrunkMs < SHRINK_EVERY_MS) return;
+      this.#shrunkMs = nowMs;
+    }
+    this.#measured = Math.min(now, this.#measured * SHRINK_MAX);
+    this.#members.measure(this.#measured);
   }
 }
