@@ -1,5 +1,6 @@
 // How much of a replica's cache one tenant may hold when others want it: a flood of distinct prompts then makes room for
 // itself among its own blocks, and not among those of others.
+import { grown } from "./key-table.ts";
 
 /** Tenants that are told apart in one pool; what belongs to more is nobody's, which no quota protects or holds back. */
 export const SPACES_MAX = 1024;
@@ -107,14 +108,9 @@ export class Quota {
 
   #grow(node: number): void {
     const longer = Math.max(node + 1, this.#listOf.length * 2);
-    const grow = (from: Int32Array): Int32Array => {
-      const to = new Int32Array(longer);
-      to.set(from);
-      return to;
-    };
-    this.#listOf = grow(this.#listOf);
-    this.#older = grow(this.#older);
-    this.#newer = grow(this.#newer);
+    this.#listOf = grown(this.#listOf, new Int32Array(longer));
+    this.#older = grown(this.#older, new Int32Array(longer));
+    this.#newer = grown(this.#newer, new Int32Array(longer));
   }
 
   get bytes(): number {
