@@ -12,6 +12,7 @@ import { ORDERS, REPLICAS_MAX } from "../policies/pool.ts";
 import {
   BATCH_KEYS_MAX,
   BATCH_OPERATIONS_MAX,
+  isLight,
   keysOf,
   type KvBatch,
 } from "../policies/prefix/kv-events.ts";
@@ -66,6 +67,8 @@ export function checkBatch({ operations, epoch, sequence, replica }: KvBatch): v
   demand("sequence", sequence, 0, KEYS - 1);
   if (operations.length > BATCH_OPERATIONS_MAX)
     throw new RangeError(`operations: at most ${BATCH_OPERATIONS_MAX}`);
+  if (!isLight(operations))
+    throw new RangeError("operations: one snapshot's part at most, and cleared once at most");
   let count = 0;
   for (const operation of operations) count += keysOf(operation).length;
   if (count > BATCH_KEYS_MAX) throw new RangeError(`operations: at most ${BATCH_KEYS_MAX} keys`);

@@ -17,6 +17,8 @@ const UNHEARD = 0x8000;
 interface Head {
   readonly version: number;
   readonly calibration: Calibration;
+  /** What caches are measured by; absent: as the calibration says. */
+  readonly measuredTokens?: number;
   /** By their numbers in the bytes, from 1. */
   readonly tenants: readonly string[];
   readonly replicas: Readonly<Record<string, { readonly blocks: number; readonly sum: number }>>;
@@ -59,6 +61,7 @@ export function writeSnapshot(
     const head: Head = {
       version: VERSION,
       calibration: dispatch.calls.calibration,
+      measuredTokens: dispatch.calls.measuredTokens,
       tenants,
       replicas,
     };
@@ -87,7 +90,7 @@ export function readSnapshot(sql: SqlStorage, dispatch: Dispatch, nowMs: number)
   try {
     const head = JSON.parse(row.head) as Head;
     if (head.version !== VERSION) return;
-    dispatch.calls.recall(head.calibration);
+    dispatch.calls.recall(head.calibration, head.measuredTokens);
     for (const member of dispatch.members) {
       const known = head.replicas[member.id];
       if (known === undefined) continue;

@@ -3,6 +3,7 @@
 // then lets it sleep, and without one it is as right, and knows less.
 import { DurableObject } from "cloudflare:workers";
 import { Dispatch } from "../policies/placement/dispatch.ts";
+import { EarlyEnds } from "../policies/placement/early-ends.ts";
 import { judge, type Finding, type Judged } from "../policies/placement/isolation.ts";
 import {
   BLOCKS_MAX,
@@ -50,6 +51,7 @@ export class PrefixIndex extends DurableObject<Env> {
   readonly #isolation: IsolationBook;
   /** Null until somebody tells the pool's settings. */
   #dispatch: Dispatch | null = null;
+  readonly #early = new EarlyEnds();
   readonly #waiters = new Map<string, Waiter>();
   /** Calls of pools with a cap, which are stored. */
   readonly #stored = new Set<string>();
@@ -93,8 +95,9 @@ export class PrefixIndex extends DurableObject<Env> {
     checkEnded(call);
     return this.#turn((nowMs) => {
       if (this.#dispatch !== null) return { isKnown: this.#dispatch.end(callId, call, nowMs) };
-      // It slept, and nobody asked since.
+      // It slept, and nobody asked since; or the call's own question is still under way.
       this.#slots.drop(callId);
+      this.#early.add(callId, nowMs);
       return { isKnown: false };
     });
   }
@@ -103,12 +106,11 @@ export class PrefixIndex extends DurableObject<Env> {
   ingest(settings: PoolSettings, batch: KvBatch): IngestAnswer {
     checkSettings(settings);
     checkBatch(batch);
-    if (settings.replicas.every(({ id }) => id !== batch.replica))
-      return { kind: "unknown-replica" };
     return this.#turn((nowMs) => {
       const dispatch = this.#wake(settings, nowMs);
       for (const operation of batch.operations) this.#changedBlocks += keysOf(operation).length;
-      return { kind: "heard", ...dispatch.ingest(settings, batch, nowMs) };
+      const answer = dispatch.ingest(settings, batch, nowMs);
+      return answer === null ? { kind: "unknown-replica" } : { kind: "heard", ...answer };
     });
   }
 
@@ -164,7 +166,7 @@ export class PrefixIndex extends DurableObject<Env> {
   /** Its memory, from what it knew before it slept. */
   #wake(settings: PoolSettings, nowMs: number): Dispatch {
     if (this.#dispatch !== null) return this.#dispatch;
-    const dispatch = new Dispatch();
+    const dispatch = new Dispatch(this.#early);
     dispatch.members.adopt(settings, nowMs);
     dispatch.members.judge(this.#isolation.read());
     readSnapshot(this.ctx.storage.sql, dispatch, nowMs);

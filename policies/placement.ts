@@ -188,11 +188,12 @@ export function createPlacement(options: PlacementOptions) {
       if (ticket.end !== null) ends.rest(ticket.end, atMs);
     },
 
-    stored(replica: number, blocks: ArrayLike<number>, tier: Tier = "gpu"): void {
+    /** `held`: blocks that the engine holds by now, where it is known; absent: as many more. */
+    stored(replica: number, blocks: ArrayLike<number>, tier: Tier = "gpu", held?: number): void {
       checkReplica(replica, replicas);
-      for (let i = 0; i < blocks.length; i++) cache.stored(replica, blocks[i]!, tier);
-      told[replica]! += blocks.length;
+      told[replica] = held ?? told[replica]! + blocks.length;
       widen(replica, told[replica]!);
+      for (let i = 0; i < blocks.length; i++) cache.stored(replica, blocks[i]!, tier);
     },
 
     removed(replica: number, blocks: ArrayLike<number>): void {

@@ -4,11 +4,15 @@
 /** Blocks in units that are known in tokens too, the oldest forgotten first: some 150 bytes each, 10 MB. */
 export const ALIASES_MAX = 65_536;
 
-const NONE: readonly number[] = [];
+/**
+ * Of one token key, the newest kept: a block of ordinary text has one or two, and white space, which is units and hardly
+ * any tokens, would tie thousands to one.
+ */
+export const UNITS_PER_TOKEN_KEY_MAX = 16;
 
 export class Aliases {
   readonly #byUnits = new Map<number, number>();
-  readonly #byToken = new Map<number, number[]>();
+  readonly #byToken = new Map<number, Set<number>>();
 
   get size(): number {
     return this.#byUnits.size;
@@ -16,7 +20,7 @@ export class Aliases {
 
   /** Keys in units of the blocks that end with this one in tokens. */
   unitsOf(tokenKey: number): readonly number[] {
-    return this.#byToken.get(tokenKey) ?? NONE;
+    return [...(this.#byToken.get(tokenKey) ?? [])];
   }
 
   /** Undefined: it is not known. */
@@ -32,22 +36,26 @@ export class Aliases {
   }
 
   #set(unitKey: number, tokenKey: number): void {
-    const before = this.#byUnits.get(unitKey);
-    if (before !== undefined) this.#forget(unitKey, before);
+    this.#forget(unitKey);
     this.#byUnits.set(unitKey, tokenKey);
     const units = this.#byToken.get(tokenKey);
-    if (units === undefined) this.#byToken.set(tokenKey, [unitKey]);
-    else units.push(unitKey);
-    if (this.#byUnits.size <= ALIASES_MAX) return;
-    const [[oldest, itsToken]] = this.#byUnits as unknown as [[number, number]];
-    this.#forget(oldest, itsToken);
+    if (units === undefined) this.#byToken.set(tokenKey, new Set([unitKey]));
+    else units.add(unitKey);
+    if (units !== undefined && units.size > UNITS_PER_TOKEN_KEY_MAX) this.#forgetFirst(units);
+    if (this.#byUnits.size > ALIASES_MAX) this.#forgetFirst(this.#byUnits.keys());
   }
 
-  #forget(unitKey: number, tokenKey: number): void {
+  #forgetFirst(unitKeys: Iterable<number>): void {
+    for (const oldest of unitKeys) return this.#forget(oldest);
+  }
+
+  #forget(unitKey: number): void {
+    const tokenKey = this.#byUnits.get(unitKey);
+    if (tokenKey === undefined) return;
     this.#byUnits.delete(unitKey);
-    const left = this.#byToken.get(tokenKey)?.filter((other) => other !== unitKey) ?? [];
-    if (left.length === 0) this.#byToken.delete(tokenKey);
-    else this.#byToken.set(tokenKey, left);
+    const units = this.#byToken.get(tokenKey)!;
+    units.delete(unitKey);
+    if (units.size === 0) this.#byToken.delete(tokenKey);
   }
 }
 

@@ -1,7 +1,7 @@
 // Which replica caches which prefix block: one bounded hash table over all replicas, and for each replica the order in
 // which its engine would evict.
 import type { Tier } from "../prefix/kv-events.ts";
-import { KeyTable } from "./key-table.ts";
+import { grown, KeyTable } from "./key-table.ts";
 import { NOBODY, type Quota } from "./quota.ts";
 
 /**
@@ -207,15 +207,28 @@ export class CacheIndex {
   }
 
   #evict(replica: number): void {
-    const end = replica + 1;
-    while (
-      this.#sizes[replica]! > this.#capacities[replica]! ||
-      (this.#total > this.#blocksMax && this.#sizes[replica]! > 1)
-    ) {
-      const oldest = this.#newer[end]!;
-      this.#drop(this.#quota?.victim(replica, oldest, this.#capacities[replica]!) ?? oldest);
-      this.#evictions++;
+    while (this.#sizes[replica]! > this.#capacities[replica]!) this.#makeRoom(replica);
+    while (this.#total > this.#blocksMax) {
+      // Not where it is written: one that joins late would never be known.
+      const fullest = this.#fullest();
+      if (this.#sizes[fullest]! <= 1) return;
+      this.#makeRoom(fullest);
     }
+  }
+
+  #makeRoom(replica: number): void {
+    const oldest = this.#newer[replica + 1]!;
+    const room = Math.min(this.#capacities[replica]!, this.#sizes[replica]!);
+    this.#drop(this.#quota?.victim(replica, oldest, room) ?? oldest);
+    this.#evictions++;
+  }
+
+  #fullest(): number {
+    const sizes = this.#sizes;
+    let most = 0;
+    for (let replica = 1; replica < sizes.length; replica++)
+      if (sizes[replica]! > sizes[most]!) most = replica;
+    return most;
   }
 
   #drop(node: number): void {
@@ -272,18 +285,14 @@ export class CacheIndex {
     }
     if (this.#next === this.#replicaOf.length) {
       const longer = this.#next * 2;
-      const grow = <T extends Int32Array | Float64Array | Uint8Array>(from: T, to: T): T => {
-        to.set(from);
-        return to;
-      };
       this.#heads.grow(longer);
-      this.#replicaOf = grow(this.#replicaOf, new Int32Array(longer));
-      this.#older = grow(this.#older, new Int32Array(longer));
-      this.#newer = grow(this.#newer, new Int32Array(longer));
-      this.#twin = grow(this.#twin, new Int32Array(longer));
-      this.#unheard = grow(this.#unheard, new Uint8Array(longer));
-      this.#less = grow(this.#less, new Uint8Array(longer));
-      this.#usedAt = grow(this.#usedAt, new Float64Array(longer));
+      this.#replicaOf = grown(this.#replicaOf, new Int32Array(longer));
+      this.#older = grown(this.#older, new Int32Array(longer));
+      this.#newer = grown(this.#newer, new Int32Array(longer));
+      this.#twin = grown(this.#twin, new Int32Array(longer));
+      this.#unheard = grown(this.#unheard, new Uint8Array(longer));
+      this.#less = grown(this.#less, new Uint8Array(longer));
+      this.#usedAt = grown(this.#usedAt, new Float64Array(longer));
     }
     return this.#next++;
   }

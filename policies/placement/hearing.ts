@@ -1,6 +1,6 @@
 // What engines say of their caches: batches in order, each once, by epoch and sequence; what is missing is asked for.
 import type { KvAnswer, KvBatch, KvOperation, Tier } from "../prefix/kv-events.ts";
-import type { Domain } from "../prefix/keyed-hash.ts";
+import { BLOCK_TOKENS, type Domain } from "../prefix/keyed-hash.ts";
 import type { Placement } from "../placement.ts";
 import { Aliases, endOf } from "./aliases.ts";
 import { CacheIndex } from "./cache-index.ts";
@@ -11,6 +11,11 @@ export const TOLD_MAX = 262_144;
 const SNAPSHOT_EVERY_MS = 60_000;
 /** Where matches do not come true, which a snapshot may not mend: the cache may be off. */
 const DOUBTED_EVERY_MS = 600_000;
+/**
+ * Epochs are relays' milliseconds since 1970. One from further ahead is of a clock that is wrong, or forged: taken, it would
+ * silence every relay until time has caught up with it.
+ */
+const EPOCH_AHEAD_MS = 86_400_000;
 
 export interface Heard {
   epoch: number | null;
@@ -31,9 +36,12 @@ export class Hearing {
   readonly #told: CacheIndex;
   readonly #depths: Int32Array;
   readonly #heard: Heard[];
+  readonly #tokensPerBlock: () => number;
 
-  constructor(placement: Placement, replicas: number) {
+  /** `tokensPerBlock`: of the placement's blocks. */
+  constructor(placement: Placement, replicas: number, tokensPerBlock = () => BLOCK_TOKENS) {
     this.#placement = placement;
+    this.#tokensPerBlock = tokensPerBlock;
     this.#told = new CacheIndex(replicas, TOLD_MAX, TOLD_MAX);
     this.#depths = new Int32Array(replicas);
     this.#heard = Array.from({ length: replicas }, deaf);
@@ -65,6 +73,7 @@ export class Hearing {
     const first = batch.operations[0];
     const isSnapshot = first?.op === "snapshot" && first.part === 0;
     if (heard.epoch !== null && batch.epoch < heard.epoch) return answer(heard, "snapshot");
+    if (batch.epoch > nowMs + EPOCH_AHEAD_MS) return answer(heard, "snapshot");
     if (heard.epoch === null || batch.epoch > heard.epoch) {
       const isNew = heard.epoch !== null || batch.sequence === 0;
       // Of one that was heard before this index forgot, what was learned from routing may still be there.
@@ -102,7 +111,7 @@ export class Hearing {
       const known: number[] = [];
       for (let i = 0; i < unitKeys.length; i++)
         if (endOf(i, unitKeys.length, tokenKeys.length) < depth) known.push(unitKeys[i]!);
-      this.#placement.stored(replica, known);
+      this.#placement.stored(replica, known, "gpu", this.#held(replica));
     }
   }
 
@@ -137,7 +146,14 @@ export class Hearing {
 
   #store(replica: number, heard: Heard, keys: readonly number[], tier: Tier): void {
     for (const key of keys) this.#told.stored(replica, key);
-    this.#placement.stored(replica, this.#inUnits(heard, keys), tier);
+    this.#placement.stored(replica, this.#inUnits(heard, keys), tier, this.#held(replica));
+  }
+
+  /** In the placement's blocks. By the set of keys: a snapshot and a move between tiers name what was named before. */
+  #held(replica: number): number {
+    const keys = this.#told.size(replica);
+    const isUnits = this.#heard[replica]!.domain === "units256";
+    return isUnits ? keys : Math.floor((keys * BLOCK_TOKENS) / this.#tokensPerBlock());
   }
 
   #inUnits({ domain }: Heard, keys: readonly number[]): readonly number[] {

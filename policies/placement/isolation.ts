@@ -25,7 +25,13 @@ export interface Judged {
   readonly actor: string;
 }
 
-/** What stands after findings, of those replicas that the pool has. Fails closed: what proves nothing does not clear one that shares. */
+/** Verdicts of replicas that the caller's copy of the catalog lacks, the newest: as many as a pool replaces at once. */
+const ABSENT_MAX = 128;
+
+/**
+ * What stands after findings. Fails closed: what proves nothing does not clear one that shares, and one that a caller's copy
+ * of the catalog lacks keeps its verdict, since it may be back, or never have been gone.
+ */
 export function judge(
   standing: readonly Judged[],
   findings: readonly Finding[],
@@ -36,8 +42,18 @@ export function judge(
   const judged = new Map(standing.map((one) => [one.replica, one]));
   for (const { replica, isolation } of findings) {
     if (isolation === null) judged.delete(replica);
-    else if (isolation !== "unproven" || judged.get(replica)?.isolation !== "shared")
+    else if (
+      replicas.includes(replica) &&
+      (isolation !== "unproven" || judged.get(replica)?.isolation !== "shared")
+    )
       judged.set(replica, { replica, isolation, atMs, actor });
   }
-  return [...judged.values()].filter(({ replica }) => replicas.includes(replica));
+  const all = [...judged.values()];
+  const weigh = ({ isolation }: Judged): number => (isolation === "shared" ? 1 : 0);
+  // Those that share are forgotten last: what is forgotten of others costs a test.
+  const absent = all
+    .filter(({ replica }) => !replicas.includes(replica))
+    .toSorted((a, b) => weigh(b) - weigh(a) || b.atMs - a.atMs)
+    .slice(0, ABSENT_MAX);
+  return all.filter((one) => replicas.includes(one.replica) || absent.includes(one));
 }

@@ -18,9 +18,7 @@ export class KeyTable {
 
   /** There are so many nodes now. */
   grow(nodes: number): void {
-    const longer = new Float64Array(nodes);
-    longer.set(this.#keys);
-    this.#keys = longer;
+    this.#keys = grown(this.#keys, new Float64Array(nodes));
   }
 
   keyOf(node: number): number {
@@ -84,6 +82,12 @@ export class KeyTable {
     this.#nodes = new Int32Array(old.length * 2);
     for (const node of old) if (node !== 0) this.#nodes[this.#find(this.#keys[node]!)] = node;
   }
+}
+
+/** The longer array, with what the shorter one holds. */
+export function grown<T extends Int32Array | Float64Array | Uint8Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 function home(key: number): number {

@@ -4,6 +4,8 @@ import type { Order } from "../pool.ts";
 
 /** Calls that wait in one pool: more would be refused later anyway, and each keeps a client's connection open. */
 export const LINE_MAX = 4096;
+/** The part of them that may be one tenant's, so that others can wait too. */
+export const TENANT_SHARE = 0.5;
 /**
  * The part of its longest wait by which a call that would gain nothing may be overtaken: the other half is left to get
  * its turn in.
@@ -12,6 +14,7 @@ const OVERTAKEN_SHARE = 0.5;
 
 export interface Waiting {
   readonly callId: string;
+  readonly tenant: string;
   readonly joinedMs: number;
   /** It leaves then at the latest. */
   readonly untilMs: number;
@@ -31,6 +34,8 @@ interface Place<Entry> {
 export class Line<Entry extends Waiting> {
   readonly #places: Place<Entry>[] = [];
   readonly #byId = new Map<string, Place<Entry>>();
+  /** How many of each tenant's wait. */
+  readonly #byTenant = new Map<string, number>();
   #number = 0;
   /** At most this much early: nobody who waits leaves before. */
   #dueMs = Infinity;
@@ -58,9 +63,12 @@ export class Line<Entry extends Waiting> {
     for (const { entry } of this.#places.slice()) yield entry;
   }
 
-  /** False: too many wait. */
+  /** False: too many wait, or too many of the tenant's. */
   join(entry: Entry, order: Order): boolean {
     if (this.#places.length >= LINE_MAX || this.#byId.has(entry.callId)) return false;
+    const own = this.#byTenant.get(entry.tenant) ?? 0;
+    if (own >= LINE_MAX * TENANT_SHARE) return false;
+    this.#byTenant.set(entry.tenant, own + 1);
     const place = { entry, rankMs: entry.joinedMs + delayMs(entry, order), number: this.#number++ };
     this.#places.splice(this.#where(place), 0, place);
     this.#byId.set(entry.callId, place);
@@ -73,6 +81,10 @@ export class Line<Entry extends Waiting> {
     const place = this.#byId.get(callId);
     if (place === undefined) return null;
     this.#byId.delete(callId);
+    const { tenant } = place.entry;
+    const left = this.#byTenant.get(tenant)! - 1;
+    if (left > 0) this.#byTenant.set(tenant, left);
+    else this.#byTenant.delete(tenant);
     this.#places.splice(this.#where(place), 1);
     if (this.#places.length === 0) this.#dueMs = Infinity;
     return place.entry;

@@ -65,18 +65,35 @@ export class Members {
     return this.#slots[slot]!;
   }
 
-  /** The pool as its caller has it. */
+  /** The pool as whoever asked last has it. */
+  get newest(): Membership | null {
+    return this.#newest?.membership ?? null;
+  }
+
+  /**
+   * The pool as its caller has it. Where more replicas come and go within minutes than there are numbers for, some get
+   * theirs, and calls, later.
+   */
   adopt(settings: PoolSettings, nowMs: number): Membership {
     const text = JSON.stringify(settings);
-    if (text === this.#newest?.text) return this.#newest.membership;
-    this.#dropRetired(nowMs, RETIRED_MS);
-    const members = settings.replicas.map((replica) => this.#member(replica, nowMs));
+    const { replicas } = settings;
+    const isWhole = this.#newest?.membership.members.length === replicas.length;
+    if (text === this.#newest?.text && isWhole) return this.#newest.membership;
+    const ids = new Set(replicas.map(({ id }) => id));
+    for (const member of this.#byId.values()) {
+      if (ids.has(member.id)) member.retiredMs = null;
+      else member.retiredMs ??= nowMs;
+    }
+    for (const member of this.#byId.values())
+      if (member.retiredMs !== null && nowMs - member.retiredMs > RETIRED_MS)
+        this.#drop(member, nowMs);
+    const members = replicas
+      .map((replica) => this.#member(replica, nowMs))
+      .filter((member) => member !== null);
     const membership = { settings, members };
     this.#newest = { text, membership };
-    const speeds = settings.replicas.map(({ prefillTokensPerSecond }) => prefillTokensPerSecond);
+    const speeds = replicas.map(({ prefillTokensPerSecond }) => prefillTokensPerSecond);
     this.#placement.setPoolSpeed(speeds.reduce((sum, one) => sum + one, 0) / speeds.length);
-    for (const member of this.#byId.values())
-      if (!members.includes(member)) member.retiredMs ??= nowMs;
     return membership;
   }
 
@@ -91,11 +108,12 @@ export class Members {
     this.#judged = new Map(judged.map((one) => [one.replica, one]));
   }
 
-  /** Replicas that were found to share one tenant's cache with another's. */
-  get shared(): readonly string[] {
-    return [...this.#judged.values()]
-      .filter(({ isolation }) => isolation === "shared")
-      .map(({ replica }) => replica);
+  /** Replicas of a caller's that were found to share one tenant's cache with another's. */
+  sharedOf({ replicas }: PoolSettings): readonly string[] {
+    if (this.#judged.size === 0) return [];
+    return replicas
+      .map(({ id }) => id)
+      .filter((id) => this.#judged.get(id)?.isolation === "shared");
   }
 
   judgedOf({ id }: Member): Judged | null {
@@ -142,10 +160,10 @@ export class Members {
     this.#tell(member, null);
   }
 
-  #member(settings: ReplicaSettings, nowMs: number): Member {
+  /** Null: there is no number for it, since calls run on all that could give theirs. */
+  #member(settings: ReplicaSettings, nowMs: number): Member | null {
     const known = this.#byId.get(settings.id);
     if (known !== undefined) {
-      known.retiredMs = null;
       const before = known.settings;
       known.settings = settings;
       if (before.prefillTokensPerSecond !== settings.prefillTokensPerSecond)
@@ -154,9 +172,9 @@ export class Members {
         this.#tell(known, this.#capacityOf(known));
       return known;
     }
-    if (this.#byId.size >= SLOTS_MAX) this.#dropRetired(nowMs, -1);
+    if (this.#byId.size >= SLOTS_MAX) this.#dropLongestRetired(nowMs);
     const slot = this.#slots.indexOf(null);
-    if (slot < 0) throw new RangeError(`settings: more than ${SLOTS_MAX} replicas within minutes`);
+    if (slot < 0) return null;
     const member: Member = {
       id: settings.id,
       slot,
@@ -190,16 +208,21 @@ export class Members {
     this.#placement.replica(slot, change, -Infinity);
   }
 
-  /** Those that nobody has named for longer, and where no call is. */
-  #dropRetired(nowMs: number, olderMs: number): void {
-    for (const member of this.#byId.values()) {
-      if (member.retiredMs === null || member.running > 0) continue;
-      if (nowMs - member.retiredMs <= olderMs) continue;
-      this.#byId.delete(member.id);
-      this.#slots[member.slot] = null;
-      this.#placement.replica(member.slot, { state: "down" }, nowMs);
-      this.#placement.cleared(member.slot, nowMs);
-      this.#forgotten(member.slot);
-    }
+  #dropLongestRetired(nowMs: number): void {
+    let longest: Member | null = null;
+    for (const member of this.#byId.values())
+      if (member.running === 0 && (member.retiredMs ?? Infinity) < (longest?.retiredMs ?? Infinity))
+        longest = member;
+    if (longest !== null) this.#drop(longest, nowMs);
+  }
+
+  /** Unless a call is there. */
+  #drop(member: Member, nowMs: number): void {
+    if (member.running > 0) return;
+    this.#byId.delete(member.id);
+    this.#slots[member.slot] = null;
+    this.#placement.replica(member.slot, { state: "down" }, nowMs);
+    this.#placement.cleared(member.slot, nowMs);
+    this.#forgotten(member.slot);
   }
 }

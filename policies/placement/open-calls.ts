@@ -10,10 +10,18 @@ import {
 import { BLOCK_UNITS } from "../prefix/keyed-hash.ts";
 import type { Ticket } from "./contract.ts";
 import type { Member, Members } from "./members.ts";
+import { PendingKeys } from "./pending-keys.ts";
 import { BLOCK_TOKENS, type EndedCall, type PlaceAnswer, type PoolSettings } from "./pool.ts";
 
 /** How far what a block stands for may move before caches are measured anew. */
 const REMEASURED_AT = 0.2;
+/**
+ * Caches are taken to hold a fifth fewer blocks at most, and that once in so long. Some dozens of one tenant's prompts in
+ * dense text say within a minute that blocks are four times as large, and what others hold would make room for it; a cache
+ * that is guessed too large for a while costs little.
+ */
+const SHRINK_EVERY_MS = 600_000;
+const SHRINK_MAX = 1.25;
 /** A prediction of less is no evidence that a cache was lost. */
 const EVIDENCE_TOKENS = 128;
 /** Until slots that came free tell how often they do. */
@@ -24,6 +32,7 @@ const NO_BLOCKS = new Float64Array(0);
 
 export interface Call {
   readonly callId: string;
+  readonly tenant: string;
   readonly member: Member;
   readonly expiresAtMs: number;
   readonly answer: PlaceAnswer;
@@ -31,6 +40,8 @@ export interface Call {
   /** Null: from before the index slept; of it only its slot is known. */
   readonly ticket: Ticket | null;
   readonly blockCount: number;
+  /** There was no room for its keys, so nothing was predicted. */
+  readonly isKeyless: boolean;
   /** The first after faults. */
   readonly isTrial: boolean;
 }
@@ -46,11 +57,12 @@ export class OpenCalls {
   readonly #placement: Placement;
   readonly #members: Members;
   readonly #calls = new Map<string, Call>();
+  /** Of those that wait for a slot as well. */
+  readonly pending = new PendingKeys();
   #dueMs = Infinity;
-  /** Of prompts that are not computed yet. */
-  #blocks = 0;
   #calibration: Calibration = UNCALIBRATED;
   #measured = BLOCK_TOKENS;
+  #shrunkMs: number | null = null;
   #gapMs = FIRST_GAP_MS;
   #lastEndMs: number | null = null;
   #ended: string[] = [];
@@ -62,9 +74,6 @@ export class OpenCalls {
 
   get size(): number {
     return this.#calls.size;
-  }
-  get blocks(): number {
-    return this.#blocks;
   }
   /** At most this much early. */
   get dueMs(): number {
@@ -80,6 +89,10 @@ export class OpenCalls {
   get calibration(): Calibration {
     return this.#calibration;
   }
+  /** By which caches are measured: what a block stands for, when it grows later. */
+  get measuredTokens(): number {
+    return this.#measured;
+  }
 
   find(callId: string): Call | null {
     return this.#calls.get(callId) ?? null;
@@ -88,7 +101,7 @@ export class OpenCalls {
   open(call: Call): void {
     this.#calls.set(call.callId, call);
     this.#dueMs = Math.min(this.#dueMs, call.expiresAtMs);
-    if (call.ticket !== null) this.#blocks += call.ticket.blocks.length;
+    this.pending.add(call.tenant, call.ticket?.blocks.length ?? 0);
   }
 
   firstToken(callId: string, nowMs: number): void {
@@ -96,7 +109,7 @@ export class OpenCalls {
     if (call === undefined || call.ticket === null) return;
     this.#placement.prefillEnded(call.ticket, nowMs);
     // Answers take minutes; nobody needs their prompts' keys any more.
-    this.#blocks -= call.ticket.blocks.length;
+    this.pending.take(call.tenant, call.ticket.blocks.length);
     this.#calls.set(callId, { ...call, ticket: { ...call.ticket, blocks: NO_BLOCKS } });
   }
 
@@ -122,10 +135,11 @@ export class OpenCalls {
   }
 
   /** What was learned before the index slept. */
-  recall(calibration: Calibration): void {
-    if (!Number.isFinite(tokensPerBlock(calibration))) return;
+  recall(calibration: Calibration, measuredTokens = tokensPerBlock(calibration)): void {
+    if (!Number.isFinite(tokensPerBlock(calibration)) || !(measuredTokens > 0)) return;
     this.#calibration = calibration;
-    this.#measure();
+    this.#measured = measuredTokens;
+    this.#members.measure(measuredTokens);
   }
 
   /** Ids of calls that ended since it was last asked. */
@@ -142,8 +156,9 @@ export class OpenCalls {
       // Half a block stands behind the last whole one, on average.
       const units = (blockCount + 0.5) * BLOCK_UNITS;
       this.#calibration = calibrated(this.#calibration, inputTokens, units);
-      this.#measure();
+      this.#measure(nowMs);
     }
+    if (call.isKeyless) return;
     const actual = inputTokens === null || inputTokens <= 0 ? ticket.inputTokens : inputTokens;
     // In the engine's own tokens, whatever the question was taken to have.
     const scale = ticket.inputTokens === 0 ? 1 : actual / ticket.inputTokens;
@@ -159,16 +174,21 @@ export class OpenCalls {
     this.#calls.delete(call.callId);
     this.#ended.push(call.callId);
     if (call.ticket !== null) {
-      this.#blocks -= call.ticket.blocks.length;
+      this.pending.take(call.tenant, call.ticket.blocks.length);
       this.#placement.ended(call.ticket, nowMs, isFault === false);
     }
     this.#members.leave(call.member, isFault, call.settings.breaker, nowMs);
   }
 
-  #measure(): void {
+  #measure(nowMs: number): void {
+    this.#shrunkMs ??= nowMs;
     const now = this.tokensPerBlock;
     if (Math.abs(now / this.#measured - 1) < REMEASURED_AT) return;
-    this.#measured = now;
-    this.#members.measure(now);
+    if (now > this.#measured) {
+      if (nowMs - this.#shrunkMs < SHRINK_EVERY_MS) return;
+      this.#shrunkMs = nowMs;
+    }
+    this.#measured = Math.min(now, this.#measured * SHRINK_MAX);
+    this.#members.measure(this.#measured);
   }
 }

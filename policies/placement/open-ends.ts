@@ -108,6 +108,7 @@ export class OpenEnds {
   }
 
   forget(replica: number): void {
+    if (this.#counts[replica]!.every((count) => count === 0)) return;
     for (const stage of this.#stages)
       for (const end of stage) if (end.replica === replica) this.#close(end);
   }

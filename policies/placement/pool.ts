@@ -43,13 +43,18 @@ export interface PlaceRequest {
   readonly expiresInMs: number;
   /** Where it must go, if that is up: its earlier part ran there. */
   readonly pin?: string;
-  /** Where it must not go: it failed there. */
+  /** Where it should not go, if another may get it: it failed there. */
   readonly avoid?: readonly string[];
   /** Less than the pool's, where the caller has less time. */
   readonly waitMsMax?: number;
 }
 
-export type PlaceAnswer =
+export type PlaceAnswer = Decision & {
+  /** Replicas of the caller's that get no call whoever decides, since they share caches between tenants; absent: none. */
+  readonly shared?: readonly string[];
+};
+
+type Decision =
   | {
       readonly kind: "placed";
       readonly replica: string;
@@ -57,8 +62,6 @@ export type PlaceAnswer =
       /** What is expected to come from the cache, in tokens: an estimate, never a saving. */
       readonly cachedTokens: number;
       readonly waitedMs: number;
-      /** Replicas that get no call whoever decides, since they share caches between tenants; absent: none. */
-      readonly shared?: readonly string[];
     }
   /** No slot came free in time, or too many wait. */
   | { readonly kind: "full"; readonly retryAfterMs: number }

@@ -1,5 +1,6 @@
 // How much of a replica's cache one tenant may hold when others want it: a flood of distinct prompts then makes room for
 // itself among its own blocks, and not among those of others.
+import { grown } from "./key-table.ts";
 
 /** Tenants that are told apart in one pool; what belongs to more is nobody's, which no quota protects or holds back. */
 export const SPACES_MAX = 1024;
@@ -76,7 +77,7 @@ export class Quota {
 
   /**
    * Which node makes room on a full replica whose oldest is `oldest`: that one, unless it is another's than a tenant's who
-   * holds more than its share; then that tenant's oldest.
+   * holds more than its share; then that tenant's oldest. `capacity`: blocks that it can hold, or be remembered of it.
    */
   victim(replica: number, oldest: number, capacity: number): number {
     const space = this.#largest[replica]!;
@@ -107,14 +108,9 @@ export class Quota {
 
   #grow(node: number): void {
     const longer = Math.max(node + 1, this.#listOf.length * 2);
-    const grow = (from: Int32Array): Int32Array => {
-      const to = new Int32Array(longer);
-      to.set(from);
-      return to;
-    };
-    this.#listOf = grow(this.#listOf);
-    this.#older = grow(this.#older);
-    this.#newer = grow(this.#newer);
+    this.#listOf = grown(this.#listOf, new Int32Array(longer));
+    this.#older = grown(this.#older, new Int32Array(longer));
+    this.#newer = grown(this.#newer, new Int32Array(longer));
   }
 
   get bytes(): number {

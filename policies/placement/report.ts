@@ -15,7 +15,7 @@ export function reportOf(
   nowMs: number,
 ): PoolReport {
   const atMs = dispatch.passTime(nowMs);
-  dispatch.members.adopt(settings, atMs);
+  dispatch.adopt(settings, atMs);
   const { placement, hearing, calls, line, waits } = dispatch;
   const { total, bytes, evictions } = placement.cache;
   const replicas = [...dispatch.members].map((member) =>

@@ -1,5 +1,5 @@
 // Which replicas of a pool may get a call, and which of these have room for it now.
-import { SLOTS_MAX, type Membership, type Members } from "./members.ts";
+import { SLOTS_MAX, type Member, type Members, type Membership } from "./members.ts";
 import type { PlaceRequest } from "./pool.ts";
 
 /** Where nothing says sooner. */
@@ -24,23 +24,34 @@ export class Room {
     this.#members = members;
   }
 
-  /** `calls`: those that have a slot in the pool. */
-  look(
-    { pin, avoid }: PlaceRequest,
+  /**
+   * `isFull`: the pool is at its cap. What a call avoids is passed over where nothing else may get it: one that failed may
+   * do better the second time, and no replica at all does not.
+   */
+  look(request: PlaceRequest, membership: Membership, isFull: boolean, nowMs: number): Look {
+    const look = this.#look(request, membership, isFull, nowMs);
+    const { avoid = [] } = request;
+    if (look.possible > 0 || avoid.length === 0) return look;
+    return this.#look({ ...request, avoid: [] }, membership, isFull, nowMs);
+  }
+
+  #look(
+    { pin, avoid = [] }: PlaceRequest,
     { members, settings }: Membership,
-    calls: number,
+    isFull: boolean,
     nowMs: number,
   ): Look {
     this.closed.fill(1);
-    const isFull = isAtCap(calls, settings.concurrencyMax);
-    const pinned = pin === undefined ? undefined : members.find(({ id }) => id === pin);
-    const isPinned =
-      pinned !== undefined && this.#members.permit(pinned, settings, nowMs).permitted;
+    // A call that waits may know replicas that are gone meanwhile.
+    const isKnown = ({ id }: Member): boolean => id === pin && !avoid.includes(id);
+    const pinned = members.some(isKnown) ? this.#members.find(pin!) : null;
+    const isPinned = pinned !== null && this.#members.permit(pinned, settings, nowMs).permitted;
     let possible = 0;
     let open = 0;
     let retryInMs = RETRY_MS_MAX;
-    for (const member of isPinned ? [pinned] : members) {
-      if (avoid?.includes(member.id) === true) continue;
+    for (const { id } of isPinned ? [pinned] : members) {
+      const member = this.#members.find(id);
+      if (member === null || avoid.includes(id)) continue;
       const permit = this.#members.permit(member, settings, nowMs);
       if (!permit.permitted) {
         retryInMs = Math.min(retryInMs, permit.retryInMs);

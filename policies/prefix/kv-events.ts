@@ -58,7 +58,7 @@ const batch = z.strictObject({
   /** The upstream whose replicas they are. */
   pool: id,
   replica: id,
-  /** Rises when the engine or the relay starts anew; what an older epoch stored is gone. */
+  /** Rises when the engine or the relay starts anew; what an older epoch stored is gone. At most a day ahead, in milliseconds since 1970, or it is not taken. */
   epoch: wholeNumber(0, KEYS - 1),
   /** From 0 in each epoch, one a batch. A batch is known by epoch and sequence, and may come twice. */
   sequence: wholeNumber(0, KEYS - 1),
@@ -75,6 +75,10 @@ const batch = z.strictObject({
       z.refine(
         hasFewKeys,
         `must hold at most ${BATCH_KEYS_MAX} keys together; send several batches`,
+      ),
+      z.refine(
+        isLight,
+        "must hold one snapshot's part at most, and cleared once at most; send several batches",
       ),
     ),
 });
@@ -111,6 +115,17 @@ export function parseKvAnswer(document: unknown): Parsed<KvAnswer> {
 
 export function keysOf(operation: KvOperation): readonly number[] {
   return operation.op === "cleared" ? [] : operation.keys;
+}
+
+/** Each of these may touch all that a replica holds, whatever keys it names. */
+export function isLight(operations: readonly KvOperation[]): boolean {
+  let snapshots = 0;
+  let clearings = 0;
+  for (const { op } of operations) {
+    if (op === "snapshot") snapshots++;
+    if (op === "cleared") clearings++;
+  }
+  return snapshots <= 1 && clearings <= 1;
 }
 
 function hasFewKeys(operations: readonly z.infer<typeof operation>[]): boolean {

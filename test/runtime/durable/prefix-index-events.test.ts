@@ -114,7 +114,9 @@ describe("batches", () => {
     const problems = await runInDurableObject(pool, (index: PrefixIndex) =>
       [
         [stored(new Array<number>(BATCH_KEYS_MAX + 1).fill(1))],
-        new Array<KvOperation>(2_000).fill({ op: "cleared" }),
+        new Array<KvOperation>(2_000).fill(stored([])),
+        [snapshot(0, 1, []), snapshot(0, 1, [])],
+        [{ op: "cleared" as const }, { op: "cleared" as const }],
         [stored([1.5])],
         [stored([-1])],
         [stored([2 ** 53])],
@@ -127,7 +129,7 @@ describe("batches", () => {
         }
       }),
     );
-    expect(problems).toEqual(new Array(5).fill(expect.stringMatching(/^operations/)));
+    expect(problems).toEqual(new Array(7).fill(expect.stringMatching(/^operations/)));
     expect((await pool.report(POOL)).replicas[1]).toMatchObject({ heldBlocks: null });
   });
 });

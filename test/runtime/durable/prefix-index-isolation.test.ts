@@ -86,7 +86,7 @@ describe("a replica that is found to share its cache", () => {
     const one = settingsOf(["a"]);
     await judge(pool, one, "a", "shared");
     const answer = await pool.place(one, request("c0"));
-    expect(answer).toEqual({ kind: "none-up", retryAfterMs: 60_000 });
+    expect(answer).toEqual({ kind: "none-up", retryAfterMs: 60_000, shared: ["a"] });
     await judge(pool, one, "a", null);
     expect(await place(pool, one, "c1")).toBe("a");
   });
@@ -116,10 +116,13 @@ describe("a replica that is found to share its cache", () => {
   });
 });
 
-it("what was found of a replica goes when the pool has it no more", async () => {
-  const pool = freshPool("leaves");
-  await judge(pool, two, "a", "shared");
-  await judge(pool, settingsOf(["b", "c"]), "c", "kept");
+it("what was found of a replica stands while a caller judges whose catalog lacks it", async () => {
+  const pool = freshPool("absent");
+  await judge(pool, two, "b", "shared");
+  await judge(pool, settingsOf(["a", "c"]), "c", "kept");
+  await judge(pool, settingsOf(["a", "c"]), "nobody's", "kept");
   const rows = await inStorage(pool, (sql) => sql.exec("SELECT replica FROM isolation").toArray());
-  expect(rows).toEqual([{ replica: "c" }]);
+  expect(rows).toEqual([{ replica: "b" }, { replica: "c" }]);
+  expect(await place(pool, two, "c0")).toBe("a");
+  expect(await statesOf(pool, two)).toEqual(["up", "shared"]);
 });

@@ -159,6 +159,36 @@ describe("slots of a pool with a cap", () => {
     expect(await pool.place(NARROW, ask("c"))).toMatchObject({ kind: "placed" });
   });
 
+  it("come free when their call ends after an engine's report woke the index, before any call", async () => {
+    const pool = freshPool("slots-5");
+    await pool.place(NARROW, ask("a"));
+    await evictDurableObject(pool);
+    await pool.ingest(NARROW, {
+      pool: "pool",
+      replica: "r0",
+      epoch: 1,
+      sequence: 0,
+      domain: "units256",
+      model: "m",
+      operations: [],
+    });
+    expect(await pool.ended("a", FINE)).toEqual({ isKnown: true });
+    expect(await pool.place(NARROW, ask("b"))).toMatchObject({ kind: "placed" });
+    const rows = await inStorage(pool, (sql) =>
+      sql.exec("SELECT call_id FROM open_call").toArray(),
+    );
+    expect(rows).toEqual([{ call_id: "b" }]);
+  });
+
+  it("are not taken by a call whose end came first, whether or not the index knows anything yet", async () => {
+    const pool = freshPool("slots-6");
+    await pool.ended("a", FINE);
+    expect(await pool.place(NARROW, ask("a"))).toEqual({ kind: "left" });
+    await pool.ended("b", FINE);
+    expect(await pool.place(NARROW, ask("b"))).toEqual({ kind: "left" });
+    expect(await pool.place(NARROW, ask("c"))).toMatchObject({ kind: "placed" });
+  });
+
   it("leave no row behind, and a pool without a cap writes none", async () => {
     const rowsOf = (pool: Stub) =>
       inStorage(pool, (sql) => sql.exec("SELECT * FROM open_call").toArray().length);

@@ -1,14 +1,14 @@
 // In which order calls leave a line, and that each leaves in time. A failing property prints its seed.
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { Line, LINE_MAX, type Waiting } from "../../../../policies/placement/line.ts";
+import { Line, LINE_MAX, TENANT_SHARE, type Waiting } from "../../../../policies/placement/line.ts";
 import { ORDERS, type Order } from "../../../../policies/pool.ts";
 
 const WAIT_MS = 10_000;
 
 function waiting(callId: string, joinedMs: number, changes: Partial<Waiting> = {}): Waiting {
   const untilMs = joinedMs + WAIT_MS;
-  return { callId, joinedMs, untilMs, hitShare: 0, uncachedSeconds: 0, ...changes };
+  return { callId, tenant: "acme", joinedMs, untilMs, hitShare: 0, uncachedSeconds: 0, ...changes };
 }
 
 function orderOf(order: Order, entries: readonly Waiting[]): string[] {
@@ -108,10 +108,25 @@ test("each leaves once, when it is taken or when its time is over, and the rest 
 
 it("is bounded, and nobody stands in it twice", () => {
   const line = new Line();
-  for (let i = 0; i < LINE_MAX; i++) expect(line.join(waiting(`c${i}`, i), "arrival")).toBe(true);
+  for (let i = 0; i < LINE_MAX; i++)
+    expect(line.join(waiting(`c${i}`, i, { tenant: `t${i % 2}` }), "arrival")).toBe(true);
   expect(line.join(waiting("more", 0), "arrival")).toBe(false);
   line.take("c0");
   expect(line.join(waiting("c1", 0), "arrival")).toBe(false);
   expect(line.join(waiting("more", 0), "arrival")).toBe(true);
   expect(line.longestMs(LINE_MAX)).toBe(LINE_MAX);
+});
+
+it("is half of it one tenant's at most, and each that leaves makes room for another of its own", () => {
+  const line = new Line();
+  const half = LINE_MAX * TENANT_SHARE;
+  for (let i = 0; i < half; i++) expect(line.join(waiting(`c${i}`, i), "arrival")).toBe(true);
+  expect(line.join(waiting("own", 0), "arrival")).toBe(false);
+  expect(line.join(waiting("other", 0, { tenant: "beta" }), "arrival")).toBe(true);
+  line.take("other");
+  expect(line.join(waiting("own", 0), "arrival")).toBe(false);
+  line.take("c0");
+  expect(line.join(waiting("own", 0), "arrival")).toBe(true);
+  expect(line.takeDue(half + WAIT_MS)).toHaveLength(half);
+  expect(line.join(waiting("again", 0), "arrival")).toBe(true);
 });

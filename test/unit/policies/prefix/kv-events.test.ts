@@ -49,7 +49,14 @@ it("refuses keys that are no keys, and names where", () => {
 it("counts keys and operations over the whole batch", () => {
   const half = { op: "removed", keys: LARGEST.slice(0, BATCH_KEYS_MAX / 2 + 1) };
   expect(pathsOf({ ...BATCH, operations: [half, half] })).toEqual(["operations"]);
-  expect(pathsOf({ ...BATCH, operations: new Array(1025).fill({ op: "cleared" }) })).toEqual([
+  const many = new Array(1025).fill({ op: "removed", keys: [] });
+  expect(pathsOf({ ...BATCH, operations: many })).toEqual(["operations"]);
+});
+
+it("takes one part of a snapshot in a batch, and cleared once, since each may touch all that is held", () => {
+  const [part] = BATCH.operations;
+  expect(pathsOf({ ...BATCH, operations: [part, part] })).toEqual(["operations"]);
+  expect(pathsOf({ ...BATCH, operations: [{ op: "cleared" }, { op: "cleared" }] })).toEqual([
     "operations",
   ]);
 });

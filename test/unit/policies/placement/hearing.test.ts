@@ -1,0 +1,88 @@
+// What is heard of an engine and by whom it could be forged, repeated or miscounted.
+import { describe, expect, it } from "vitest";
+import { Outbox } from "../../../../durable/cli/kv-relay/outbox.ts";
+import { ToldKeys } from "../../../../durable/cli/kv-relay/told-keys.ts";
+import { Dispatch } from "../../../../policies/placement/dispatch.ts";
+import { OpenEnds } from "../../../../policies/placement/open-ends.ts";
+import type { KvBatch } from "../../../../policies/prefix/kv-events.ts";
+import { settings } from "./pool-samples.ts";
+
+const POOL = settings({}, 1);
+const NOW_MS = 1_790_000_000_000;
+const DAY_MS = 86_400_000;
+
+function batch(changes: Partial<KvBatch>): KvBatch {
+  const names = { pool: "pool", replica: "r0", model: "m", domain: "units256" } as const;
+  return { ...names, epoch: NOW_MS, sequence: 0, operations: [], ...changes };
+}
+
+describe("an epoch", () => {
+  it("of a day and more ahead is not taken, so that a relay goes on, and one that starts anew is heard", () => {
+    const dispatch = new Dispatch();
+    for (const epoch of [2 ** 53 - 1, NOW_MS + DAY_MS + 1])
+      expect(dispatch.ingest(POOL, batch({ epoch }), NOW_MS)?.wants).toBe("snapshot");
+    const outbox = new Outbox({ pool: "pool", replica: "r0", model: "m" }, new ToldKeys(), NOW_MS);
+    const first = outbox.next()!;
+    const answer = dispatch.ingest(POOL, first, NOW_MS)!;
+    expect(answer).toEqual({ expected: { epoch: NOW_MS, sequence: 1 }, wants: "next" });
+  });
+
+  it("of a day ahead is taken, and the relay that is told of it rises above", () => {
+    const dispatch = new Dispatch();
+    dispatch.ingest(POOL, batch({ epoch: NOW_MS + DAY_MS }), NOW_MS);
+    const outbox = new Outbox({ pool: "pool", replica: "r0", model: "m" }, new ToldKeys(), NOW_MS);
+    const first = outbox.next()!;
+    outbox.answered(first, dispatch.ingest(POOL, first, NOW_MS)!, NOW_MS);
+    const second = outbox.next()!;
+    expect(dispatch.ingest(POOL, second, NOW_MS + 1)).toEqual({
+      expected: { epoch: NOW_MS + DAY_MS + 1, sequence: 1 },
+      wants: "next",
+    });
+  });
+});
+
+it("what is expected back on one replica is forgotten with it, and on another is not", () => {
+  const ends = new OpenEnds(2);
+  const end = ends.open(0, [1, 2], 128, 0);
+  ends.forget(1);
+  expect(ends.size).toBe(1);
+  ends.rest(end, 1);
+  ends.forget(0);
+  expect(ends.size).toBe(0);
+});
+
+describe("a cache that holds what it was said to hold", () => {
+  const keys = Array.from({ length: 800 }, (_, i) => i + 1);
+  const capacityOf = (dispatch: Dispatch) => dispatch.placement.look(0, 0).capacityBlocks;
+
+  it("is not believed to hold more because the same is told again", () => {
+    const dispatch = new Dispatch();
+    for (let sequence = 0; sequence < 6; sequence++) {
+      const whole = { op: "snapshot", part: 0, parts: 1, keys, tier: "gpu" } as const;
+      dispatch.ingest(POOL, batch({ sequence, operations: [whole] }), NOW_MS);
+    }
+    expect(capacityOf(dispatch)).toBe(1_000);
+  });
+
+  it("is not believed to hold more because blocks move between tiers", () => {
+    const dispatch = new Dispatch();
+    for (let sequence = 0; sequence < 6; sequence++) {
+      const tier = sequence % 2 === 0 ? "gpu" : "cpu";
+      const operations = [{ op: "stored", keys, tier } as const];
+      dispatch.ingest(POOL, batch({ sequence, operations }), NOW_MS);
+    }
+    expect(capacityOf(dispatch)).toBe(1_000);
+  });
+
+  it.each(["units256", "tokens64"] as const)(
+    "is believed to hold what it tells beyond that, in %s, and all of it is kept",
+    (domain) => {
+      const dispatch = new Dispatch();
+      const more = Array.from({ length: 1_500 }, (_, i) => i + 1);
+      const operations = [{ op: "stored", keys: more, tier: "gpu" } as const];
+      dispatch.ingest(POOL, batch({ domain, operations }), NOW_MS);
+      expect(capacityOf(dispatch)).toBe(1_500);
+      expect(dispatch.placement.cache.size(0)).toBe(domain === "units256" ? 1_500 : 0);
+    },
+  );
+});
