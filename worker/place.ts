@@ -110,7 +110,7 @@ export async function place(
   const answer = await ask(reach, settings, request, patience);
   if (answer.kind !== "unreachable" && answer.kind !== "client-left" && answer.kind !== "left") {
     if (sharedByPool.size >= POOLS_MAX) sharedByPool.clear();
-    sharedByPool.set(upstream.id, ("shared" in answer ? answer.shared : undefined) ?? []);
+    sharedByPool.set(upstream.id, answer.shared ?? []);
   }
   switch (answer.kind) {
     case "placed": {
