@@ -76,9 +76,9 @@ describe("findings", () => {
     },
   );
 
-  it("are taken back by none, and go with a replica that the pool has no more", () => {
+  it("are taken back by none, and stand for a replica that the pool lacks just now", () => {
     expect(after("shared", null)).toEqual([]);
-    expect(judge(known("shared"), [], ["r1"], "now", 2)).toEqual([]);
+    expect(judge(known("shared"), [], ["r1"], "now", 2)).toEqual(known("shared"));
     expect(judge(known("shared"), [], ["r0", "r1"], "now", 2)).toEqual(known("shared"));
   });
 });
