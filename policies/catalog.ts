@@ -97,6 +97,8 @@ const model = z.strictObject({
   upstream: id,
   /** What the upstream calls it. */
   name: text(256),
+  /** Of an adapter (LoRA), what the upstream calls the model that it adapts: the prefixes of the two are never one. */
+  adapterOf: z.optional(text(256)),
   contextTokens: wholeNumber(256, 16_000_000),
   outputTokensMax: wholeNumber(1, 4_000_000),
   capabilities: z._default(z.array(z.enum(CAPABILITIES)), []),
@@ -178,6 +180,17 @@ export function parseCatalog(document: unknown): Parsed<Catalog> {
         faultAt(
           `models.${index}.capabilities`,
           `must have "cache-salt", or tenants share the caches of "${entry.upstream}"; where that is known, say \`unsalted: true\` of its pool`,
+        ),
+      );
+    }
+    if (
+      entry.pooling !== undefined &&
+      findUpstream(parsed.value, entry.pooling.upstream)?.pool !== undefined
+    ) {
+      faults.push(
+        faultAt(
+          `models.${index}.pooling.upstream`,
+          `"${entry.pooling.upstream}" has a pool, whose index knows nothing of such calls; declare the replica as an upstream of its own`,
         ),
       );
     }

@@ -42,9 +42,9 @@ export async function cacheScopeOf(
     salt,
     rootOf: (model, domain) =>
       prefixRoot(encoder.encode(secret), {
-        model: model.name,
+        model: model.adapterOf ?? model.name,
         revision: pool?.revision ?? "",
-        adapter: "",
+        adapter: model.adapterOf === undefined ? "" : model.name,
         namespace: salt,
         domain,
       }),

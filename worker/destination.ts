@@ -55,6 +55,12 @@ export async function findDestination(
   const prompt = (): Prompt => promptOf(preparation.draft.ask, admission.tenant.id);
   const outgoing = finish(preparation, held, order, scope.salt, promptKeyOf(upstream, prompt));
   const { knobs } = outgoing;
+  // The catalog says that its models part their caches; whether their engine can is known here.
+  const isParted = knobs.some(
+    ({ knob, fidelity }) => knob === "cache-salt" && fidelity === "exact",
+  );
+  if (upstream.pool?.unsalted === false && !isParted)
+    return barred(notConfigured("the engine of an upstream's pool takes no salt"), knobs);
   const secret = upstream.secret === undefined ? null : deps.secret(upstream.secret);
   if (upstream.secret !== undefined && secret === null)
     return barred(notConfigured("an upstream's secret is not set"), knobs);

@@ -33,6 +33,8 @@ export type Failure =
   | { readonly kind: "relay-token" }
   | { readonly kind: "pool-unknown"; readonly pool: string }
   | { readonly kind: "replica-unknown"; readonly pool: string; readonly replica: string }
+  /** Of a relay: no model of the pool has that name at its engines. */
+  | { readonly kind: "model-unserved"; readonly pool: string; readonly model: string }
   | { readonly kind: "pool-unreachable"; readonly retryAfterMs: number }
   | { readonly kind: "route-unknown"; readonly method: string; readonly path: string }
   | {

@@ -42,6 +42,10 @@ export async function hearKvEvents(
   if (settings === null) return { kind: "pool-unknown", pool };
   if (settings.replicas.every(({ id }) => id !== replica))
     return { kind: "replica-unknown", pool, replica };
+  // Its keys are made with the model's name, so those of another one would be taken and never met.
+  const served = catalog.models.filter((model) => model.upstream === pool);
+  if (served.every(({ name, adapterOf }) => (adapterOf ?? name) !== batch.model))
+    return { kind: "model-unserved", pool, model: batch.model };
   try {
     const answer = await within(deps.poolOf(pool).ingest(settings, batch), INDEX_MS_MAX);
     if (answer === TIMED_OUT) return unreachable(pool, `no answer within ${INDEX_MS_MAX} ms`);

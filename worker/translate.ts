@@ -100,6 +100,13 @@ export function translate(failure: Failure): PublicFailure {
         `The pool \`${clip(failure.pool)}\` has no replica \`${clip(failure.replica)}\` in the catalog.`,
         404,
       );
+    case "model-unserved":
+      return badRequest(
+        "model",
+        "model_not_served",
+        `No model of the pool \`${clip(failure.pool)}\` is called \`${clip(failure.model)}\` at its engines; give the relay the name that the catalog has.`,
+        404,
+      );
     case "pool-unreachable":
       return unavailable(
         "pool_unreachable",

@@ -248,6 +248,21 @@ test.each([
   }
 });
 
+test("a pool whose engine takes no salt answers nobody, unless that is said to be known", async () => {
+  for (const [unsalted, status] of [
+    [false, 503],
+    [true, 200],
+  ] as const) {
+    const pooled = await startPooledGateway(1, { unsalted }, {}, {}, [], "llama.cpp");
+    try {
+      expect((await pooled.say(opening("dunes"))).status).toBe(status);
+      expect(pooled.counts()).toEqual([status === 200 ? 1 : 0]);
+    } finally {
+      await pooled.dispose();
+    }
+  }
+});
+
 test("a pool whose secret is not set answers nobody, since its tenants could not be kept apart", async () => {
   const pooled = await startPooledGateway(1, {}, {}, { secrets: {} });
   try {

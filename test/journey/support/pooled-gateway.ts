@@ -59,6 +59,7 @@ export async function startPooledGateway(
   surroundings: Surroundings = {},
   /** What each model is declared to have besides. */
   capabilities: readonly Model["capabilities"][number][] = [],
+  engine = "vllm",
 ): Promise<PooledGateway> {
   const started = await startReplicas(count, {
     ...options,
@@ -74,7 +75,7 @@ export async function startPooledGateway(
         ...seeded.upstreams,
         {
           id: POOL_ID,
-          engine: "vllm",
+          engine,
           baseUrl: `${replicas[0]!.url}/v1`,
           breaker: { failures: 1, windowMs: 30_000, cooldownMs: 300 },
           pool: {

@@ -29,7 +29,14 @@ const catalog = {
     { id: "provider", engine: "openai", baseUrl: "http://provider.invalid/v1" },
   ],
   models: [
-    { id: "small", upstream: "chat", name: "small", contextTokens: 8192, outputTokensMax: 1024 },
+    {
+      id: "small",
+      upstream: "chat",
+      name: "small",
+      contextTokens: 8192,
+      outputTokensMax: 1024,
+      capabilities: ["cache-salt"],
+    },
   ],
 };
 
@@ -208,6 +215,7 @@ it.each([
   { changes: { pool: "nobody" }, code: "pool_not_found", why: "nobody" },
   { changes: { pool: "provider" }, code: "pool_not_found", why: "provider" },
   { changes: { replica: "r2" }, code: "replica_not_found", why: "r2" },
+  { changes: { model: "small-adapter" }, code: "model_not_served", why: "`small-adapter`" },
 ])("does not know $changes", async ({ changes, code, why }) => {
   const error = await errorOf(await send(batch(changes)));
   expect(error).toMatchObject({ status: 404, code });

@@ -45,6 +45,28 @@ function faults(upstream: object) {
 }
 
 describe("a pool", () => {
+  it("is refused as the upstream of a pooling replica, whose calls its index would know nothing of", () => {
+    const parsed = parseCatalog({
+      version: "1",
+      upstreams: [
+        { id: "up", engine: "vllm", baseUrl: "https://e.example/v1", pool: POOL },
+        { id: "alone", engine: "vllm", baseUrl: "https://a.example/v1" },
+      ],
+      models: ["up", "alone"].map((upstream) => ({
+        id: `of-${upstream}`,
+        upstream: "up",
+        name: "m",
+        contextTokens: 4096,
+        outputTokensMax: 1024,
+        capabilities: ["cache-salt"],
+        pooling: { upstream, name: "p", width: 64 },
+      })),
+    });
+    expect(parsed.kind === "faulty" ? parsed.faults.map(({ path }) => path) : []).toEqual([
+      "models.0.pooling.upstream",
+    ]);
+  });
+
   it("is refused for a model whose caches it does not part between tenants, unless that is said to be known", () => {
     const parsed = parse({ pool: POOL }, []);
     expect(parsed.kind === "faulty" ? parsed.faults : []).toEqual([

@@ -2,6 +2,7 @@
 // declares a group, and nobody where the pool's secret is missing.
 import { describe, expect, it } from "vitest";
 import type { Upstream } from "../../../policies/catalog.ts";
+import { prefixRoot } from "../../../policies/prefix/keyed-hash.ts";
 import { cacheScopeOf } from "../../../worker/cache-scope.ts";
 import { nameShared } from "../../../worker/cli/prefix-hash.ts";
 import { members } from "../../../worker/stream/json-text.ts";
@@ -124,6 +125,29 @@ it("roots of two salts, domains or revisions are never one", async () => {
   ];
   expect(new Set(roots).size).toBe(4);
   expect(await rootOf({}, "acme", "units256")).toBe(roots[0]);
+});
+
+it("an adapter's prefixes are of the model that it adapts, and never that model's own or another adapter's", async () => {
+  const upstream = { pool: { secret: "POOL_SECRET", epoch: 0, groups: [] } };
+  const scope = (await cacheScopeOf(upstream as unknown as Given[0], asked("acme"), secrets))!;
+  const rootOf = (fields: object): string =>
+    [...scope.rootOf({ ...model, ...fields }, "tokens64")].join();
+  const roots = [
+    rootOf({}),
+    rootOf({ name: "sql", adapterOf: "m" }),
+    rootOf({ name: "law", adapterOf: "m" }),
+  ];
+  expect(new Set(roots).size).toBe(3);
+  // As a relay makes it of what the engine says: the model, the adapter's name, the salt.
+  const parts = {
+    model: "m",
+    revision: "",
+    adapter: "sql",
+    namespace: scope.salt,
+    domain: "tokens64" as const,
+  };
+  const relays = prefixRoot(new TextEncoder().encode("secret-of-a-pool"), parts);
+  expect(roots[1]).toBe([...relays].join());
 });
 
 it("a shared prefix is named in whole blocks, and what stands before the first user turn is all of it", () => {

@@ -57,6 +57,12 @@ const FAILURES: {
     type: "invalid_request_error",
     code: "pool_not_found",
   },
+  "model-unserved": {
+    failure: { kind: "model-unserved", pool: "chat", model: "m9" },
+    status: 404,
+    type: "invalid_request_error",
+    code: "model_not_served",
+  },
   "replica-unknown": {
     failure: { kind: "replica-unknown", pool: "chat", replica: "r9" },
     status: 404,
