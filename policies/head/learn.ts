@@ -72,6 +72,15 @@ export function amend(head: Head, earlier: Lesson, later: Lesson): Head {
   const after = before + more;
   const residualBefore = (earlier.score ?? 0) - earlier.expected.score;
   const residualAfter = (later.score ?? 0) - later.expected.score;
+  // Most that is known of answers comes after them. Of a word that is turned again and again the watch hears once.
+  if (
+    later.score !== null &&
+    later.weight > (earlier.score === null ? 0 : earlier.weight) &&
+    more > 0
+  ) {
+    const error = residualAfter - foretell(arm, x).score;
+    watchError(head.watch, error, Math.min(1, later.weight), later.atMs);
+  }
   addTo(arm.score, x, 0, more);
   moveTarget(arm.score, x, after * residualAfter - before * residualBefore);
   arm.weight = Math.max(0, arm.weight + more);

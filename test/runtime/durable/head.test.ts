@@ -154,6 +154,41 @@ describe("what a head learns", () => {
   });
 });
 
+describe("drift", () => {
+  /** Requests that ended in silence, and are graded right after. */
+  async function grade(head: Stub, n: number, score: number): Promise<void> {
+    for (let from = 0; from < n; from += DECISIONS_PER_MESSAGE_MAX) {
+      const decisions = Array.from({ length: Math.min(DECISIONS_PER_MESSAGE_MAX, n - from) }, () =>
+        decision(),
+      );
+      await head.record(decisions, 0);
+      await head.hear(decisions.map(({ requestId }) => ({ requestId, score, grader: "exact" })));
+    }
+  }
+
+  it("is heard of where grades that come after their answers begin to fall", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const head = fresh("drift");
+    await grade(head, 400, 1);
+    expect((await head.report()).drift).toEqual({ isAlarmed: false, sinceMs: null });
+    clock.advance(60_000);
+    await grade(head, 200, 0);
+    expect((await head.report()).drift).toEqual({ isAlarmed: true, sinceMs: clock.nowMs });
+    expect(logged.mock.calls.flat().join()).toContain("head-drift");
+    logged.mockRestore();
+  });
+
+  it("is none where one request's word is turned again and again", async () => {
+    const head = fresh("turned");
+    await grade(head, 100, 1);
+    const one = decision();
+    await head.record([one], 0);
+    for (let turn = 0; turn < 200; turn += 1)
+      await head.hear([{ requestId: one.requestId, score: turn % 2, grader: null }]);
+    expect((await head.report()).drift.isAlarmed).toBe(false);
+  });
+});
+
 describe("what an operator does", () => {
   it("freezes it: it advises as it did, counts on, and learns nothing until it is unfrozen", async () => {
     const head = fresh("frozen");
