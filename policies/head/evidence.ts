@@ -19,6 +19,8 @@ export interface ArmState {
   readonly name: string;
   readonly score: Sums;
   readonly tokens: Sums;
+  /** How often all of this was halved since the arm began, by time or by lessons; not whole. */
+  halvings: number;
   /** Sum of the score lessons' weights, and of their squares; effective lessons are weight^2 / squares. */
   weight: number;
   squares: number;
@@ -53,6 +55,7 @@ export function emptyArm(name: string): ArmState {
     name,
     score: emptySums(SCORE_TERMS),
     tokens: emptySums(TOKEN_TERMS),
+    halvings: 0,
     weight: 0,
     squares: 0,
     tokenWeight: 0,
@@ -91,6 +94,7 @@ export function forgetUntil(head: Head, atMs: number): number {
 export function fade(arm: ArmState, by: number): void {
   scaleSums(arm.score, by);
   scaleSums(arm.tokens, by);
+  arm.halvings -= Math.log2(by);
   arm.weight *= by;
   // Of squares once and not twice: effective lessons fade like the weight.
   arm.squares *= by;

@@ -9,14 +9,14 @@ import { ARMS_MAX, armOf, emptyArm, KEY_BUCKETS, type ArmState, type Head } from
 export type { Head };
 
 /** Raised with every change of what stands below. */
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
 /** The letters "SH" and both versions, terms, arms. */
 const MAGIC = 0x5348;
 const PREFIX_BYTES = 12;
 /** An arm's name is longer only if somebody made it up. */
 export const ARM_NAME_BYTES_MAX = 512;
 const HEAD_NUMBERS = 6;
-const ARM_NUMBERS = 5;
+const ARM_NUMBERS = 6;
 
 const packed = (terms: number): number => (terms * (terms + 1)) / 2 + terms;
 const ARM_FLOATS = packed(SCORE_TERMS) + packed(TOKEN_TERMS);
@@ -128,6 +128,7 @@ export function decodeHead(bytes: Uint8Array): Head | null {
     if (at + nameLength + ARM_NUMBERS * 8 + ARM_FLOATS * 4 > bytes.length) return null;
     const arm = emptyArm(new TextDecoder().decode(bytes.subarray(at, at + nameLength)));
     at += nameLength;
+    arm.halvings = number();
     arm.weight = number();
     arm.squares = number();
     arm.tokenWeight = number();
@@ -140,7 +141,8 @@ export function decodeHead(bytes: Uint8Array): Head | null {
 }
 
 function numbersOf(arm: ArmState): readonly number[] {
-  return [arm.weight, arm.squares, arm.tokenWeight, arm.tokensSeen, arm.tokensForetold];
+  const { halvings, weight, squares, tokenWeight, tokensSeen, tokensForetold } = arm;
+  return [halvings, weight, squares, tokenWeight, tokensSeen, tokensForetold];
 }
 
 function arraysOf({ score, tokens }: ArmState): readonly Float32Array[] {

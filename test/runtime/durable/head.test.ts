@@ -189,6 +189,39 @@ describe("drift", () => {
   });
 });
 
+describe("what one key may move", () => {
+  /** One question, and a propensity by which each counts for three. */
+  const SAME = { input: aDecision().input, propensity: 1 / 3 };
+
+  /** Ten keys whose answers were right, and then an eleventh that says this of each of its many. */
+  async function told(head: Stub, words: readonly number[]): Promise<number> {
+    const say = async (n: number, keyOf: (index: number) => number, said: readonly number[]) => {
+      for (let from = 0; from < n; from += DECISIONS_PER_MESSAGE_MAX) {
+        const decisions = Array.from({ length: DECISIONS_PER_MESSAGE_MAX }, (_, index) =>
+          decision({ ...SAME, keyHash: keyOf(from + index) }),
+        );
+        await head.record(decisions, 0);
+        const verdicts = said.flatMap((score) =>
+          decisions.map(({ requestId }) => ({ requestId, score, grader: null })),
+        );
+        await head.hear(verdicts);
+      }
+    };
+    await say(1_000, (index) => index % 10, [1]);
+    await say(1_600, () => 11, words);
+    return (await believed(head)) ?? Number.NaN;
+  }
+
+  it("is no more where it changes its mind of each of its requests", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const once = await told(fresh("one word"), [0]);
+    const turned = await told(fresh("two words"), [1, 0]);
+    logged.mockRestore();
+    expect(once).toBeGreaterThan(0.5);
+    expect(Math.abs(turned - once)).toBeLessThan(0.03);
+  });
+});
+
 describe("what an operator does", () => {
   it("freezes it: it advises as it did, counts on, and learns nothing until it is unfrozen", async () => {
     const head = fresh("frozen");

@@ -109,8 +109,8 @@ describe("what is put right", () => {
     const lessons = Array.from({ length: 60 }, () => aLesson(draw));
     const first = { score: 1, weight: 0.02 };
     const amended = emptyHead([]);
-    for (const lesson of lessons) teach(amended, { ...lesson, ...first });
-    for (const lesson of lessons) amend(amended, { ...lesson, ...first }, lesson);
+    const stood = lessons.map((lesson) => teach(amended, { ...lesson, ...first }));
+    for (const [index, lesson] of lessons.entries()) amend(amended, stood[index]!, lesson);
     const alone = emptyHead([]);
     for (const lesson of lessons) teach(alone, lesson);
     const [a, b] = [say(amended, anyInput)!, say(alone, anyInput)!];
@@ -124,10 +124,35 @@ describe("what is put right", () => {
     const before = say(head, anyInput)!.score;
     const lesson = aLesson(draw, { score: 0, outputTokens: null });
     const silent = { ...lesson, score: null, weight: 0 };
-    teach(head, silent);
-    amend(head, silent, lesson);
-    amend(head, lesson, silent);
+    const said = amend(head, teach(head, silent), lesson);
+    amend(head, said, silent);
     expect(say(head, anyInput)!.score).toBeCloseTo(before, 4);
+  });
+
+  test("what the arm forgot of the earlier word is not taken away a second time", () => {
+    const draw = seeded(8);
+    const head = emptyHead([]);
+    const lesson = (score: number): Lesson =>
+      aLesson(draw, { score, propensity: 1, outputTokens: null });
+    const early = Array.from({ length: 8_000 }, () => teach(head, lesson(1)));
+    // At 20,000 the arm forgets half of all.
+    for (let index = 0; index < 12_100; index += 1) teach(head, lesson(0.6));
+    for (const stood of early) amend(head, stood, lesson(0.6));
+    const { score, evidence } = say(head, anyInput)!;
+    expect(score).toBeCloseTo(0.6, 1);
+    expect(evidence).toBeGreaterThan(10_000);
+  });
+
+  test("a word for an arm that was forgotten and begun anew takes nothing from it", () => {
+    const draw = seeded(9);
+    const head = emptyHead([]);
+    const lesson = aLesson(draw, { score: 0, propensity: 1, outputTokens: null });
+    teach(head, { ...lesson, atMs: 1_000_000 - HALF_LIFE_MS });
+    const stood = teach(head, lesson);
+    head.arms.clear();
+    for (let index = 0; index < 20; index += 1) teach(head, { ...lesson, score: 1 });
+    amend(head, stood, { ...lesson, score: 1 });
+    expect(say(head, lesson.input)!.evidence).toBeCloseTo(21, 3);
   });
 });
 
