@@ -33,8 +33,10 @@ export interface ArmState {
 export interface Head {
   /** By `armName`, oldest first. */
   readonly arms: Map<string, ArmState>;
-  /** Discounted weight of the lessons of each bucket of keys. */
+  /** Discounted weight of the judged lessons of each bucket of keys. */
   readonly keys: Float32Array;
+  /** The same of lessons of tokens. */
+  readonly tokenKeys: Float32Array;
   /** Up to when is forgotten. */
   clockMs: number;
   watch: Watch;
@@ -84,7 +86,8 @@ export function forgetUntil(head: Head, atMs: number): number {
   if (atMs - head.clockMs >= FORGET_STEP_MS) {
     const by = 2 ** ((head.clockMs - atMs) / HALF_LIFE_MS);
     for (const arm of head.arms.values()) fade(arm, by);
-    for (let bucket = 0; bucket < KEY_BUCKETS; bucket += 1) head.keys[bucket]! *= by;
+    for (const keys of [head.keys, head.tokenKeys])
+      for (let bucket = 0; bucket < KEY_BUCKETS; bucket += 1) keys[bucket]! *= by;
     head.clockMs = atMs;
   }
   return atMs >= head.clockMs ? 1 : 2 ** ((atMs - head.clockMs) / HALF_LIFE_MS);

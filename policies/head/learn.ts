@@ -27,6 +27,8 @@ const PROPENSITY_WEIGHT_MAX = 3;
  * all of it, and of many keys no one decides.
  */
 export const KEY_WEIGHT_FREE = 2_000;
+/** The same of lessons of tokens: each answer is one, and counts whole, where most are hardly judged. */
+const KEY_TOKENS_FREE = 500;
 export const KEY_AVERAGES_MAX = 4;
 
 /** What a lesson left in the head: all that a later word for the same request needs to take its place. */
@@ -48,7 +50,7 @@ export function teach(head: Head, lesson: Lesson): Taught {
   const share = forgetUntil(head, lesson.atMs);
   const arm = armOf(head, armName(lesson.arm));
   const foretold = foretell(arm, x);
-  const added = score === null ? 0 : takeFromKey(head, lesson, share * weightOf(lesson));
+  const added = score === null ? 0 : takeWeight(head, lesson, share * weightOf(lesson));
   if (score !== null && added > 0) {
     const residual = score - lesson.expected.score;
     // What was foretold before this lesson; that an answer was not complained of says too little to be watched.
@@ -59,10 +61,12 @@ export function teach(head: Head, lesson: Lesson): Taught {
   }
   if (lesson.outputTokens !== null) {
     const ratio = logRatio(lesson.outputTokens, lesson.expected.outputTokens);
-    addTo(arm.tokens, x, ratio, share);
-    arm.tokenWeight += share;
-    arm.tokensSeen += share * lesson.outputTokens;
-    arm.tokensForetold += share * foretold.ratio * (lesson.expected.outputTokens + 1);
+    const counted = takeFromKey(head.tokenKeys, lesson.keyHash, KEY_TOKENS_FREE, share);
+    addTo(arm.tokens, x, ratio, counted);
+    arm.tokenWeight += counted;
+    // Not what came: beside a hundred usual answers an endless one would double the mean.
+    arm.tokensSeen += counted * Math.exp(ratio) * (lesson.expected.outputTokens + 1);
+    arm.tokensForetold += counted * foretold.ratio * (lesson.expected.outputTokens + 1);
   }
   const { halvings } = arm;
   if (arm.weight > EVIDENCE_MAX || arm.tokenWeight > EVIDENCE_MAX) fade(arm, 1 / 2);
@@ -83,7 +87,7 @@ export function amend(head: Head, earlier: Taught, later: Lesson): Taught {
   const remaining = 2 ** (earlier.halvings - arm.halvings);
   const before = earlier.added * remaining;
   const wanted = score === null ? 0 : share * weightOf(later);
-  const more = wanted > before ? takeFromKey(head, later, wanted - before) : wanted - before;
+  const more = wanted > before ? takeWeight(head, later, wanted - before) : wanted - before;
   const after = before + more;
   const residualBefore = (earlier.score ?? 0) - later.expected.score;
   const residualAfter = (score ?? 0) - later.expected.score;
@@ -105,19 +109,23 @@ function weightOf({ weight, propensity }: Lesson): number {
   return Math.min(1, Math.max(0, weight)) * Math.min(PROPENSITY_WEIGHT_MAX, 1 / propensity);
 }
 
+function takeWeight({ keys }: Head, { keyHash }: Lesson, wanted: number): number {
+  return takeFromKey(keys, keyHash, KEY_WEIGHT_FREE, wanted);
+}
+
 /** Of the wanted weight what the key may still add, booked to it. */
-function takeFromKey(head: Head, { keyHash }: Lesson, wanted: number): number {
+function takeFromKey(keys: Float32Array, keyHash: number, free: number, wanted: number): number {
   const bucket = Math.abs(Math.trunc(keyHash)) % KEY_BUCKETS;
   let total = 0;
   let active = 0;
-  for (const weight of head.keys) {
+  for (const weight of keys) {
     total += weight;
     if (weight > 0) active += 1;
   }
-  const booked = head.keys[bucket]!;
-  const most = Math.max(KEY_WEIGHT_FREE, (KEY_AVERAGES_MAX * total) / Math.max(1, active));
+  const booked = keys[bucket]!;
+  const most = Math.max(free, (KEY_AVERAGES_MAX * total) / Math.max(1, active));
   const weight = Math.min(wanted, Math.max(0, most - booked));
-  head.keys[bucket] = booked + weight;
+  keys[bucket] = booked + weight;
   return weight;
 }
 

@@ -9,13 +9,15 @@ import { ARMS_MAX, armOf, emptyArm, KEY_BUCKETS, type ArmState, type Head } from
 export type { Head };
 
 /** Raised with every change of what stands below. */
-const LAYOUT_VERSION = 2;
+const LAYOUT_VERSION = 3;
 /** The letters "SH" and both versions, terms, arms. */
 const MAGIC = 0x5348;
 const PREFIX_BYTES = 12;
 /** An arm's name is longer only if somebody made it up. */
 export const ARM_NAME_BYTES_MAX = 512;
 const HEAD_NUMBERS = 6;
+/** Their weight of judged lessons, and of lessons of tokens. */
+const KEYS_BYTES = 2 * KEY_BUCKETS * 4;
 const ARM_NUMBERS = 6;
 
 const packed = (terms: number): number => (terms * (terms + 1)) / 2 + terms;
@@ -23,12 +25,13 @@ const ARM_FLOATS = packed(SCORE_TERMS) + packed(TOKEN_TERMS);
 const ARM_BYTES_MAX = 2 + ARM_NAME_BYTES_MAX + ARM_NUMBERS * 8 + ARM_FLOATS * 4;
 /** What a head takes at most: below the 2 MB that a row of an object may hold. */
 export const HEAD_BYTES_MAX =
-  PREFIX_BYTES + HEAD_NUMBERS * 8 + KEY_BUCKETS * 4 + ARMS_MAX * ARM_BYTES_MAX;
+  PREFIX_BYTES + HEAD_NUMBERS * 8 + KEYS_BYTES + ARMS_MAX * ARM_BYTES_MAX;
 
 export function emptyHead(arms: readonly Arm[]): Head {
   const head: Head = {
     arms: new Map(),
     keys: new Float32Array(KEY_BUCKETS),
+    tokenKeys: new Float32Array(KEY_BUCKETS),
     clockMs: 0,
     watch: calmWatch(),
   };
@@ -43,7 +46,7 @@ export function encodeHead(head: Head): Uint8Array {
   const size =
     PREFIX_BYTES +
     HEAD_NUMBERS * 8 +
-    KEY_BUCKETS * 4 +
+    KEYS_BYTES +
     nameBytes +
     names.length * (ARM_NUMBERS * 8 + ARM_FLOATS * 4);
   const bytes = new Uint8Array(size);
@@ -70,6 +73,7 @@ export function encodeHead(head: Head): Uint8Array {
     number(value);
   number(sinceMs ?? 0);
   floats(head.keys);
+  floats(head.tokenKeys);
   for (const [index, arm] of [...head.arms.values()].entries()) {
     const name = names[index]!;
     short(name.length);
@@ -102,7 +106,7 @@ export function decodeHead(bytes: Uint8Array): Head | null {
       isSound &&= Number.isFinite(values[index]);
     }
   };
-  if (bytes.length < PREFIX_BYTES + HEAD_NUMBERS * 8 + KEY_BUCKETS * 4) return null;
+  if (bytes.length < PREFIX_BYTES + HEAD_NUMBERS * 8 + KEYS_BYTES) return null;
   for (const expected of [MAGIC, LAYOUT_VERSION, HEAD_VERSION, SCORE_TERMS, TOKEN_TERMS])
     if (short() !== expected) return null;
   const arms = short();
@@ -118,10 +122,12 @@ export function decodeHead(bytes: Uint8Array): Head | null {
   const head: Head = {
     arms: new Map(),
     keys: new Float32Array(KEY_BUCKETS),
+    tokenKeys: new Float32Array(KEY_BUCKETS),
     clockMs,
     watch: { above, below, lessonsSince, sinceMs: isAlarmed === 1 ? since : null },
   };
   fill(head.keys);
+  fill(head.tokenKeys);
   for (let index = 0; index < arms; index += 1) {
     if (at + 2 > bytes.length) return null;
     const nameLength = short();

@@ -182,6 +182,24 @@ describe("what is bounded", () => {
     expect(head.keys[7]).toBeLessThanOrEqual(most + 0.01);
   });
 
+  test("of many keys one alone does not decide how long answers are, by many of them or by one that is endless", () => {
+    const draw = seeded(6);
+    const lesson = (keyHash: number, outputTokens: number): Lesson =>
+      aLesson(draw, { keyHash, outputTokens, score: null });
+    const head = emptyHead([]);
+    for (let index = 0; index < 4_000; index += 1) teach(head, lesson(index % 40, 100));
+    teach(head, lesson(41, 1_000_000));
+    expect(say(head, anyInput)!.outputTokens).toBeLessThan(110);
+    const one = decodeHead(encodeHead(head))!;
+    for (let index = 0; index < 2_000; index += 1) teach(one, lesson(41, 1_500));
+    const most = say(one, anyInput)!.outputTokens;
+    for (let index = 0; index < 4_000; index += 1) teach(one, lesson(41, 1_500));
+    expect(say(one, anyInput)!.outputTokens).toBeLessThan(1.1 * most);
+    const many = decodeHead(encodeHead(head))!;
+    for (let index = 0; index < 6_000; index += 1) teach(many, lesson(index % 40, 1_500));
+    expect(say(many, anyInput)!.outputTokens).toBeGreaterThan(1.5 * most);
+  });
+
   test("a lesson under a tiny propensity counts for three at most", () => {
     const rare = taught(20, () => ({ propensity: 0.001 }));
     expect(rare.keys.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(60, 3);
