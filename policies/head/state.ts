@@ -39,7 +39,7 @@ export function emptyHead(arms: readonly Arm[]): Head {
   return head;
 }
 
-/** Little-endian on every platform, as the field order below. */
+/** Little-endian on every platform, as the field order below. Sums are rounded to 32 bits, once for each writing. */
 export function encodeHead(head: Head): Uint8Array {
   const names = [...head.arms.values()].map(({ name }) => new TextEncoder().encode(name));
   const nameBytes = names.reduce((sum, { length }) => sum + 2 + length, 0);
@@ -60,7 +60,7 @@ export function encodeHead(head: Head): Uint8Array {
     view.setFloat64(at, value, true);
     at += 8;
   };
-  const floats = (values: Float32Array): void => {
+  const floats = (values: Float32Array | Float64Array): void => {
     for (const value of values) {
       view.setFloat32(at, value, true);
       at += 4;
@@ -100,7 +100,7 @@ export function decodeHead(bytes: Uint8Array): Head | null {
     isSound &&= Number.isFinite(value);
     return value;
   };
-  const fill = (values: Float32Array): void => {
+  const fill = (values: Float32Array | Float64Array): void => {
     for (let index = 0; index < values.length; index += 1, at += 4) {
       values[index] = view.getFloat32(at, true);
       isSound &&= Number.isFinite(values[index]);
@@ -151,6 +151,6 @@ function numbersOf(arm: ArmState): readonly number[] {
   return [halvings, weight, squares, tokenWeight, tokensSeen, tokensForetold];
 }
 
-function arraysOf({ score, tokens }: ArmState): readonly Float32Array[] {
+function arraysOf({ score, tokens }: ArmState): readonly Float64Array[] {
   return [score.products, score.moments, tokens.products, tokens.moments];
 }

@@ -75,6 +75,17 @@ describe("what is learned", () => {
     expect(say(head, at(0.8))!.score - say(head, at(-0.8))!.score).toBeGreaterThan(0.4);
   });
 
+  test("one question that is asked for ever is learned like any other", () => {
+    const head = taught(13_000, (index) => ({
+      input: anyInput,
+      score: index % 10 < 3 ? 1 : 0,
+      propensity: 1,
+      outputTokens: null,
+    }));
+    expect(say(head, anyInput)!.score).toBeCloseTo(0.3, 1);
+    expect(driftOf(head)).toEqual({ isAlarmed: false, sinceMs: null });
+  });
+
   test("tokens are learned as a factor, and an arm without them keeps the prior's", () => {
     const head = taught(300, () => ({ outputTokens: 300 }));
     expect(say(head, anyInput)!.outputTokens).toBeGreaterThan(250);
