@@ -39,6 +39,9 @@ at_ms INTEGER NOT NULL,
 actor TEXT NOT NULL,
 act TEXT NOT NULL
 ) STRICT;`,
+  // What stands as taught without them was taught to a state of another layout, which is forgotten with it.
+  `ALTER TABLE decision ADD COLUMN taught_added REAL;
+ALTER TABLE decision ADD COLUMN taught_halvings REAL;`,
 ];
 
 export interface DecisionRow extends Record<string, SqlStorageValue> {
@@ -61,6 +64,9 @@ export interface DecisionRow extends Record<string, SqlStorageValue> {
   /** What it was last taught as; null: its tokens alone. */
   readonly taught_score: number | null;
   readonly taught_weight: number | null;
+  /** What of that weight came to the arm, and the arm's halvings then. */
+  readonly taught_added: number | null;
+  readonly taught_halvings: number | null;
 }
 
 /** The columns that change after a decision was written. */
@@ -68,7 +74,7 @@ export type Standing = Pick<
   DecisionRow,
   "was_retried" | "was_escalated" | "feedback" | "grade" | "is_taught"
 > &
-  Pick<DecisionRow, "taught_score" | "taught_weight">;
+  Pick<DecisionRow, "taught_score" | "taught_weight" | "taught_added" | "taught_halvings">;
 
 export function readDecision(row: DecisionRow): Decision {
   const told = JSON.parse(row.told) as Omit<Decision, "input"> & {
@@ -143,7 +149,7 @@ export class DecisionBook {
   update(seq: number, standing: Standing): void {
     this.#sql.exec(
       "UPDATE decision SET was_retried = ?, was_escalated = ?, feedback = ?, grade = ?, is_taught = ?, taught_score = ?, " +
-        "taught_weight = ? WHERE seq = ?",
+        "taught_weight = ?, taught_added = ?, taught_halvings = ? WHERE seq = ?",
       standing.was_retried,
       standing.was_escalated,
       standing.feedback,
@@ -151,6 +157,8 @@ export class DecisionBook {
       standing.is_taught,
       standing.taught_score,
       standing.taught_weight,
+      standing.taught_added,
+      standing.taught_halvings,
       seq,
     );
   }

@@ -6,7 +6,7 @@ import { lessonOf, type Decision, type Heard, type Verdict } from "../policies/h
 import { driftOf } from "../policies/head/drift.ts";
 import { countDecision, countScore, together } from "../policies/head/figures.ts";
 import { judge } from "../policies/head/judge.ts";
-import { amend, teach } from "../policies/head/learn.ts";
+import { amend, teach, type Taught } from "../policies/head/learn.ts";
 import { reportOf, type RouterReport } from "../policies/head/report.ts";
 import { encodeHead } from "../policies/head/state.ts";
 import { freshMemory, readMemory, turnFigures, writeMemory, type Memory } from "./head-memory.ts";
@@ -197,13 +197,19 @@ export class Head extends DurableObject<Env> {
       teaches = row.is_taught === 0 || row.taught_score !== score || row.taught_weight !== weight;
       if (teaches) {
         const lesson = lessonOf(decision, judged);
-        memory.learned =
+        const { added, halvings } =
           row.is_taught === 0
             ? teach(memory.learned, lesson)
-            : amend(memory.learned, lessonOf(decision, taughtOf(row)), lesson);
+            : amend(memory.learned, taughtOf(row), lesson);
         if (row.is_taught === 0) memory.lessons += 1;
         memory.revision += 1;
-        Object.assign(next, { is_taught: 1, taught_score: score, taught_weight: weight });
+        Object.assign(next, {
+          is_taught: 1,
+          taught_score: score,
+          taught_weight: weight,
+          taught_added: added,
+          taught_halvings: halvings,
+        });
       }
     }
     this.#book.update(row.seq, next);
@@ -247,8 +253,13 @@ function scoreOf({ grade, feedback }: Pick<Standing, "grade" | "feedback">): num
   return grade ?? feedback;
 }
 
-function taughtOf({ taught_score: score, taught_weight: weight }: DecisionRow) {
-  return score === null || weight === null ? null : { score, weight };
+function taughtOf(row: DecisionRow): Taught {
+  return {
+    score: row.taught_score,
+    weight: row.taught_weight ?? 0,
+    added: row.taught_added ?? 0,
+    halvings: row.taught_halvings ?? 0,
+  };
 }
 
 /** As asked again, and by whoever named a dearer mode then, as asked for more. */

@@ -20,7 +20,7 @@ const LOAD_MS_MAX = 5_000;
 /** Heads kept in one isolate, and what they may take of its 128 MB. */
 const HEADS_MAX = 200;
 const BYTES_MAX = 32 * 1024 * 1024;
-/** What was decoded, and what was solved from it in double precision. */
+/** What was decoded, and what was solved from it, each in double precision. */
 const MEMORY_PER_BYTE = 4;
 
 interface Kept {

@@ -3,7 +3,9 @@
 import { parseArgs } from "node:util";
 import { openProbe } from "./open-probe.ts";
 import { readQueries } from "./query-lines.ts";
+import { endWithReader } from "./reader-gone.ts";
 
+endWithReader();
 const { weightsFile, files } = readArguments();
 const opened = openProbe(weightsFile);
 if (opened.kind === "unreadable") stop(opened.problem);

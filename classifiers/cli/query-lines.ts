@@ -35,7 +35,7 @@ export function readQueries(files: readonly string[]): Read {
 
 export function parseQueries(content: string, name: string): Read {
   const queries: Query[] = [];
-  for (const [index, line] of content.split("\n").entries()) {
+  for (const [index, line] of withoutMark(content).split("\n").entries()) {
     if (line.trim() === "") continue;
     const query = parseQuery(line);
     if (query === null)
@@ -46,6 +46,11 @@ export function parseQueries(content: string, name: string): Read {
     queries.push(query);
   }
   return { kind: "read", queries };
+}
+
+/** Programs on Windows mark the beginning of a file as Unicode; JSON knows no such sign. */
+export function withoutMark(content: string): string {
+  return content.startsWith("\uFEFF") ? content.slice(1) : content;
 }
 
 function parseQuery(line: string): Query | null {

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { readQueries } from "../../classifiers/cli/query-lines.ts";
 import type { Features } from "../../classifiers/features.ts";
 import { openProbe } from "../../classifiers/cli/open-probe.ts";
+import { endWithReader } from "../../classifiers/cli/reader-gone.ts";
 import { parseCatalog, type Catalog } from "../catalog.ts";
 import type { Choice } from "../choice.ts";
 import { choose } from "../choose.ts";
@@ -15,6 +16,7 @@ import { parsePolicy, type Policy } from "../policy.ts";
 /** Characters that one input token holds, roughly, in English. */
 const CHARS_PER_TOKEN = 4;
 
+endWithReader();
 const { catalogFile, policyFile, policyName, weightsFile, files } = readArguments();
 const probe = open();
 const catalog: Catalog = accept(parseCatalog(readJson(catalogFile)), catalogFile);

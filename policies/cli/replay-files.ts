@@ -2,6 +2,7 @@
 // is cut from bytes: a file unpacked may be longer than a string can be.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { withoutMark } from "../../classifiers/cli/query-lines.ts";
 import type { Features } from "../../classifiers/features.ts";
 import type { Run, RecordedQuestion } from "../replay/question.ts";
 import { expectOf, keyOf, type RecordedArm } from "../replay/recorded-arm.ts";
@@ -141,7 +142,8 @@ function eachLine(file: string, take: (line: string, number: number) => void): v
     const newline = bytes.indexOf(NEWLINE, from);
     const to = newline < 0 ? bytes.length : newline;
     number += 1;
-    const line = bytes.toString("utf8", from, to);
+    const whole = bytes.toString("utf8", from, to);
+    const line = from === 0 ? withoutMark(whole) : whole;
     if (line.trim() !== "") take(line, number);
     from = to + 1;
   }

@@ -9,8 +9,10 @@ import { parseArms, type RecordedArm } from "../replay/recorded-arm.ts";
 import { reportOn, sweep } from "../replay/report.ts";
 import { predictOffline, predictOnline } from "../replay/route.ts";
 import { openProbe } from "../../classifiers/cli/open-probe.ts";
+import { endWithReader } from "../../classifiers/cli/reader-gone.ts";
 import { BadFile, readRecorded, type Recorded } from "./replay-files.ts";
 
+endWithReader();
 const given = readArguments();
 const arms = readArms(given.armsFile);
 const recorded = read();

@@ -19,6 +19,8 @@ export interface ArmState {
   readonly name: string;
   readonly score: Sums;
   readonly tokens: Sums;
+  /** How often all of this was halved since the arm began, by time or by lessons; not whole. */
+  halvings: number;
   /** Sum of the score lessons' weights, and of their squares; effective lessons are weight^2 / squares. */
   weight: number;
   squares: number;
@@ -31,8 +33,10 @@ export interface ArmState {
 export interface Head {
   /** By `armName`, oldest first. */
   readonly arms: Map<string, ArmState>;
-  /** Discounted weight of the lessons of each bucket of keys. */
+  /** Discounted weight of the judged lessons of each bucket of keys. */
   readonly keys: Float32Array;
+  /** The same of lessons of tokens. */
+  readonly tokenKeys: Float32Array;
   /** Up to when is forgotten. */
   clockMs: number;
   watch: Watch;
@@ -53,6 +57,7 @@ export function emptyArm(name: string): ArmState {
     name,
     score: emptySums(SCORE_TERMS),
     tokens: emptySums(TOKEN_TERMS),
+    halvings: 0,
     weight: 0,
     squares: 0,
     tokenWeight: 0,
@@ -81,7 +86,8 @@ export function forgetUntil(head: Head, atMs: number): number {
   if (atMs - head.clockMs >= FORGET_STEP_MS) {
     const by = 2 ** ((head.clockMs - atMs) / HALF_LIFE_MS);
     for (const arm of head.arms.values()) fade(arm, by);
-    for (let bucket = 0; bucket < KEY_BUCKETS; bucket += 1) head.keys[bucket]! *= by;
+    for (const keys of [head.keys, head.tokenKeys])
+      for (let bucket = 0; bucket < KEY_BUCKETS; bucket += 1) keys[bucket]! *= by;
     head.clockMs = atMs;
   }
   return atMs >= head.clockMs ? 1 : 2 ** ((atMs - head.clockMs) / HALF_LIFE_MS);
@@ -91,6 +97,7 @@ export function forgetUntil(head: Head, atMs: number): number {
 export function fade(arm: ArmState, by: number): void {
   scaleSums(arm.score, by);
   scaleSums(arm.tokens, by);
+  arm.halvings -= Math.log2(by);
   arm.weight *= by;
   // Of squares once and not twice: effective lessons fade like the weight.
   arm.squares *= by;

@@ -27,78 +27,105 @@ const PROPENSITY_WEIGHT_MAX = 3;
  * all of it, and of many keys no one decides.
  */
 export const KEY_WEIGHT_FREE = 2_000;
+/** The same of lessons of tokens: each answer is one, and counts whole, where most are hardly judged. */
+const KEY_TOKENS_FREE = 500;
 export const KEY_AVERAGES_MAX = 4;
 
-/** Changes `head` and answers it. A lesson of another version, or of what is no number, is nothing. */
-export function teach(head: Head, lesson: Lesson): Head {
+/** What a lesson left in the head: all that a later word for the same request needs to take its place. */
+export interface Taught {
+  /** As it was judged; null: of its tokens alone. */
+  readonly score: number | null;
+  readonly weight: number;
+  /** The weight that really came to the arm's score: less than the judged one where the key has had its share. */
+  readonly added: number;
+  /** The arm's own when that was added. */
+  readonly halvings: number;
+}
+
+/** Changes `head`. A lesson of another version, or of what is no number, is nothing. */
+export function teach(head: Head, lesson: Lesson): Taught {
   const x = expand(lesson.input);
-  if (x === null || !isSound(lesson)) return head;
+  const { score, weight } = lesson;
+  if (x === null || !isSound(lesson)) return { score, weight, added: 0, halvings: 0 };
   const share = forgetUntil(head, lesson.atMs);
   const arm = armOf(head, armName(lesson.arm));
   const foretold = foretell(arm, x);
-  const weight = takeFromKey(head, lesson, share * weightOf(lesson));
-  if (lesson.score !== null && weight > 0) {
-    const residual = lesson.score - lesson.expected.score;
+  const added = score === null ? 0 : takeWeight(head, lesson, share * weightOf(lesson));
+  if (score !== null && added > 0) {
+    const residual = score - lesson.expected.score;
     // What was foretold before this lesson; that an answer was not complained of says too little to be watched.
-    watchError(head.watch, residual - foretold.score, Math.min(1, lesson.weight), lesson.atMs);
-    addTo(arm.score, x, residual, weight);
-    arm.weight += weight;
-    arm.squares += weight * weight;
+    watchError(head.watch, residual - foretold.score, Math.min(1, weight), lesson.atMs);
+    addTo(arm.score, x, residual, added);
+    arm.weight += added;
+    arm.squares += added * added;
   }
   if (lesson.outputTokens !== null) {
     const ratio = logRatio(lesson.outputTokens, lesson.expected.outputTokens);
-    addTo(arm.tokens, x, ratio, share);
-    arm.tokenWeight += share;
-    arm.tokensSeen += share * lesson.outputTokens;
-    arm.tokensForetold += share * foretold.ratio * (lesson.expected.outputTokens + 1);
+    const counted = takeFromKey(head.tokenKeys, lesson.keyHash, KEY_TOKENS_FREE, share);
+    addTo(arm.tokens, x, ratio, counted);
+    arm.tokenWeight += counted;
+    // Not what came: beside a hundred usual answers an endless one would double the mean.
+    arm.tokensSeen += counted * Math.exp(ratio) * (lesson.expected.outputTokens + 1);
+    arm.tokensForetold += counted * foretold.ratio * (lesson.expected.outputTokens + 1);
   }
+  const { halvings } = arm;
   if (arm.weight > EVIDENCE_MAX || arm.tokenWeight > EVIDENCE_MAX) fade(arm, 1 / 2);
-  return head;
+  return { score, weight, added, halvings };
 }
 
 /**
- * The same request, judged anew: `later` counts in the place of `earlier`. Its tokens stand as they were taught. Where the
- * arm has been forgotten since, `later` is taught as new.
+ * The same request, judged anew: `later` counts in the place of what `earlier` left, and as of now, as far as its key may
+ * add. Its tokens stand as they were taught. Where the arm has been forgotten since, `later` is taught as new.
  */
-export function amend(head: Head, earlier: Lesson, later: Lesson): Head {
+export function amend(head: Head, earlier: Taught, later: Lesson): Taught {
   const x = expand(later.input);
-  if (x === null || !isSound(earlier) || !isSound(later)) return head;
-  if (!head.arms.has(armName(later.arm))) return teach(head, later);
+  const { score, weight } = later;
+  if (x === null || !isSound(later)) return { ...earlier, score, weight };
   const share = forgetUntil(head, later.atMs);
-  const arm = armOf(head, armName(later.arm));
-  const before = earlier.score === null ? 0 : share * weightOf(earlier);
-  const wanted = later.score === null ? 0 : share * weightOf(later);
-  const more = wanted > before ? takeFromKey(head, later, wanted - before) : wanted - before;
+  const arm = head.arms.get(armName(later.arm));
+  if (arm === undefined || earlier.halvings > arm.halvings) return teach(head, later);
+  const remaining = 2 ** (earlier.halvings - arm.halvings);
+  const before = earlier.added * remaining;
+  const wanted = score === null ? 0 : share * weightOf(later);
+  const more = wanted > before ? takeWeight(head, later, wanted - before) : wanted - before;
   const after = before + more;
-  const residualBefore = (earlier.score ?? 0) - earlier.expected.score;
-  const residualAfter = (later.score ?? 0) - later.expected.score;
+  const residualBefore = (earlier.score ?? 0) - later.expected.score;
+  const residualAfter = (score ?? 0) - later.expected.score;
+  // Most that is known of answers comes after them. Of a word that is turned again and again the watch hears once.
+  if (score !== null && weight > (earlier.score === null ? 0 : earlier.weight) && more > 0) {
+    const error = residualAfter - foretell(arm, x).score;
+    watchError(head.watch, error, Math.min(1, weight), later.atMs);
+  }
   addTo(arm.score, x, 0, more);
   moveTarget(arm.score, x, after * residualAfter - before * residualBefore);
   arm.weight = Math.max(0, arm.weight + more);
-  arm.squares = Math.max(0, arm.squares + after * after - before * before);
+  arm.squares = Math.max(0, arm.squares + after ** 2 - earlier.added ** 2 * remaining);
   const solution = solutions.get(arm);
   if (solution !== undefined) solution.isAmended = true;
-  return head;
+  return { score, weight, added: after, halvings: arm.halvings };
 }
 
 function weightOf({ weight, propensity }: Lesson): number {
   return Math.min(1, Math.max(0, weight)) * Math.min(PROPENSITY_WEIGHT_MAX, 1 / propensity);
 }
 
+function takeWeight({ keys }: Head, { keyHash }: Lesson, wanted: number): number {
+  return takeFromKey(keys, keyHash, KEY_WEIGHT_FREE, wanted);
+}
+
 /** Of the wanted weight what the key may still add, booked to it. */
-function takeFromKey(head: Head, { keyHash, score }: Lesson, wanted: number): number {
-  if (score === null) return 0;
+function takeFromKey(keys: Float32Array, keyHash: number, free: number, wanted: number): number {
   const bucket = Math.abs(Math.trunc(keyHash)) % KEY_BUCKETS;
   let total = 0;
   let active = 0;
-  for (const weight of head.keys) {
+  for (const weight of keys) {
     total += weight;
     if (weight > 0) active += 1;
   }
-  const booked = head.keys[bucket]!;
-  const most = Math.max(KEY_WEIGHT_FREE, (KEY_AVERAGES_MAX * total) / Math.max(1, active));
+  const booked = keys[bucket]!;
+  const most = Math.max(free, (KEY_AVERAGES_MAX * total) / Math.max(1, active));
   const weight = Math.min(wanted, Math.max(0, most - booked));
-  head.keys[bucket] = booked + weight;
+  keys[bucket] = booked + weight;
   return weight;
 }
 

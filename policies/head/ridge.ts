@@ -1,12 +1,15 @@
 // Bayesian linear regression from sufficient statistics: what was seen as one packed matrix and one vector, from which
 // weights and their uncertainty follow by Cholesky's factorisation.
 
-/** Statistics of `terms` weights; `products` is the lower triangle of the weighted sum of x x', row by row. */
+/**
+ * Statistics of `terms` weights; `products` is the lower triangle of the weighted sum of x x', row by row. Of 64 bits: with
+ * 32 the roundings of 12,000 additions of the same x outgrew the prior, and the factorisation ran off to what is no number.
+ */
 export interface Sums {
   readonly terms: number;
-  readonly products: Float32Array;
+  readonly products: Float64Array;
   /** The weighted sum of x y. */
-  readonly moments: Float32Array;
+  readonly moments: Float64Array;
 }
 
 /** What the statistics say: the weights, and the factor of their precision, from which any input's uncertainty follows. */
@@ -18,8 +21,8 @@ export interface Solved {
 export function emptySums(terms: number): Sums {
   return {
     terms,
-    products: new Float32Array((terms * (terms + 1)) / 2),
-    moments: new Float32Array(terms),
+    products: new Float64Array((terms * (terms + 1)) / 2),
+    moments: new Float64Array(terms),
   };
 }
 

@@ -9,26 +9,29 @@ import { ARMS_MAX, armOf, emptyArm, KEY_BUCKETS, type ArmState, type Head } from
 export type { Head };
 
 /** Raised with every change of what stands below. */
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 3;
 /** The letters "SH" and both versions, terms, arms. */
 const MAGIC = 0x5348;
 const PREFIX_BYTES = 12;
 /** An arm's name is longer only if somebody made it up. */
 export const ARM_NAME_BYTES_MAX = 512;
 const HEAD_NUMBERS = 6;
-const ARM_NUMBERS = 5;
+/** Their weight of judged lessons, and of lessons of tokens. */
+const KEYS_BYTES = 2 * KEY_BUCKETS * 4;
+const ARM_NUMBERS = 6;
 
 const packed = (terms: number): number => (terms * (terms + 1)) / 2 + terms;
 const ARM_FLOATS = packed(SCORE_TERMS) + packed(TOKEN_TERMS);
 const ARM_BYTES_MAX = 2 + ARM_NAME_BYTES_MAX + ARM_NUMBERS * 8 + ARM_FLOATS * 4;
 /** What a head takes at most: below the 2 MB that a row of an object may hold. */
 export const HEAD_BYTES_MAX =
-  PREFIX_BYTES + HEAD_NUMBERS * 8 + KEY_BUCKETS * 4 + ARMS_MAX * ARM_BYTES_MAX;
+  PREFIX_BYTES + HEAD_NUMBERS * 8 + KEYS_BYTES + ARMS_MAX * ARM_BYTES_MAX;
 
 export function emptyHead(arms: readonly Arm[]): Head {
   const head: Head = {
     arms: new Map(),
     keys: new Float32Array(KEY_BUCKETS),
+    tokenKeys: new Float32Array(KEY_BUCKETS),
     clockMs: 0,
     watch: calmWatch(),
   };
@@ -36,14 +39,14 @@ export function emptyHead(arms: readonly Arm[]): Head {
   return head;
 }
 
-/** Little-endian on every platform, as the field order below. */
+/** Little-endian on every platform, as the field order below. Sums are rounded to 32 bits, once for each writing. */
 export function encodeHead(head: Head): Uint8Array {
   const names = [...head.arms.values()].map(({ name }) => new TextEncoder().encode(name));
   const nameBytes = names.reduce((sum, { length }) => sum + 2 + length, 0);
   const size =
     PREFIX_BYTES +
     HEAD_NUMBERS * 8 +
-    KEY_BUCKETS * 4 +
+    KEYS_BYTES +
     nameBytes +
     names.length * (ARM_NUMBERS * 8 + ARM_FLOATS * 4);
   const bytes = new Uint8Array(size);
@@ -57,7 +60,7 @@ export function encodeHead(head: Head): Uint8Array {
     view.setFloat64(at, value, true);
     at += 8;
   };
-  const floats = (values: Float32Array): void => {
+  const floats = (values: Float32Array | Float64Array): void => {
     for (const value of values) {
       view.setFloat32(at, value, true);
       at += 4;
@@ -70,6 +73,7 @@ export function encodeHead(head: Head): Uint8Array {
     number(value);
   number(sinceMs ?? 0);
   floats(head.keys);
+  floats(head.tokenKeys);
   for (const [index, arm] of [...head.arms.values()].entries()) {
     const name = names[index]!;
     short(name.length);
@@ -96,13 +100,13 @@ export function decodeHead(bytes: Uint8Array): Head | null {
     isSound &&= Number.isFinite(value);
     return value;
   };
-  const fill = (values: Float32Array): void => {
+  const fill = (values: Float32Array | Float64Array): void => {
     for (let index = 0; index < values.length; index += 1, at += 4) {
       values[index] = view.getFloat32(at, true);
       isSound &&= Number.isFinite(values[index]);
     }
   };
-  if (bytes.length < PREFIX_BYTES + HEAD_NUMBERS * 8 + KEY_BUCKETS * 4) return null;
+  if (bytes.length < PREFIX_BYTES + HEAD_NUMBERS * 8 + KEYS_BYTES) return null;
   for (const expected of [MAGIC, LAYOUT_VERSION, HEAD_VERSION, SCORE_TERMS, TOKEN_TERMS])
     if (short() !== expected) return null;
   const arms = short();
@@ -118,16 +122,19 @@ export function decodeHead(bytes: Uint8Array): Head | null {
   const head: Head = {
     arms: new Map(),
     keys: new Float32Array(KEY_BUCKETS),
+    tokenKeys: new Float32Array(KEY_BUCKETS),
     clockMs,
     watch: { above, below, lessonsSince, sinceMs: isAlarmed === 1 ? since : null },
   };
   fill(head.keys);
+  fill(head.tokenKeys);
   for (let index = 0; index < arms; index += 1) {
     if (at + 2 > bytes.length) return null;
     const nameLength = short();
     if (at + nameLength + ARM_NUMBERS * 8 + ARM_FLOATS * 4 > bytes.length) return null;
     const arm = emptyArm(new TextDecoder().decode(bytes.subarray(at, at + nameLength)));
     at += nameLength;
+    arm.halvings = number();
     arm.weight = number();
     arm.squares = number();
     arm.tokenWeight = number();
@@ -140,9 +147,10 @@ export function decodeHead(bytes: Uint8Array): Head | null {
 }
 
 function numbersOf(arm: ArmState): readonly number[] {
-  return [arm.weight, arm.squares, arm.tokenWeight, arm.tokensSeen, arm.tokensForetold];
+  const { halvings, weight, squares, tokenWeight, tokensSeen, tokensForetold } = arm;
+  return [halvings, weight, squares, tokenWeight, tokensSeen, tokensForetold];
 }
 
-function arraysOf({ score, tokens }: ArmState): readonly Float32Array[] {
+function arraysOf({ score, tokens }: ArmState): readonly Float64Array[] {
   return [score.products, score.moments, tokens.products, tokens.moments];
 }

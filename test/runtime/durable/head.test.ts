@@ -154,6 +154,74 @@ describe("what a head learns", () => {
   });
 });
 
+describe("drift", () => {
+  /** Requests that ended in silence, and are graded right after. */
+  async function grade(head: Stub, n: number, score: number): Promise<void> {
+    for (let from = 0; from < n; from += DECISIONS_PER_MESSAGE_MAX) {
+      const decisions = Array.from({ length: Math.min(DECISIONS_PER_MESSAGE_MAX, n - from) }, () =>
+        decision(),
+      );
+      await head.record(decisions, 0);
+      await head.hear(decisions.map(({ requestId }) => ({ requestId, score, grader: "exact" })));
+    }
+  }
+
+  it("is heard of where grades that come after their answers begin to fall", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const head = fresh("drift");
+    await grade(head, 400, 1);
+    expect((await head.report()).drift).toEqual({ isAlarmed: false, sinceMs: null });
+    clock.advance(60_000);
+    await grade(head, 200, 0);
+    expect((await head.report()).drift).toEqual({ isAlarmed: true, sinceMs: clock.nowMs });
+    expect(logged.mock.calls.flat().join()).toContain("head-drift");
+    logged.mockRestore();
+  });
+
+  it("is none where one request's word is turned again and again", async () => {
+    const head = fresh("turned");
+    await grade(head, 100, 1);
+    const one = decision();
+    await head.record([one], 0);
+    for (let turn = 0; turn < 200; turn += 1)
+      await head.hear([{ requestId: one.requestId, score: turn % 2, grader: null }]);
+    expect((await head.report()).drift.isAlarmed).toBe(false);
+  });
+});
+
+describe("what one key may move", () => {
+  /** One question, and a propensity by which each counts for three. */
+  const SAME = { input: aDecision().input, propensity: 1 / 3 };
+
+  /** Ten keys whose answers were right, and then an eleventh that says this of each of its many. */
+  async function told(head: Stub, words: readonly number[]): Promise<number> {
+    const say = async (n: number, keyOf: (index: number) => number, said: readonly number[]) => {
+      for (let from = 0; from < n; from += DECISIONS_PER_MESSAGE_MAX) {
+        const decisions = Array.from({ length: DECISIONS_PER_MESSAGE_MAX }, (_, index) =>
+          decision({ ...SAME, keyHash: keyOf(from + index) }),
+        );
+        await head.record(decisions, 0);
+        const verdicts = said.flatMap((score) =>
+          decisions.map(({ requestId }) => ({ requestId, score, grader: null })),
+        );
+        await head.hear(verdicts);
+      }
+    };
+    await say(1_000, (index) => index % 10, [1]);
+    await say(1_600, () => 11, words);
+    return (await believed(head)) ?? Number.NaN;
+  }
+
+  it("is no more where it changes its mind of each of its requests", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const once = await told(fresh("one word"), [0]);
+    const turned = await told(fresh("two words"), [1, 0]);
+    logged.mockRestore();
+    expect(once).toBeGreaterThan(0.5);
+    expect(Math.abs(turned - once)).toBeLessThan(0.03);
+  });
+});
+
 describe("what an operator does", () => {
   it("freezes it: it advises as it did, counts on, and learns nothing until it is unfrozen", async () => {
     const head = fresh("frozen");

@@ -1,5 +1,6 @@
 // Queries as JSON Lines, and the probe's command over them.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseQueries } from "../../../classifiers/cli/query-lines.ts";
@@ -28,6 +29,15 @@ describe("lines", () => {
         { id: "a", text },
       ],
     });
+  });
+
+  test("a mark of Unicode is passed over where the file begins, and is a fault elsewhere", () => {
+    const line = '{"id":"a","text":"one"}';
+    expect(parseQueries(`\uFEFF${line}`, "x")).toEqual({
+      kind: "read",
+      queries: [{ id: "a", text: "one" }],
+    });
+    expect(parseQueries(`${line}\n\uFEFF${line}`, "x")).toMatchObject({ kind: "faulty" });
   });
 
   test.each([
@@ -64,6 +74,16 @@ describe("the probe's command", () => {
         "expectedTokens",
         "confidence",
       ]);
+  });
+
+  test("ends without a word when nobody reads on", async () => {
+    const probe = spawn(process.execPath, [PROBE], { stdio: "pipe" });
+    let stderr = "";
+    probe.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+    probe.stdout.destroy();
+    probe.stdin.end('{"id":1,"text":"Hello!"}\n'.repeat(20));
+    const [status] = (await once(probe, "close")) as [number | null];
+    expect([status, stderr]).toEqual([0, ""]);
   });
 
   test("writes nothing and exits with 1 on a bad line, an unknown option, weights", () => {

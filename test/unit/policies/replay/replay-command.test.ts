@@ -125,3 +125,12 @@ test.each([
   expect(stdout).toBe("");
   expect(stderr).toMatch(problem);
 });
+
+test.runIf(HAS_WEIGHTS)("files that begin with a mark of Unicode are read as without it", () => {
+  const [plain, marked] = [
+    replay(queries, outcomes, arms),
+    replay(file("m.jsonl", `\uFEFF${QUERIES}`), file("mo.jsonl", `\uFEFF${OUTCOMES}`), arms),
+  ];
+  expect(marked).toEqual(plain);
+  expect(marked.status).toBe(0);
+});
