@@ -7,6 +7,8 @@ import { CacheIndex } from "./cache-index.ts";
 
 /** Keys that engines reported, of all replicas together, as a set to compare with: some 50 bytes each, 15 MB. */
 export const TOLD_MAX = 262_144;
+/** Room that a snapshot must leave, which is asked for to know all of a replica again: else it would be asked for without end. */
+const TOLD_SPARE = TOLD_MAX / 16;
 /** Between two snapshots that are asked for because something does not add up: one is tens of megabytes on its way. */
 const SNAPSHOT_EVERY_MS = 60_000;
 /** Where matches do not come true, which a snapshot may not mend: the cache may be off. */
@@ -36,6 +38,8 @@ export class Hearing {
   readonly #told: CacheIndex;
   readonly #depths: Int32Array;
   readonly #heard: Heard[];
+  /** Keys of each that had made room for others before it told anew. */
+  readonly #evictedBefore: Int32Array;
   readonly #tokensPerBlock: () => number;
 
   /** `tokensPerBlock`: of the placement's blocks. */
@@ -44,6 +48,7 @@ export class Hearing {
     this.#tokensPerBlock = tokensPerBlock;
     this.#told = new CacheIndex(replicas, TOLD_MAX, TOLD_MAX);
     this.#depths = new Int32Array(replicas);
+    this.#evictedBefore = new Int32Array(replicas);
     this.#heard = Array.from({ length: replicas }, deaf);
   }
 
@@ -64,7 +69,7 @@ export class Hearing {
   /** Of a replica of which nothing is known any more. */
   forget(replica: number): void {
     this.#heard[replica] = deaf();
-    this.#told.clear(replica);
+    this.#unlearn(replica);
   }
 
   /** `isDoubted`: what is believed of the replica is not borne out, and should be told anew. */
@@ -92,14 +97,25 @@ export class Hearing {
       if (!this.#apply(replica, heard, operation, nowMs)) return this.#ask(heard, nowMs);
     heard.held = batch.held ?? null;
     if (heard.part !== null) return answer(heard, "next");
-    const isFull = this.#told.total >= TOLD_MAX;
-    const isOff = heard.held !== null && !isFull && heard.held !== this.#told.size(replica);
     const canMend = heard.domain === "units256" || this.aliases.size > 0;
     const sinceMs = nowMs - heard.askedMs;
     const isDue =
-      (isOff && sinceMs >= SNAPSHOT_EVERY_MS) ||
+      (this.#isOff(replica, heard) && sinceMs >= SNAPSHOT_EVERY_MS) ||
       (isDoubted && canMend && sinceMs >= DOUBTED_EVERY_MS);
     return isDue ? this.#ask(heard, nowMs) : answer(heard, "next");
+  }
+
+  /** It told more than is remembered with all others: its blocks cannot be counted against its engine's. */
+  isBeyondMemory(replica: number): boolean {
+    return this.#told.evictions[replica]! > this.#evictedBefore[replica]!;
+  }
+
+  /** Whether it counts other than its engine does. */
+  #isOff(replica: number, { held }: Heard): boolean {
+    if (held === null) return false;
+    const missing = held - this.#told.size(replica);
+    if (missing <= 0 || !this.isBeyondMemory(replica)) return missing !== 0;
+    return missing + TOLD_SPARE <= TOLD_MAX - this.#told.total;
   }
 
   /** Keys of one prompt in both domains: what was reported of its tokens holds for its units. */
@@ -135,7 +151,10 @@ export class Hearing {
       case "snapshot": {
         const { part, parts } = operation;
         if (part >= parts || part !== (heard.part ?? 0)) return false;
-        if (part === 0) this.#told.clear(replica);
+        if (part === 0) {
+          this.#unlearn(replica);
+          this.#placement.cache.doubt(replica);
+        }
         this.#store(replica, heard, operation.keys, operation.tier);
         heard.part = part + 1 === parts ? null : part + 1;
         if (heard.part === null) this.#dropGhosts(replica, heard);
@@ -162,18 +181,20 @@ export class Hearing {
 
   /** What a snapshot does not name is gone, unless it was sent there since and no report of it is due yet. */
   #dropGhosts(replica: number, { domain }: Heard): void {
-    if (this.#told.total >= TOLD_MAX) return;
     const ghosts: number[] = [];
-    for (const { block, unheard } of this.#placement.cache.held(replica)) {
-      if (unheard) continue;
-      const told = domain === "units256" ? block : this.aliases.tokenOf(block);
-      if (told !== undefined && !this.#told.has(replica, told)) ghosts.push(block);
-    }
+    for (const { block, doubted } of this.#placement.cache.held(replica))
+      if (doubted && (domain === "units256" || this.aliases.tokenOf(block) !== undefined))
+        ghosts.push(block);
     for (const ghost of ghosts) this.#placement.forget(replica, ghost);
   }
 
-  #clear(replica: number, nowMs: number): void {
+  #unlearn(replica: number): void {
     this.#told.clear(replica);
+    this.#evictedBefore[replica] = this.#told.evictions[replica]!;
+  }
+
+  #clear(replica: number, nowMs: number): void {
+    this.#unlearn(replica);
     this.#placement.cleared(replica, nowMs);
   }
 

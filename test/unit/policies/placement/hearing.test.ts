@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import { Outbox } from "../../../../durable/cli/kv-relay/outbox.ts";
 import { ToldKeys } from "../../../../durable/cli/kv-relay/told-keys.ts";
 import { Dispatch } from "../../../../policies/placement/dispatch.ts";
+import { TOLD_MAX } from "../../../../policies/placement/hearing.ts";
 import { OpenEnds } from "../../../../policies/placement/open-ends.ts";
-import type { KvBatch } from "../../../../policies/prefix/kv-events.ts";
-import { settings } from "./pool-samples.ts";
+import type { KvBatch, KvOperation } from "../../../../policies/prefix/kv-events.ts";
+import { reportOf } from "../../../../policies/placement/report.ts";
+import { replica, settings } from "./pool-samples.ts";
 
 const POOL = settings({}, 1);
 const NOW_MS = 1_790_000_000_000;
@@ -85,4 +87,75 @@ describe("a cache that holds what it was said to hold", () => {
       expect(dispatch.placement.cache.size(0)).toBe(domain === "units256" ? 1_500 : 0);
     },
   );
+});
+
+describe("where replicas together told more than is remembered", () => {
+  const WIDE = settings({
+    replicas: ["r0", "r1"].map((id) => ({ ...replica(id), capacityTokens: 64 * TOLD_MAX })),
+  });
+  const PARTS = 4;
+  const snapshot = (keys: number[], part = 0, parts = 1): KvOperation => ({
+    op: "snapshot",
+    part,
+    parts,
+    keys,
+    tier: "gpu",
+  });
+  const alarmsOf = (dispatch: Dispatch) =>
+    reportOf(dispatch, WIDE, null, NOW_MS).replicas.map(({ alarms }) => alarms);
+  const from = (first: number, length: number) => Array.from({ length }, (_, i) => first + i);
+
+  /** The first told more than fits, the second a thousand blocks. */
+  function full(): Dispatch {
+    const dispatch = new Dispatch();
+    for (let part = 0; part < PARTS; part++) {
+      const operations = [snapshot(from(1e6 + part * 1e5, TOLD_MAX / PARTS), part, PARTS)];
+      dispatch.ingest(WIDE, batch({ sequence: part, operations, held: TOLD_MAX }), NOW_MS);
+    }
+    expect(alarmsOf(dispatch)).toEqual([[], []]);
+    const operations = [snapshot(from(1, 1_000))];
+    const told = batch({ replica: "r1", operations, held: 1_000 });
+    expect(dispatch.ingest(WIDE, told, NOW_MS)?.wants).toBe("next");
+    return dispatch;
+  }
+
+  it("the one that told most has an alarm, and is not asked for what there is no room for", () => {
+    const dispatch = full();
+    expect(alarmsOf(dispatch)).toEqual([["events-beyond-memory"], []]);
+    const counted = batch({ sequence: PARTS, held: TOLD_MAX });
+    expect(dispatch.ingest(WIDE, counted, NOW_MS)?.wants).toBe("next");
+  });
+
+  it("the others are counted as ever, and so is what the one has too many", () => {
+    const dispatch = full();
+    const off = batch({ replica: "r1", sequence: 1, held: 999 });
+    expect(dispatch.ingest(WIDE, off, NOW_MS)?.wants).toBe("snapshot");
+    const fewer = batch({ sequence: PARTS, held: TOLD_MAX / 2 });
+    expect(dispatch.ingest(WIDE, fewer, NOW_MS)?.wants).toBe("snapshot");
+  });
+
+  it("what a snapshot does not name is dropped, and what it names is kept", () => {
+    const dispatch = full();
+    const { cache } = dispatch.placement;
+    const believed = (slot: number) => [...cache.held(slot)].map(({ block }) => block);
+    const others = [5, 6, ...from(10_000, 2_000)];
+    const other = { replica: "r1", sequence: 1, held: others.length };
+    dispatch.ingest(WIDE, batch({ ...other, operations: [snapshot(others)] }), NOW_MS);
+    expect(believed(1).toSorted((a, b) => a - b)).toEqual(others);
+    const named = from(1e6, TOLD_MAX / PARTS);
+    const operations = [snapshot(named)];
+    const held = named.length;
+    dispatch.ingest(WIDE, batch({ sequence: PARTS, operations, held }), NOW_MS);
+    expect(cache.size(0)).toBe(held);
+    expect(alarmsOf(dispatch)).toEqual([[], []]);
+  });
+
+  it("the one is asked for all of it again once there is room to spare", () => {
+    const dispatch = full();
+    const most = TOLD_MAX - 2_000;
+    const operations = [{ op: "removed", keys: from(1e6 + 3e5, TOLD_MAX / PARTS) } as const];
+    const held = most - TOLD_MAX / PARTS;
+    const removed = batch({ sequence: PARTS, operations, held: held + 2_000 });
+    expect(dispatch.ingest(WIDE, removed, NOW_MS)?.wants).toBe("snapshot");
+  });
 });
