@@ -3,6 +3,7 @@ import type { KvAnswer, KvBatch, KvOperation, Tier } from "../prefix/kv-events.t
 import { BLOCK_TOKENS, type Domain } from "../prefix/keyed-hash.ts";
 import type { Placement } from "../placement.ts";
 import { Aliases, endOf } from "./aliases.ts";
+import { CALLS_IN_ROW } from "./audit.ts";
 import { CacheIndex } from "./cache-index.ts";
 
 /** Keys that engines reported, of all replicas together, as a set to compare with: some 50 bytes each, 15 MB. */
@@ -30,6 +31,10 @@ export interface Heard {
   /** By the engine's own count, where it gives one. */
   held: number | null;
   askedMs: number;
+  /** It told of blocks since a prompt that was sent there was looked for among them. */
+  toldMore: boolean;
+  /** Prompts in a row that were sent there, are known in tokens, and of which it told nothing though it told of others. */
+  unmet: number;
 }
 
 export class Hearing {
@@ -97,12 +102,21 @@ export class Hearing {
       if (!this.#apply(replica, heard, operation, nowMs)) return this.#ask(heard, nowMs);
     heard.held = batch.held ?? null;
     if (heard.part !== null) return answer(heard, "next");
-    const canMend = heard.domain === "units256" || this.aliases.size > 0;
+    const canMend = this.isTranslated(replica);
     const sinceMs = nowMs - heard.askedMs;
     const isDue =
       (this.#isOff(replica, heard) && sinceMs >= SNAPSHOT_EVERY_MS) ||
       (isDoubted && canMend && sinceMs >= DOUBTED_EVERY_MS);
     return isDue ? this.#ask(heard, nowMs) : answer(heard, "next");
+  }
+
+  /**
+   * Whether what it tells says anything of prompts. Keys that never meet one are made of another secret, of another model's
+   * name, or of other tokens: its own routing predicts well all the same, so nothing else would show it.
+   */
+  isTranslated(replica: number): boolean {
+    const { domain, unmet } = this.#heard[replica]!;
+    return domain === "units256" || (this.aliases.size > 0 && unmet < CALLS_IN_ROW);
   }
 
   /** It told more than is remembered with all others: its blocks cannot be counted against its engine's. */
@@ -123,12 +137,26 @@ export class Hearing {
     this.aliases.learn(unitKeys, tokenKeys);
     this.#told.match(tokenKeys, this.#depths);
     for (const [replica, depth] of this.#depths.entries()) {
-      if (depth === 0 || this.#heard[replica]!.domain !== "tokens64") continue;
+      if (this.#heard[replica]!.domain !== "tokens64") continue;
+      this.#meet(replica, unitKeys, tokenKeys);
+      if (depth === 0) continue;
       const known: number[] = [];
       for (let i = 0; i < unitKeys.length; i++)
         if (endOf(i, unitKeys.length, tokenKeys.length) < depth) known.push(unitKeys[i]!);
       this.#placement.stored(replica, known, "gpu", this.#held(replica));
     }
+  }
+
+  /** Whether it told of a prompt that was sent there. One of which it may yet tell counts once it told of something else. */
+  #meet(replica: number, unitKeys: ArrayLike<number>, tokenKeys: ArrayLike<number>): void {
+    const heard = this.#heard[replica]!;
+    const last = unitKeys[unitKeys.length - 1];
+    if (!heard.toldMore || last === undefined || !this.#placement.cache.has(replica, last)) return;
+    heard.toldMore = false;
+    let at = tokenKeys.length - 1;
+    // Of a long prompt, its beginning may have made room among what is remembered.
+    while (at >= 0 && !this.#told.has(replica, tokenKeys[at]!)) at--;
+    if (tokenKeys.length > 0) heard.unmet = at < 0 ? heard.unmet + 1 : 0;
   }
 
   /** False: it cannot be at this place. */
@@ -165,7 +193,10 @@ export class Hearing {
 
   #store(replica: number, heard: Heard, keys: readonly number[], tier: Tier): void {
     for (const key of keys) this.#told.stored(replica, key);
-    this.#placement.stored(replica, this.#inUnits(heard, keys), tier, this.#held(replica));
+    const known = this.#inUnits(heard, keys);
+    if (keys.length > 0) heard.toldMore = true;
+    if (known.length > 0) heard.unmet = 0;
+    this.#placement.stored(replica, known, tier, this.#held(replica));
   }
 
   /** In the placement's blocks. By the set of keys: a snapshot and a move between tiers name what was named before. */
@@ -214,6 +245,8 @@ function deaf(): Heard {
     atMs: null,
     held: null,
     askedMs: -Infinity,
+    toldMore: false,
+    unmet: 0,
   };
 }
 

@@ -80,7 +80,7 @@ function reportOfOne(
     calls: running,
     queuedSeconds,
     alarms: [
-      ...audit.alarms(heard.domain, hearing.aliases.size > 0),
+      ...audit.alarms(heard.domain, hearing.isTranslated(slot)),
       ...(hearing.isBeyondMemory(slot) ? (["events-beyond-memory"] as const) : []),
     ],
     isolation: members.judgedOf(member),

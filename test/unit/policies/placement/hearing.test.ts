@@ -7,7 +7,7 @@ import { TOLD_MAX } from "../../../../policies/placement/hearing.ts";
 import { OpenEnds } from "../../../../policies/placement/open-ends.ts";
 import type { KvBatch, KvOperation } from "../../../../policies/prefix/kv-events.ts";
 import { reportOf } from "../../../../policies/placement/report.ts";
-import { replica, settings } from "./pool-samples.ts";
+import { ask, FINE, replica, settings } from "./pool-samples.ts";
 
 const POOL = settings({}, 1);
 const NOW_MS = 1_790_000_000_000;
@@ -157,5 +157,71 @@ describe("where replicas together told more than is remembered", () => {
     const held = most - TOLD_MAX / PARTS;
     const removed = batch({ sequence: PARTS, operations, held: held + 2_000 });
     expect(dispatch.ingest(WIDE, removed, NOW_MS)?.wants).toBe("snapshot");
+  });
+});
+
+describe("events in tokens, where the gateway knows prompts in both", () => {
+  const TOKENS = { domain: "tokens64" } as const;
+  const tokens = (call: number) => Array.from({ length: 10 }, (_, i) => 1e9 + 1_000 * call + i);
+
+  interface Course {
+    readonly isForeign?: boolean;
+    readonly isLate?: boolean;
+    readonly isQuiet?: boolean;
+    readonly calls?: number;
+    readonly epoch?: number;
+  }
+
+  /** Calls of one conversation and of new ones, whose engine tells of them after or before their tokens are known. */
+  function run(
+    dispatch: Dispatch,
+    { isForeign, isLate, isQuiet, calls = 30, epoch = NOW_MS }: Course,
+  ) {
+    for (let call = 0; call < calls; call++) {
+      const request = ask(`${epoch}-${call}`, 1_000 * (1 + (call >> 1)));
+      const tell = () => {
+        if (isQuiet === true && call > 0) return;
+        const keys = tokens(call).map((key) => (isForeign === true ? 2 * key : key));
+        const operations = [{ op: "stored", keys, tier: "gpu" } as const];
+        dispatch.ingest(POOL, batch({ ...TOKENS, epoch, sequence: call, operations }), NOW_MS);
+      };
+      dispatch.ask(POOL, request, NOW_MS);
+      dispatch.firstToken(request.callId, NOW_MS);
+      dispatch.end(request.callId, { ...FINE, inputTokens: 650, cachedTokens: 600 }, NOW_MS);
+      if (isLate !== true) tell();
+      dispatch.hearing.alias(request.blocks, tokens(call));
+      if (isLate === true) tell();
+    }
+  }
+
+  const alarmsOf = (dispatch: Dispatch) =>
+    reportOf(dispatch, POOL, null, NOW_MS).replicas[0]!.alarms;
+
+  it("that never once meet a prompt which was sent there are of other keys, though routing predicts", () => {
+    const dispatch = new Dispatch();
+    // The first batch makes void what was before, its own prompt as well.
+    run(dispatch, { isForeign: true, calls: 20 });
+    expect(alarmsOf(dispatch)).toEqual([]);
+    const other = new Dispatch();
+    run(other, { isForeign: true, calls: 21 });
+    expect(alarmsOf(other)).toEqual(["domain-mismatch"]);
+    expect(reportOf(other, POOL, null, NOW_MS).replicas[0]!.predictedTokens).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["meet one before its tokens are known", {}],
+    ["meet one after its tokens are known", { isLate: true }],
+    ["stopped", { isForeign: true, isQuiet: true }],
+  ])("that %s are no such fault", (_, course) => {
+    const dispatch = new Dispatch();
+    run(dispatch, { ...course, calls: 60 });
+    expect(alarmsOf(dispatch)).toEqual([]);
+  });
+
+  it("are of the right keys again once a relay with the right secret has begun anew", () => {
+    const dispatch = new Dispatch();
+    run(dispatch, { isForeign: true, calls: 30 });
+    run(dispatch, { epoch: NOW_MS + 1, calls: 2 });
+    expect(alarmsOf(dispatch)).toEqual([]);
   });
 });
