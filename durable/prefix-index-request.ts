@@ -34,6 +34,7 @@ export function checkSettings(settings: PoolSettings): void {
     demand("capacityTokens", replica.capacityTokens, Number.MIN_VALUE, Number.MAX_VALUE);
     demand("prefillTokensPerSecond", replica.prefillTokensPerSecond, 0.001, Number.MAX_VALUE);
     demandCap(replica.concurrencyMax);
+    if (replica.address !== undefined) demand("address", replica.address, 0, KEYS - 1);
   }
   demandCap(concurrencyMax);
   if (!ORDERS.includes(order)) throw new RangeError(`settings.order: one of ${ORDERS.join(", ")}`);

@@ -28,6 +28,7 @@ isolation TEXT NOT NULL,
 at_ms INTEGER NOT NULL,
 actor TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;`,
+  `ALTER TABLE isolation ADD COLUMN address INTEGER;`,
 ];
 
 export class SlotBook {

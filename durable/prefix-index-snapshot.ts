@@ -21,7 +21,14 @@ interface Head {
   readonly measuredTokens?: number;
   /** By their numbers in the bytes, from 1. */
   readonly tenants: readonly string[];
-  readonly replicas: Readonly<Record<string, { readonly blocks: number; readonly sum: number }>>;
+  readonly replicas: Readonly<Record<string, Kept>>;
+}
+
+interface Kept {
+  readonly blocks: number;
+  readonly sum: number;
+  /** Where it was; absent: it was not told. */
+  readonly address?: number;
 }
 
 /** One transaction; answers how many bytes it wrote. */
@@ -43,12 +50,16 @@ export function writeSnapshot(
   return storage.transactionSync(() => {
     const { sql } = storage;
     sql.exec("DELETE FROM held");
-    const replicas: Record<string, { blocks: number; sum: number }> = {};
+    const replicas: Record<string, Kept> = {};
     let written = 0;
-    for (const { id, slot, retiredMs } of dispatch.members) {
+    for (const { id, slot, retiredMs, address } of dispatch.members) {
       if (retiredMs !== null) continue;
       const bytes = bytesOf(dispatch, slot, numberOf, nowMs);
-      replicas[id] = { blocks: bytes.byteLength / BLOCK_BYTES, sum: sumOf(bytes) };
+      replicas[id] = {
+        blocks: bytes.byteLength / BLOCK_BYTES,
+        sum: sumOf(bytes),
+        ...(address === null ? {} : { address }),
+      };
       for (let at = 0, part = 0; at < bytes.byteLength; at += PART_BYTES_MAX, part++)
         sql.exec(
           "INSERT INTO held (replica, part, bytes) VALUES (?, ?, ?)",
@@ -94,6 +105,9 @@ export function readSnapshot(sql: SqlStorage, dispatch: Dispatch, nowMs: number)
     for (const member of dispatch.members) {
       const known = head.replicas[member.id];
       if (known === undefined) continue;
+      // Another engine has its name since.
+      if (known.address !== (member.address ?? known.address) && known.address !== undefined)
+        continue;
       const bytes = partsOf(sql, member.id);
       if (bytes.byteLength !== known.blocks * BLOCK_BYTES || sumOf(bytes) !== known.sum)
         logError("snapshot-damaged", { replica: member.id });

@@ -132,8 +132,7 @@ export class PrefixIndex extends DurableObject<Env> {
     checkFindings(findings, actor);
     return this.#turn((nowMs) => {
       const dispatch = this.#wake(settings, nowMs);
-      const replicas = settings.replicas.map(({ id }) => id);
-      const judged = judge(this.#isolation.read(), findings, replicas, actor, nowMs);
+      const judged = judge(this.#isolation.read(), findings, settings.replicas, actor, nowMs);
       if (isDryRun) return judged;
       this.#isolation.write(judged);
       dispatch.members.judge(judged);

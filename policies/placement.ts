@@ -274,7 +274,7 @@ export function createPlacement(options: PlacementOptions) {
     /** What is cached where, for whoever keeps or shows it. */
     cache: cache as Pick<
       CacheIndex,
-      "total" | "evictions" | "bytes" | "held" | "restore" | "size" | "capacity"
+      "total" | "evictions" | "bytes" | "has" | "held" | "restore" | "doubt" | "size" | "capacity"
     >,
     /** Blocks of one tenant on a replica; 0 where no quota holds. */
     heldBy: (replica: number, space: number) => quota?.held(replica, space) ?? 0,

@@ -11,11 +11,13 @@ export type Alarm =
   | "over-predicted"
   /** The engine does not say what it took from its cache, so nothing can be checked. */
   | "unreported"
-  /** Its events are of another domain than the gateway's keys, and nothing translates: they tell how full it is, no more. */
-  | "domain-mismatch";
+  /** Its events are of other keys than the gateway's, and nothing translates them: they tell how full it is, no more. */
+  | "domain-mismatch"
+  /** It told more blocks than the index remembers: what it holds cannot be counted against what it says. */
+  | "events-beyond-memory";
 
 /** Calls in a row that say the same before it is an alarm: as many by chance are rarer than a week of traffic. */
-const CALLS_IN_ROW = 20;
+export const CALLS_IN_ROW = 20;
 /** Reports over which the sums fade, as a mean age. */
 const MEMORY_REPORTS = 64;
 const KEPT = 1 - 1 / MEMORY_REPORTS;

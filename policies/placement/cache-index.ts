@@ -2,16 +2,8 @@
 // which its engine would evict.
 import type { Tier } from "../prefix/kv-events.ts";
 import { grown, KeyTable } from "./key-table.ts";
+import { HOLES_MAX, LESS_BY_TIER, TOLD, type HeldBlock } from "./held-block.ts";
 import { NOBODY, type Quota } from "./quota.ts";
-
-/**
- * Missing blocks that a match steps over. Engines evict a prefix from its tail, so a deeper block that is there implies
- * its ancestors, and what is missing between is a lost report. Four of them in a row give back all that 20 % loss takes,
- * while the deepest block alone would believe in ghosts.
- */
-export const HOLES_MAX = 4;
-/** What a block is worth less than one in the engine's own memory, because it must be brought there first. */
-const LESS_BY_TIER = { gpu: 0, cpu: 0.2, disk: 0.75 } as const satisfies Record<Tier, number>;
 
 /** The set of all replicas' blocks, in least-recently-used order each. */
 export class CacheIndex {
@@ -24,7 +16,8 @@ export class CacheIndex {
   #older: Int32Array;
   #newer: Int32Array;
   #twin: Int32Array;
-  #unheard: Uint8Array;
+  /** One of `TOLD`. */
+  #told: Uint8Array;
   /** Hundredths that it is worth less. */
   #less: Uint8Array;
   #usedAt: Float64Array;
@@ -33,7 +26,8 @@ export class CacheIndex {
   #next: number;
   readonly #blocksMax: number;
   readonly #quota: Quota | null;
-  #evictions = 0;
+  /** Blocks that made room on each replica since the start. */
+  readonly evictions: Int32Array;
   #total = 0;
 
   /** `blocksMax`: of all replicas together, which bounds the memory. */
@@ -47,13 +41,14 @@ export class CacheIndex {
     this.#quota = quota;
     this.#capacities = new Float64Array(replicas).fill(capacityBlocks);
     this.#sizes = new Int32Array(replicas);
+    this.evictions = new Int32Array(replicas);
     const nodes = replicas + 1024;
     this.#heads = new KeyTable(nodes);
     this.#replicaOf = new Int32Array(nodes);
     this.#older = new Int32Array(nodes);
     this.#newer = new Int32Array(nodes);
     this.#twin = new Int32Array(nodes);
-    this.#unheard = new Uint8Array(nodes);
+    this.#told = new Uint8Array(nodes);
     this.#less = new Uint8Array(nodes);
     this.#usedAt = new Float64Array(nodes);
     this.#next = replicas + 1;
@@ -66,10 +61,6 @@ export class CacheIndex {
   /** Blocks on all replicas. */
   get total(): number {
     return this.#total;
-  }
-  /** Blocks that made room since the start. */
-  get evictions(): number {
-    return this.#evictions;
   }
   get bytes(): number {
     const nodes = this.#replicaOf.length * (8 + 4 * 4 + 2);
@@ -122,21 +113,21 @@ export class CacheIndex {
       const node = this.#node(replica, blocks[i]!);
       if (node !== 0) this.#refresh(replica, node, space);
     }
-    for (let i = blocks.length - 1; i >= 0; i--) this.#put(replica, blocks[i]!, 1, space);
+    for (let i = blocks.length - 1; i >= 0; i--) this.#put(replica, blocks[i]!, TOLD.notYet, space);
   }
 
   /** The engine says so. A block that is known keeps its place: the report tells of a store, not of a use. */
   stored(replica: number, block: number, tier: Tier = "gpu"): void {
     const known = this.#node(replica, block);
-    const node = known === 0 ? this.#put(replica, block, 0, NOBODY) : known;
-    this.#unheard[node] = 0;
+    const node = known === 0 ? this.#put(replica, block, TOLD.there, NOBODY) : known;
+    this.#told[node] = TOLD.there;
     this.#less[node] = LESS_BY_TIER[tier] * 100;
   }
 
   /** A removal that comes before the report of the store tells of the block's life before. */
   removed(replica: number, block: number): void {
     const node = this.#node(replica, block);
-    if (node !== 0 && this.#unheard[node] === 0) this.#drop(node);
+    if (node !== 0 && this.#told[node] !== TOLD.notYet) this.#drop(node);
   }
 
   has(replica: number, block: number): boolean {
@@ -154,18 +145,23 @@ export class CacheIndex {
     while (this.#newer[end] !== end) this.#drop(this.#newer[end]!);
   }
 
-  /** Newest first, at most `max`: each block, when it was last used, whether no engine told of it, and whose it is. */
-  *held(
-    replica: number,
-    max = Infinity,
-  ): Generator<{ block: number; usedAtMs: number; unheard: boolean; space: number }> {
+  /** Its engine tells from now on all that it holds: what it told before and does not tell again is doubted. */
+  doubt(replica: number): void {
+    const end = replica + 1;
+    for (let node = this.#older[end]!; node !== end; node = this.#older[node]!)
+      if (this.#told[node] === TOLD.there) this.#told[node] = TOLD.notAnew;
+  }
+
+  /** Newest first, at most `max`: each block, when it was last used, what no engine told or told anew, and whose it is. */
+  *held(replica: number, max = Infinity): Generator<HeldBlock> {
     const end = replica + 1;
     let left = max;
     for (let node = this.#older[end]!; node !== end && left > 0; node = this.#older[node]!, left--)
       yield {
         block: this.#heads.keyOf(node),
         usedAtMs: this.#usedAt[node]!,
-        unheard: this.#unheard[node] === 1,
+        unheard: this.#told[node] === TOLD.notYet,
+        doubted: this.#told[node] === TOLD.notAnew,
         space: this.#quota?.spaceOf(node) ?? NOBODY,
       };
   }
@@ -173,10 +169,10 @@ export class CacheIndex {
   /** One that was held before, as the newest: told from the oldest on. */
   restore(replica: number, block: number, usedAtMs: number, unheard: boolean, space: number): void {
     this.#nowMs = usedAtMs;
-    this.#put(replica, block, unheard ? 1 : 0, space);
+    this.#put(replica, block, unheard ? TOLD.notYet : TOLD.there, space);
   }
 
-  #put(replica: number, block: number, unheard: number, space: number): number {
+  #put(replica: number, block: number, told: number, space: number): number {
     // A key that equals nothing could never be found again.
     if (Number.isNaN(block)) return 0;
     const first = this.#heads.get(block);
@@ -188,7 +184,7 @@ export class CacheIndex {
     }
     const node = this.#take();
     this.#replicaOf[node] = replica;
-    this.#unheard[node] = unheard;
+    this.#told[node] = told;
     this.#less[node] = 0;
     if (first === 0) {
       this.#twin[node] = 0;
@@ -220,7 +216,7 @@ export class CacheIndex {
     const oldest = this.#newer[replica + 1]!;
     const room = Math.min(this.#capacities[replica]!, this.#sizes[replica]!);
     this.#drop(this.#quota?.victim(replica, oldest, room) ?? oldest);
-    this.#evictions++;
+    this.evictions[replica]!++;
   }
 
   #fullest(): number {
@@ -290,7 +286,7 @@ export class CacheIndex {
       this.#older = grown(this.#older, new Int32Array(longer));
       this.#newer = grown(this.#newer, new Int32Array(longer));
       this.#twin = grown(this.#twin, new Int32Array(longer));
-      this.#unheard = grown(this.#unheard, new Uint8Array(longer));
+      this.#told = grown(this.#told, new Uint8Array(longer));
       this.#less = grown(this.#less, new Uint8Array(longer));
       this.#usedAt = grown(this.#usedAt, new Float64Array(longer));
     }

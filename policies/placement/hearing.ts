@@ -3,10 +3,13 @@ import type { KvAnswer, KvBatch, KvOperation, Tier } from "../prefix/kv-events.t
 import { BLOCK_TOKENS, type Domain } from "../prefix/keyed-hash.ts";
 import type { Placement } from "../placement.ts";
 import { Aliases, endOf } from "./aliases.ts";
+import { CALLS_IN_ROW } from "./audit.ts";
 import { CacheIndex } from "./cache-index.ts";
 
 /** Keys that engines reported, of all replicas together, as a set to compare with: some 50 bytes each, 15 MB. */
 export const TOLD_MAX = 262_144;
+/** Room that a snapshot must leave, which is asked for to know all of a replica again: else it would be asked for without end. */
+const TOLD_SPARE = TOLD_MAX / 16;
 /** Between two snapshots that are asked for because something does not add up: one is tens of megabytes on its way. */
 const SNAPSHOT_EVERY_MS = 60_000;
 /** Where matches do not come true, which a snapshot may not mend: the cache may be off. */
@@ -28,6 +31,10 @@ export interface Heard {
   /** By the engine's own count, where it gives one. */
   held: number | null;
   askedMs: number;
+  /** It told of blocks since a prompt that was sent there was looked for among them. */
+  toldMore: boolean;
+  /** Prompts in a row that were sent there, are known in tokens, and of which it told nothing though it told of others. */
+  unmet: number;
 }
 
 export class Hearing {
@@ -36,6 +43,8 @@ export class Hearing {
   readonly #told: CacheIndex;
   readonly #depths: Int32Array;
   readonly #heard: Heard[];
+  /** Keys of each that had made room for others before it told anew. */
+  readonly #evictedBefore: Int32Array;
   readonly #tokensPerBlock: () => number;
 
   /** `tokensPerBlock`: of the placement's blocks. */
@@ -44,6 +53,7 @@ export class Hearing {
     this.#tokensPerBlock = tokensPerBlock;
     this.#told = new CacheIndex(replicas, TOLD_MAX, TOLD_MAX);
     this.#depths = new Int32Array(replicas);
+    this.#evictedBefore = new Int32Array(replicas);
     this.#heard = Array.from({ length: replicas }, deaf);
   }
 
@@ -64,7 +74,7 @@ export class Hearing {
   /** Of a replica of which nothing is known any more. */
   forget(replica: number): void {
     this.#heard[replica] = deaf();
-    this.#told.clear(replica);
+    this.#unlearn(replica);
   }
 
   /** `isDoubted`: what is believed of the replica is not borne out, and should be told anew. */
@@ -92,14 +102,34 @@ export class Hearing {
       if (!this.#apply(replica, heard, operation, nowMs)) return this.#ask(heard, nowMs);
     heard.held = batch.held ?? null;
     if (heard.part !== null) return answer(heard, "next");
-    const isFull = this.#told.total >= TOLD_MAX;
-    const isOff = heard.held !== null && !isFull && heard.held !== this.#told.size(replica);
-    const canMend = heard.domain === "units256" || this.aliases.size > 0;
+    const canMend = this.isTranslated(replica);
     const sinceMs = nowMs - heard.askedMs;
     const isDue =
-      (isOff && sinceMs >= SNAPSHOT_EVERY_MS) ||
+      (this.#isOff(replica, heard) && sinceMs >= SNAPSHOT_EVERY_MS) ||
       (isDoubted && canMend && sinceMs >= DOUBTED_EVERY_MS);
     return isDue ? this.#ask(heard, nowMs) : answer(heard, "next");
+  }
+
+  /**
+   * Whether what it tells says anything of prompts. Keys that never meet one are made of another secret, of another model's
+   * name, or of other tokens: its own routing predicts well all the same, so nothing else would show it.
+   */
+  isTranslated(replica: number): boolean {
+    const { domain, unmet } = this.#heard[replica]!;
+    return domain === "units256" || (this.aliases.size > 0 && unmet < CALLS_IN_ROW);
+  }
+
+  /** It told more than is remembered with all others: its blocks cannot be counted against its engine's. */
+  isBeyondMemory(replica: number): boolean {
+    return this.#told.evictions[replica]! > this.#evictedBefore[replica]!;
+  }
+
+  /** Whether it counts other than its engine does. */
+  #isOff(replica: number, { held }: Heard): boolean {
+    if (held === null) return false;
+    const missing = held - this.#told.size(replica);
+    if (missing <= 0 || !this.isBeyondMemory(replica)) return missing !== 0;
+    return missing + TOLD_SPARE <= TOLD_MAX - this.#told.total;
   }
 
   /** Keys of one prompt in both domains: what was reported of its tokens holds for its units. */
@@ -107,12 +137,26 @@ export class Hearing {
     this.aliases.learn(unitKeys, tokenKeys);
     this.#told.match(tokenKeys, this.#depths);
     for (const [replica, depth] of this.#depths.entries()) {
-      if (depth === 0 || this.#heard[replica]!.domain !== "tokens64") continue;
+      if (this.#heard[replica]!.domain !== "tokens64") continue;
+      this.#meet(replica, unitKeys, tokenKeys);
+      if (depth === 0) continue;
       const known: number[] = [];
       for (let i = 0; i < unitKeys.length; i++)
         if (endOf(i, unitKeys.length, tokenKeys.length) < depth) known.push(unitKeys[i]!);
       this.#placement.stored(replica, known, "gpu", this.#held(replica));
     }
+  }
+
+  /** Whether it told of a prompt that was sent there. One of which it may yet tell counts once it told of something else. */
+  #meet(replica: number, unitKeys: ArrayLike<number>, tokenKeys: ArrayLike<number>): void {
+    const heard = this.#heard[replica]!;
+    const last = unitKeys[unitKeys.length - 1];
+    if (!heard.toldMore || last === undefined || !this.#placement.cache.has(replica, last)) return;
+    heard.toldMore = false;
+    let at = tokenKeys.length - 1;
+    // Of a long prompt, its beginning may have made room among what is remembered.
+    while (at >= 0 && !this.#told.has(replica, tokenKeys[at]!)) at--;
+    if (tokenKeys.length > 0) heard.unmet = at < 0 ? heard.unmet + 1 : 0;
   }
 
   /** False: it cannot be at this place. */
@@ -135,7 +179,10 @@ export class Hearing {
       case "snapshot": {
         const { part, parts } = operation;
         if (part >= parts || part !== (heard.part ?? 0)) return false;
-        if (part === 0) this.#told.clear(replica);
+        if (part === 0) {
+          this.#unlearn(replica);
+          this.#placement.cache.doubt(replica);
+        }
         this.#store(replica, heard, operation.keys, operation.tier);
         heard.part = part + 1 === parts ? null : part + 1;
         if (heard.part === null) this.#dropGhosts(replica, heard);
@@ -146,7 +193,10 @@ export class Hearing {
 
   #store(replica: number, heard: Heard, keys: readonly number[], tier: Tier): void {
     for (const key of keys) this.#told.stored(replica, key);
-    this.#placement.stored(replica, this.#inUnits(heard, keys), tier, this.#held(replica));
+    const known = this.#inUnits(heard, keys);
+    if (keys.length > 0) heard.toldMore = true;
+    if (known.length > 0) heard.unmet = 0;
+    this.#placement.stored(replica, known, tier, this.#held(replica));
   }
 
   /** In the placement's blocks. By the set of keys: a snapshot and a move between tiers name what was named before. */
@@ -162,18 +212,20 @@ export class Hearing {
 
   /** What a snapshot does not name is gone, unless it was sent there since and no report of it is due yet. */
   #dropGhosts(replica: number, { domain }: Heard): void {
-    if (this.#told.total >= TOLD_MAX) return;
     const ghosts: number[] = [];
-    for (const { block, unheard } of this.#placement.cache.held(replica)) {
-      if (unheard) continue;
-      const told = domain === "units256" ? block : this.aliases.tokenOf(block);
-      if (told !== undefined && !this.#told.has(replica, told)) ghosts.push(block);
-    }
+    for (const { block, doubted } of this.#placement.cache.held(replica))
+      if (doubted && (domain === "units256" || this.aliases.tokenOf(block) !== undefined))
+        ghosts.push(block);
     for (const ghost of ghosts) this.#placement.forget(replica, ghost);
   }
 
-  #clear(replica: number, nowMs: number): void {
+  #unlearn(replica: number): void {
     this.#told.clear(replica);
+    this.#evictedBefore[replica] = this.#told.evictions[replica]!;
+  }
+
+  #clear(replica: number, nowMs: number): void {
+    this.#unlearn(replica);
     this.#placement.cleared(replica, nowMs);
   }
 
@@ -193,6 +245,8 @@ function deaf(): Heard {
     atMs: null,
     held: null,
     askedMs: -Infinity,
+    toldMore: false,
+    unmet: 0,
   };
 }
 

@@ -6,7 +6,7 @@ import type { BreakerSettings } from "../catalog.ts";
 import { REPLICAS_MAX } from "../pool.ts";
 import type { Placement } from "../placement.ts";
 import { Audit } from "./audit.ts";
-import type { Judged } from "./isolation.ts";
+import { isOf, type Judged } from "./isolation.ts";
 import { BLOCK_TOKENS, type PoolSettings, type ReplicaSettings } from "./pool.ts";
 
 /** Twice as many as a pool has, so that a catalog may replace all of them at once. */
@@ -26,6 +26,10 @@ export interface Member {
   running: number;
   readonly audit: Audit;
   retiredMs: number | null;
+  /** Where it was before it moved, and when it did. */
+  moved: { readonly from: number; readonly atMs: number } | null;
+  /** Where what is believed of it was found. */
+  address: number | null;
   /** As the placement has it. */
   isDown: boolean;
 }
@@ -45,7 +49,7 @@ export class Members {
   #tokensPerBlock = BLOCK_TOKENS;
   #judged: ReadonlyMap<string, Judged> = new Map();
 
-  /** `forgotten`: the number is given to another replica from now on. */
+  /** `forgotten`: the number is given to another replica from now on, or to another engine. */
   constructor(placement: Placement, forgotten: (slot: number) => void) {
     this.#placement = placement;
     this.#forgotten = forgotten;
@@ -116,8 +120,9 @@ export class Members {
       .filter((id) => this.#judged.get(id)?.isolation === "shared");
   }
 
-  judgedOf({ id }: Member): Judged | null {
-    return this.#judged.get(id) ?? null;
+  judgedOf({ id, settings }: Member): Judged | null {
+    const judged = this.#judged.get(id);
+    return judged !== undefined && isOf(judged, settings) ? judged : null;
   }
 
   /** Whether it may get a call now, a trial perhaps, and when asking again may help. Takes nothing. */
@@ -166,6 +171,7 @@ export class Members {
     if (known !== undefined) {
       const before = known.settings;
       known.settings = settings;
+      this.#move(known, nowMs);
       if (before.prefillTokensPerSecond !== settings.prefillTokensPerSecond)
         this.#tell(known, null, settings.prefillTokensPerSecond);
       if (before.capacityTokens !== settings.capacityTokens)
@@ -183,12 +189,29 @@ export class Members {
       running: 0,
       audit: new Audit(),
       retiredMs: null,
+      moved: null,
+      address: settings.address ?? null,
       isDown: false,
     };
     this.#slots[slot] = member;
     this.#byId.set(settings.id, member);
     this.#tell(member, this.#capacityOf(member), settings.prefillTokensPerSecond);
     return member;
+  }
+
+  /** What another engine cached is not where it is now. A caller whose copy of the catalog is old has not moved it back. */
+  #move(member: Member, nowMs: number): void {
+    const from = member.address;
+    const to = member.settings.address ?? from;
+    if (from === to) return;
+    const { moved } = member;
+    if (moved !== null && moved.from === to && nowMs - moved.atMs < RETIRED_MS) return;
+    member.address = to;
+    if (from === null) return;
+    member.moved = { from, atMs: nowMs };
+    member.audit.forget();
+    this.#placement.cleared(member.slot, nowMs);
+    this.#forgotten(member.slot);
   }
 
   #capacityOf({ settings }: Member): number {

@@ -2,7 +2,7 @@
 // what engines report, and what an operator may see.
 import type { BreakerSettings, Upstream } from "../catalog.ts";
 import type { Order } from "../pool.ts";
-import type { Domain } from "../prefix/keyed-hash.ts";
+import { hash53, type Domain } from "../prefix/keyed-hash.ts";
 import type { KvAnswer } from "../prefix/kv-events.ts";
 import type { Alarm } from "./audit.ts";
 import type { Judged } from "./isolation.ts";
@@ -29,6 +29,8 @@ export interface ReplicaSettings {
   readonly capacityTokens: number;
   readonly prefillTokensPerSecond: number;
   readonly concurrencyMax: number | null;
+  /** Short for where it is, and no way back to it: another engine may have its name. Absent: not told. */
+  readonly address?: number;
 }
 
 export interface PlaceRequest {
@@ -145,16 +147,20 @@ export interface TenantShare {
   readonly share: number;
 }
 
+/** Who reads settings may read the catalog. */
+const NO_SECRET = new Uint8Array(0);
+
 /** Null: the upstream has no pool. */
 export function settingsOf({ pool, breaker }: Upstream): PoolSettings | null {
   if (pool === undefined) return null;
   const { replicas, concurrencyMax, order, waitMsMax } = pool;
   return {
-    replicas: replicas.map(({ id, capacityTokens, prefillTokensPerSecond, ...more }) => ({
+    replicas: replicas.map(({ id, baseUrl, capacityTokens, prefillTokensPerSecond, ...more }) => ({
       id,
       capacityTokens,
       prefillTokensPerSecond,
       concurrencyMax: more.concurrencyMax ?? null,
+      address: hash53(NO_SECRET, baseUrl),
     })),
     concurrencyMax: concurrencyMax ?? null,
     order,

@@ -37,7 +37,7 @@ export function reportOf(
       entries: total,
       entriesMax: ENTRIES_MAX,
       bytes: bytes + hearing.bytes,
-      evictions,
+      evictions: evictions.reduce((sum, one) => sum + one, 0),
       aliases: hearing.aliases.size,
     },
     line: {
@@ -79,7 +79,10 @@ function reportOfOne(
     trust,
     calls: running,
     queuedSeconds,
-    alarms: audit.alarms(heard.domain, hearing.aliases.size > 0),
+    alarms: [
+      ...audit.alarms(heard.domain, hearing.isTranslated(slot)),
+      ...(hearing.isBeyondMemory(slot) ? (["events-beyond-memory"] as const) : []),
+    ],
     isolation: members.judgedOf(member),
   };
 }

@@ -39,10 +39,17 @@ const replica = z.strictObject({
   /**
    * `silent-zero`: what is predicted never comes true. `over-predicted`: less than half does. `unpredicted`: it comes from the
    * cache and was never predicted. `unreported`: the engine does not say. `domain-mismatch`: its events count blocks in
-   * another way than the gateway, and nothing translates.
+   * another way than the gateway, and nothing translates. `events-beyond-memory`: it told more blocks than are remembered.
    */
   alarms: z.array(
-    z.enum(["silent-zero", "unpredicted", "over-predicted", "unreported", "domain-mismatch"]),
+    z.enum([
+      "silent-zero",
+      "unpredicted",
+      "over-predicted",
+      "unreported",
+      "domain-mismatch",
+      "events-beyond-memory",
+    ]),
   ),
   /** Null: no self-test was run. */
   isolation: z.nullable(z.strictObject(judged)),

@@ -237,4 +237,22 @@ describe("events in tokens, where the gateway counts in units", () => {
     expect(await depth(pool)).toBe(10);
     expect((await pool.report(POOL)).replicas[1]).toMatchObject({ alarms: [] });
   });
+
+  it.each([
+    ["another secret than the pool's are an alarm", 2, ["domain-mismatch"]],
+    ["the pool's secret are none", 1, []],
+  ])("made with %s, though the pool's own routing predicts well", async (_, factor, alarms) => {
+    const pool = freshPool(`secret-${factor}`);
+    for (let call = 0; call < 24; call++) {
+      const callId = `call-${call}`;
+      await pool.place(POOL, ask(callId, 1, 10, { pin: "r1" }));
+      await pool.ended(callId, { inputTokens: 672, cachedTokens: 640, isFault: false });
+      const told = tokenKeys.map((key) => factor * key + call);
+      await pool.ingest(POOL, batch(call, [stored(told)], TOKENS));
+      await pool.alias(Float64Array.from(KEYS), Float64Array.from(tokenKeys));
+    }
+    const { replicas } = await pool.report(POOL);
+    expect(replicas[1]!.predictedTokens).toBeGreaterThan(0);
+    expect(replicas.map((one) => one.alarms)).toEqual([[], alarms]);
+  });
 });

@@ -1,5 +1,5 @@
 // A replica that does not keep callers apart gets no calls, whoever waits and however often the index sleeps.
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { Isolation } from "../../../policies/placement/isolation.ts";
 import type { PlaceRequest, PoolSettings } from "../../../policies/placement/pool.ts";
@@ -125,4 +125,44 @@ it("what was found of a replica stands while a caller judges whose catalog lacks
   expect(rows).toEqual([{ replica: "b" }, { replica: "c" }]);
   expect(await place(pool, two, "c0")).toBe("a");
   expect(await statesOf(pool, two)).toEqual(["up", "shared"]);
+});
+
+describe("a replica that has moved to another address", () => {
+  const at = (address: number): PoolSettings => {
+    const [one] = settingsOf(["a"]).replicas;
+    return { ...settingsOf([]), replicas: [{ ...one!, address }] };
+  };
+  const look = async (pool: Stub, settings: PoolSettings) => {
+    const [one] = (await pool.report(settings)).replicas;
+    return [one!.state, one!.isolation?.isolation ?? null, one!.believedBlocks];
+  };
+
+  it("has nothing of what its engine cached, and no verdict but that it shares", async () => {
+    const pool = freshPool("moves");
+    await place(pool, at(1), "c0");
+    await judge(pool, at(1), "a", "kept");
+    expect(await look(pool, at(1))).toEqual(["up", "kept", 20]);
+    expect(await look(pool, at(2))).toEqual(["up", null, 0]);
+    await judge(pool, at(2), "a", "shared");
+    expect(await look(pool, at(3))).toEqual(["shared", "shared", 0]);
+  });
+
+  it("has nothing either where it moved while the index slept", async () => {
+    const pool = freshPool("moves asleep");
+    await place(pool, at(1), "c0");
+    await judge(pool, at(1), "a", "kept");
+    await runDurableObjectAlarm(pool);
+    await evictDurableObject(pool);
+    expect(await look(pool, at(1))).toEqual(["up", "kept", 20]);
+    await evictDurableObject(pool);
+    expect(await look(pool, at(2))).toEqual(["up", null, 0]);
+  });
+
+  it("is not forgotten again because a caller's copy of the catalog is old", async () => {
+    const pool = freshPool("moves once");
+    await place(pool, at(1), "c0");
+    await place(pool, at(2), "c1");
+    await place(pool, at(1), "c2");
+    expect(await look(pool, at(2))).toEqual(["up", null, 20]);
+  });
 });

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createPlacement, type Placement } from "../../../policies/placement.ts";
 import { NO_REPLICA, type Ticket } from "../../../policies/placement/contract.ts";
-import { CacheIndex, HOLES_MAX } from "../../../policies/placement/cache-index.ts";
+import { CacheIndex } from "../../../policies/placement/cache-index.ts";
+import { HOLES_MAX } from "../../../policies/placement/held-block.ts";
 import { OpenEnds } from "../../../policies/placement/open-ends.ts";
 
 const BLOCK_TOKENS = 64;

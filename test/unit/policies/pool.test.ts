@@ -141,6 +141,10 @@ describe("a pool", () => {
     const settings = settingsOf(upstream!);
     expect(settings).toMatchObject({ concurrencyMax: null, replicas: [{ id: "a" }, { id: "b" }] });
     expect(JSON.stringify(settings)).not.toMatch(/10\.0\.0|SECRET/);
+    // What was found at an address is told apart from what is at another, and that is all.
+    const [a, b] = settings!.replicas;
+    expect(a!.address).not.toBe(b!.address);
+    expect(settingsOf(structuredClone(upstream!))).toEqual(settings);
     const { pool: _, ...bare } = upstream!;
     expect(settingsOf(bare)).toBeNull();
   });

@@ -1,8 +1,10 @@
 // What gives way when more is cached than the index has memory for: the replica of which it knows most, and there the
-// tenant that has more than its part of it.
+// tenant that has more than its part of it. Nothing gives way to time.
 import { describe, expect, it } from "vitest";
 import { CacheIndex } from "../../../../policies/placement/cache-index.ts";
+import { Dispatch, ENTRIES_MAX } from "../../../../policies/placement/dispatch.ts";
 import { Quota } from "../../../../policies/placement/quota.ts";
+import { ask, FINE, replica, settings } from "./pool-samples.ts";
 
 const FLOODER = 1;
 const VICTIM = 2;
@@ -37,4 +39,60 @@ describe("where all replicas together hold more than is remembered", () => {
     expect(keys(1, 100).filter((block) => index.has(0, block))).toHaveLength(100);
     expect(index.size(0)).toBe(300);
   });
+
+  it("a pool remembers no more than it has memory for, whatever its engines tell", () => {
+    const told = (replica: string, first: number) => ({
+      ...({
+        pool: "pool",
+        replica,
+        model: "m",
+        domain: "units256",
+        epoch: 1,
+        sequence: 0,
+      } as const),
+      operations: [{ op: "stored", keys: keys(first, ENTRIES_MAX * 0.51), tier: "gpu" } as const],
+    });
+    const wide = settings({
+      replicas: ["r0", "r1"].map((id) => ({ ...replica(id), capacityTokens: 64 * ENTRIES_MAX })),
+    });
+    const dispatch = new Dispatch();
+    dispatch.ingest(wide, told("r0", 1), 0);
+    dispatch.ingest(wide, told("r1", 1e7), 0);
+    expect(dispatch.placement.cache.total).toBe(ENTRIES_MAX);
+  });
+});
+
+describe("what was sent to a replica", () => {
+  it.each([
+    ["no engine tells of it", false],
+    ["its engine tells of other blocks only", true],
+  ])(
+    "is believed to be there an hour later, though %s, and room is made by use alone",
+    (_, tells) => {
+      const pool = settings({}, 1);
+      const dispatch = new Dispatch();
+      const run = (callId: string, first: number, nowMs: number) => {
+        const answer = dispatch.ask(pool, ask(callId, first), nowMs);
+        dispatch.firstToken(callId, nowMs);
+        dispatch.end(callId, FINE, nowMs);
+        return answer;
+      };
+      const tell = (sequence: number, first: number, nowMs: number) => {
+        if (!tells) return;
+        const operations = [{ op: "stored", keys: keys(first, 10), tier: "gpu" } as const];
+        const names = { pool: "pool", replica: "r0", model: "m", domain: "units256" } as const;
+        dispatch.ingest(pool, { ...names, epoch: 1, sequence, operations }, nowMs);
+      };
+      // From its first word on, which makes void what was before.
+      tell(0, 100, 0);
+      run("first", 1, 0);
+      for (let minute = 1; minute < 60; minute++) {
+        run(`other-${minute}`, 1_000 * minute, minute * 60_000);
+        tell(minute, 1_000 * minute, minute * 60_000);
+      }
+      expect(run("again", 1, 3_600_000)).toMatchObject({ kind: "placed", matchedBlocks: 10 });
+      for (let i = 0; i < 100; i++) run(`more-${i}`, 1e6 + 1_000 * i, 3_600_001 + i);
+      expect(run("gone", 1, 3_700_000)).toMatchObject({ kind: "placed", matchedBlocks: 0 });
+    },
+  );
 });

@@ -4,25 +4,39 @@ import { Dispatch } from "../../../../policies/placement/dispatch.ts";
 import { judge, type Isolation } from "../../../../policies/placement/isolation.ts";
 import { ask, FINE, settings } from "./pool-samples.ts";
 
-const judged = (replica: string, isolation: Isolation, atMs = 0) => ({
-  replica,
-  isolation,
-  atMs,
-  actor: "somebody",
+const judged = (
+  replica: string,
+  isolation: Isolation,
+  atMs = 0,
+  address: number | null = null,
+) => ({ replica, isolation, atMs, actor: "somebody", address });
+const at = (id: string, address?: number) => ({
+  id,
+  ...(address === undefined ? {} : { address }),
 });
 
 describe("a finding", () => {
   it("stands though the caller's catalog lacks its replica, and goes when it is taken back", () => {
     const standing = [judged("a", "shared")];
-    const found = judge(standing, [{ replica: "b", isolation: "kept" }], ["b"], "somebody", 1);
+    const found = judge(standing, [{ replica: "b", isolation: "kept" }], [at("b")], "somebody", 1);
     expect(found).toEqual([judged("a", "shared"), judged("b", "kept", 1)]);
-    expect(judge(found, [{ replica: "a", isolation: null }], ["b"], "somebody", 2)).toEqual([
+    expect(judge(found, [{ replica: "a", isolation: null }], [at("b")], "somebody", 2)).toEqual([
       judged("b", "kept", 1),
     ]);
   });
 
   it("of a replica that nobody knows is none", () => {
-    expect(judge([], [{ replica: "x", isolation: "kept" }], ["a"], "somebody", 0)).toEqual([]);
+    expect(judge([], [{ replica: "x", isolation: "kept" }], [at("a")], "somebody", 0)).toEqual([]);
+  });
+
+  it("that was no fault is void where the replica has moved, and one that it shares is not", () => {
+    const standing = [judged("a", "kept", 0, 1), judged("b", "shared", 0, 1), judged("c", "kept")];
+    const moved = [at("a", 2), at("b", 2), at("c", 2)];
+    expect(judge(standing, [], moved, "somebody", 1)).toEqual(standing.slice(1));
+    expect(judge(standing, [], [at("a", 1), at("b", 1)], "somebody", 1)).toEqual(standing);
+    expect(judge([], [{ replica: "a", isolation: "kept" }], moved, "somebody", 1)).toEqual([
+      judged("a", "kept", 1, 2),
+    ]);
   });
 
   it("is kept of 128 absent replicas, of those that share before others, and of all that are there", () => {
@@ -30,7 +44,7 @@ describe("a finding", () => {
       ...Array.from({ length: 100 }, (_, i) => judged(`shares-${i}`, "shared", i)),
       ...Array.from({ length: 100 }, (_, i) => judged(`kept-${i}`, "kept", 1_000 + i)),
     ];
-    const left = judge(standing, [], ["kept-0"], "somebody", 5_000);
+    const left = judge(standing, [], [at("kept-0")], "somebody", 5_000);
     expect(left).toHaveLength(129);
     expect(left.filter(({ isolation }) => isolation === "shared")).toHaveLength(100);
     expect(left.map(({ replica }) => replica)).toContain("kept-0");

@@ -160,7 +160,7 @@ it("is what the index reports, with what the catalog says of the pool", async ()
 it("has an alarm where prompts are more than all caches hold, and where a replica shares its cache", async () => {
   const beyond = await show({ ...report, workingSetBlocks: 1001 });
   expect(beyond["alarms"]).toEqual(["working-set-beyond-capacity"]);
-  const judged = { replica: "r0", atMs: 0, actor: "somebody" };
+  const judged = { replica: "r0", atMs: 0, actor: "somebody", address: null };
   const isolated = (isolation: "kept" | "shared" | "unproven") => ({
     ...report,
     replicas: [{ ...replica, isolation: { ...judged, isolation } }],

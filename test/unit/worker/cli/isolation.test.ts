@@ -57,10 +57,10 @@ describe("a replica", () => {
 
 describe("findings", () => {
   const known = (isolation: Isolation): Judged[] => [
-    { replica: "r0", isolation, atMs: 1, actor: "before" },
+    { replica: "r0", isolation, atMs: 1, actor: "before", address: null },
   ];
   const after = (isolation: Isolation, found: Isolation | null) =>
-    judge(known(isolation), [{ replica: "r0", isolation: found }], ["r0"], "now", 2);
+    judge(known(isolation), [{ replica: "r0", isolation: found }], [{ id: "r0" }], "now", 2);
 
   it.each([
     { isolation: "shared", found: "unproven", stands: "shared", by: "before" },
@@ -78,8 +78,10 @@ describe("findings", () => {
 
   it("are taken back by none, and stand for a replica that the pool lacks just now", () => {
     expect(after("shared", null)).toEqual([]);
-    expect(judge(known("shared"), [], ["r1"], "now", 2)).toEqual(known("shared"));
-    expect(judge(known("shared"), [], ["r0", "r1"], "now", 2)).toEqual(known("shared"));
+    expect(judge(known("shared"), [], [{ id: "r1" }], "now", 2)).toEqual(known("shared"));
+    expect(judge(known("shared"), [], [{ id: "r0" }, { id: "r1" }], "now", 2)).toEqual(
+      known("shared"),
+    );
   });
 });
 
