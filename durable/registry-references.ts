@@ -1,12 +1,13 @@
 // What a change would break among the documents that stand: the rule is policies/references.ts, and only what the
 // change touches is read and checked, because the rest stood before and still fits.
-import type { WritableKind } from "../policies/administration.ts";
-import type { Catalog } from "../policies/catalog.ts";
+import { CATALOG_ID, type WritableKind } from "../policies/administration.ts";
+import { parseCatalog, type Catalog } from "../policies/catalog.ts";
 import { parseOrganisation, type Organisation } from "../policies/organisation.ts";
 import type { Fault, Parsed } from "../policies/parse.ts";
 import { parsePolicy, type Policy } from "../policies/policy.ts";
 import {
   FAULTS_MAX,
+  findLooseEndsOfGroups,
   findLooseEndsOfKey,
   findLooseEndsOfMembership,
   findLooseEndsOfPolicy,
@@ -46,9 +47,12 @@ export function findLooseEndsOfRemoval(
 ): Fault[] {
   switch (kind) {
     case "tenant":
-      return book
-        .liveKeysOf(id, nowMs, TOLD_MAX)
-        .flatMap((row) => findLooseEndsOfKey(readKey(row), new Set()));
+      return [
+        ...book
+          .liveKeysOf(id, nowMs, TOLD_MAX)
+          .flatMap((row) => findLooseEndsOfKey(readKey(row), new Set())),
+        ...looseEndsOfMember(book, id),
+      ];
     case "organisation":
       return looseEndsOfMembers(book, id, null);
     case "policy": {
@@ -81,8 +85,27 @@ function looseEndsOfMembers(
     .flatMap((row) => findLooseEndsOfMembership(trust(row, parseTenant), () => organisation));
 }
 
-/** Only models that leave can break anything. */
+function looseEndsOfMember(book: RegistryBook, tenant: string): Fault[] {
+  const row = book.find("catalog", CATALOG_ID);
+  if (row === null || row.text === null) return [];
+  return findLooseEndsOfGroups(trust(row, parseCatalog), { has: (id) => id !== tenant });
+}
+
 function looseEndsOfCatalog(book: RegistryBook, catalog: Catalog): Fault[] {
+  const stands = new Map<string, boolean>();
+  const has = (id: string): boolean => {
+    const known = stands.get(id);
+    if (known !== undefined) return known;
+    const row = book.find("tenant", id);
+    const found = row !== null && row.text !== null;
+    stands.set(id, found);
+    return found;
+  };
+  return [...looseEndsOfModels(book, catalog), ...findLooseEndsOfGroups(catalog, { has })];
+}
+
+/** Only models that leave can break anything. */
+function looseEndsOfModels(book: RegistryBook, catalog: Catalog): Fault[] {
   const models = new Set(catalog.models.map(({ id }) => id));
   const gone = [...book.modelIds()].filter((id) => !models.has(id));
   if (gone.length === 0) return [];

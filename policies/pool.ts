@@ -8,6 +8,9 @@ export const REPLICAS_MAX = 64;
 /** UTF-16 code units of a block, where no tokenizer is at hand. */
 export const UNITS_PER_BLOCK = 256;
 
+/** Somebody waits for a first byte meanwhile, and what holds a call's budget lasts so much longer (`worker/call-hold.ts`). */
+const WAIT_MS_MAX = 45_000;
+
 /** In which order calls get a slot of a pool whose replicas have no room. */
 export const ORDERS = ["arrival", "hit-rate", "shortest-uncached"] as const;
 export type Order = (typeof ORDERS)[number];
@@ -62,7 +65,7 @@ export const pool = z.strictObject({
   concurrencyMax: z.optional(concurrency),
   order: z._default(z.enum(ORDERS), "arrival"),
   /** How long a call waits for a slot at most; then it is refused. */
-  waitMsMax: z._default(wholeNumber(0, 600_000), 10_000),
+  waitMsMax: z._default(wholeNumber(0, WAIT_MS_MAX), 10_000),
   /** Its engines cannot part their caches, and all tenants that use it share what they hold: says that this is known. */
   unsalted: z._default(z.boolean(), false),
   /**

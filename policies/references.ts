@@ -43,6 +43,7 @@ export function findLooseEnds(of: Configuration): Fault[] {
     ...policies.flatMap((policy) => findLooseEndsOfPolicy(policy, definitions.models)),
     ...tenants.flatMap((tenant) => findLooseEndsOfTenant(tenant, definitions)),
     ...keys.flatMap((key) => findLooseEndsOfKey(key, tenantIds)),
+    ...(catalog === null ? [] : findLooseEndsOfGroups(catalog, tenantIds)),
   ];
 }
 
@@ -131,6 +132,21 @@ export function findLooseEndsOfMembership(
 /** `tenants` are the ids of those that stand. */
 export function findLooseEndsOfKey(key: Key, tenants: ReadonlySet<string>): Fault[] {
   return missing(tenants, "tenant", key.tenant, `key:${key.id}.tenant`);
+}
+
+/** A member that does not exist is a name that was misspelled, or one that whoever gets it later would share by. */
+export function findLooseEndsOfGroups(
+  { upstreams }: Catalog,
+  tenants: { has(id: string): boolean },
+): Fault[] {
+  return upstreams.flatMap(({ pool }, upstream) =>
+    (pool?.groups ?? []).flatMap((group, at) =>
+      group.tenants.flatMap((tenant, index) => {
+        const path = `catalog.upstreams.${upstream}.pool.groups.${at}.tenants.${index}`;
+        return missing(tenants, "tenant", tenant, path);
+      }),
+    ),
+  );
 }
 
 /** As the choice sees it: a mode runs on its model, or on a stand-in when the tenant may not use that one. */

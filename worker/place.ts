@@ -61,8 +61,6 @@ export interface PlaceQuery {
 const INDEX_WAIT_MS = 500;
 /** Beyond its deadline a call is settled within seconds; later its slot is given away. */
 const SETTLE_MARGIN_MS = 30_000;
-/** Somebody waits for its first byte meanwhile; `call-hold.ts` lets a hold last so much longer. */
-const LINE_MS_MAX = 45_000;
 
 type Pool = NonNullable<Upstream["pool"]>;
 
@@ -83,7 +81,7 @@ export function placingMsMax({ pool }: Pick<Upstream, "pool">): number {
 }
 
 function lineMsMax(pool: Pool): number {
-  return hasCap(pool) ? Math.min(pool.waitMsMax, LINE_MS_MAX) : 0;
+  return hasCap(pool) ? pool.waitMsMax : 0;
 }
 
 export async function place(

@@ -18,6 +18,8 @@ try {
   else {
     const { report, isClear } = await runIsolationTest(order);
     console.log(JSON.stringify(report, null, 2));
+    // Also where only an exit code and what was complained of are looked at.
+    if (report.warning !== null) console.error(`Warning: ${report.warning}`);
     if (!isClear) process.exitCode = 1;
   }
 } catch (error) {

@@ -2,12 +2,14 @@
 // a signal. start.ts and dev.ts differ only in whether a change of the sources builds it again.
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { parseCatalog } from "../../policies/catalog.ts";
 import { buildWorker } from "./build.ts";
 import { StartFailure } from "./failure.ts";
 import { HOST, portTaken, startGateway, type Gateway } from "./gateway.ts";
 import { greet } from "./greet.ts";
 import { ADMIN_SECRET, DEMO_KEY, keepSecret } from "./kept-secret.ts";
 import { openUpstream, pickSecrets, type OpenUpstream } from "./open-upstream.ts";
+import { findClosedPools } from "./secret-names.ts";
 import { readSecretNames, readSettings, readVariables, type Settings } from "./settings.ts";
 import { watchSources } from "./watch-sources.ts";
 
@@ -60,18 +62,19 @@ async function run(
   if (built.kind === "broken")
     throw new StartFailure(`The Worker does not build.\n${built.output}`);
 
+  const secrets = pickSecrets(documents.catalog, await readSecretNames(variablesFile), variables);
   const gateway = await startGateway({
     ...settings,
     bundleFolder,
     documents,
-    secrets: {
-      ADMIN_SECRET: adminSecret,
-      ...pickSecrets(documents.catalog, await readSecretNames(variablesFile), variables),
-    },
+    secrets: { ADMIN_SECRET: adminSecret, ...secrets },
     log: (line) => console.log(line),
   });
   opened.push(() => gateway.dispose());
   if (stop.aborted) return;
+  const catalog = parseCatalog(documents.catalog);
+  if (catalog.kind === "parsed")
+    for (const warning of findClosedPools(catalog.value, secrets)) console.warn(warning);
   greet({
     url: gateway.url,
     secret,

@@ -6,7 +6,7 @@ import { devNull } from "node:os";
 import { join } from "node:path";
 import { readSeedDocuments, type Seeds } from "./deploy/documents.ts";
 import { StartFailure } from "./failure.ts";
-import { secretsNeeded } from "./secret-names.ts";
+import { findClosedPools, secretsNeeded } from "./secret-names.ts";
 import { seedGateway } from "./seed.ts";
 import { startServer, type Server } from "./self-host/server.ts";
 import { readSecrets, readServerVariables } from "./self-host/settings.ts";
@@ -23,6 +23,9 @@ async function serve(): Promise<0 | 1> {
     throw new StartFailure(`${bundleFolder} holds no Worker; run \`npm run build\` first.`);
   const documents = seeds === null ? null : await readSeedDocuments(seeds.folder, seeds.upstream);
   const secrets = readSecrets(variables, documents === null ? [] : secretNames(documents));
+  if (documents !== null)
+    for (const problem of findClosedPools(documents.catalog, secrets))
+      say("pool-closed", { problem });
 
   // Whatever is written from here on is this user's alone.
   process.umask(0o077);

@@ -25,6 +25,8 @@ export interface Listener {
 
 /** While a replay runs; vLLM queues as many on its side. */
 const LIVE_QUEUE_MAX = 100_000;
+/** An engine that is there answers at once, and one that starts takes minutes; ZeroMQ tries again by itself and says nothing. */
+const CONNECTED_MS = 5_000;
 /** A subscription reaches the engine shortly after the connection stands. */
 const SUBSCRIBED_MS = 1_000;
 /** A replay from the last batch on is one batch long. */
@@ -37,6 +39,7 @@ export class EngineStream {
   readonly #live: Subscriber;
   readonly #closing = new AbortController();
   #look: NodeJS.Timeout | undefined;
+  #unconnected: NodeJS.Timeout | undefined;
   /** Work on the stream, one after another. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -53,6 +56,7 @@ export class EngineStream {
   /** Until `close`. */
   async run(): Promise<void> {
     this.#live.events.on("handshake", () => {
+      clearTimeout(this.#unconnected);
       this.#listener.note("connected", {});
       // Whether it is the same engine, and what was said while nobody heard.
       this.#lookBehind(0);
@@ -60,9 +64,11 @@ export class EngineStream {
     this.#live.events.on("disconnect", () => {
       clearTimeout(this.#look);
       this.#listener.note("disconnected", {});
+      this.#awaitConnection();
     });
     this.#live.subscribe(this.#options.topic);
     this.#live.connect(this.#options.eventsUrl);
+    this.#awaitConnection();
     try {
       for await (const frames of this.#live) {
         const numbered = readFrames(frames);
@@ -78,7 +84,18 @@ export class EngineStream {
   close(): void {
     this.#closing.abort();
     clearTimeout(this.#look);
+    clearTimeout(this.#unconnected);
     this.#live.close();
+  }
+
+  #awaitConnection(): void {
+    clearTimeout(this.#unconnected);
+    if (this.#closing.signal.aborted) return;
+    const { eventsUrl } = this.#options;
+    this.#unconnected = setTimeout(
+      () => this.#listener.note("not-connected", { events: eventsUrl, forMs: CONNECTED_MS }),
+      CONNECTED_MS,
+    );
   }
 
   /** A last batch that was lost leaves no gap to see, least of all while a subscription is still on its way. */

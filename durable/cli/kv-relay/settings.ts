@@ -42,6 +42,7 @@ const FLUSH_MOST_MS = 10_000;
 /** Far above the index's own pace, far below the life of what it learned. */
 const ASK_MS = 15_000;
 const RANK_MOST = 1023;
+const PORT_MOST = 65_535;
 
 const OPTIONS = {
   gateway: { type: "string" },
@@ -115,6 +116,8 @@ function gatewayUrl(text: string): string {
 function socketUrl(name: string, text: string): string {
   if (!/^(tcp:\/\/[^\s/*]+:\d{1,5}|ipc:\/\/\S+)$/.test(text))
     fail(`--${name}: must be tcp://HOST:PORT or ipc://PATH, not ${text}`);
+  const port = /^tcp:.*:(\d+)$/.exec(text)?.[1];
+  if (port !== undefined) whole(`${name}, its port`, port, 1, PORT_MOST);
   return text;
 }
 

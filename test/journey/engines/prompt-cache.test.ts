@@ -8,8 +8,10 @@ import { startGatewayUnderTest, type GatewayUnderTest } from "../support/gateway
 
 const RIVAL = "sk-sluice-rival";
 const TIMED = "sk-sluice-timed";
-/** One in four prompts is looked at; far fewer than these would do. */
-const TIMED_PROMPTS = 60;
+/** One answer in sixteen tells the tenant's object what was found: that none of these does happens once in 10^11. */
+const TIMED_PROMPTS_MAX = 400;
+/** The object is read once for so many. */
+const TIMED_PROMPTS_BETWEEN = 10;
 
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
@@ -114,17 +116,22 @@ describe("what the provider is expected to hold", () => {
 });
 
 test("prompts that begin with the time are told of to their tenant and its operator, and to nobody else", async () => {
-  for (let i = 0; i < TIMED_PROMPTS; i++) {
+  const readOwn = () => admin(gateway, "GET /tenants/timed/prompts");
+  let read = await readOwn();
+  expect(read.body).toMatchObject({ data: [] });
+  for (let i = 0; i < TIMED_PROMPTS_MAX; i++) {
     const time = new Date(1_795_000_000_000 + i * 3_660_000).toISOString();
     const content = `Now: ${time}. ${system("clocks")}`;
     await send([say("system", content), say("user", `Question ${i}?`)], {}, TIMED);
+    if (i % TIMED_PROMPTS_BETWEEN !== 0) continue;
+    read = await readOwn();
+    if ((read.body as { readonly data: readonly object[] }).data.length > 0) break;
   }
   const probe = [say("user", "What is 2 + 2?")];
   const own = await send(probe, {}, TIMED);
   expect(own.told.sluice.prompt_lint[0]).toMatchObject({ part_kind: "time" });
   expect(own.told.sluice.reuse_hint).toBeNull();
   expect((await send(probe, {}, RIVAL)).told.sluice.prompt_lint).toEqual([]);
-  const read = await admin(gateway, "GET /tenants/timed/prompts");
   expect(read.body).toMatchObject({
     object: "prompts",
     tenant: "timed",

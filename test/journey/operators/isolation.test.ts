@@ -96,6 +96,7 @@ interface Ran {
   readonly problem: string;
   readonly report: {
     readonly isKept?: boolean;
+    readonly warning?: string | null;
     readonly replicas: readonly {
       readonly isolation: string | null;
       readonly reason: string;
@@ -152,7 +153,7 @@ describe("engines that keep salts apart", () => {
   test("pass, and the gateway knows it", async () => {
     const { isClear, report } = await run("--upstream", "apart");
     expect(isClear).toBe(true);
-    expect(report.isKept).toBe(true);
+    expect(report).toMatchObject({ isKept: true, warning: null });
     for (const { isolation, legs } of report.replicas) {
       expect(isolation).toBe("kept");
       const [first, again, other] = legs;
@@ -180,6 +181,8 @@ describe("engines that keep salts apart", () => {
     const { isClear, report } = await run("--upstream", "alone");
     expect(isClear).toBe(true);
     expect(report).toMatchObject({ isKept: false, replicas: [{ id: "alone", isolation: "kept" }] });
+    expect(report.warning).toContain("nothing is enforced");
+    expect(report.warning).toContain("pool of one replica");
   });
 });
 
@@ -280,6 +283,7 @@ test("what cannot be tested is said, and nothing is asked", async () => {
 
 test.each([
   { words: ["--upstream", "written", "--dry-run"], code: 0, said: '"isolation": "kept"', told: "" },
+  { words: ["--upstream", "alone"], code: 0, said: '"warning": ', told: "nothing is enforced" },
   { words: ["--upstream", "nobody"], code: 1, said: "", told: 'no upstream "nobody"' },
 ])("the program ends with $code for $words, and shows no secret", async ({ words, ...ends }) => {
   const program = spawn(process.execPath, [PROGRAM, "--gateway", gateway.url, ...words], {

@@ -16,6 +16,7 @@ import {
   catalog,
   configuration,
   fill,
+  grouped,
   openRegistry,
   organisation,
   policy,
@@ -82,10 +83,12 @@ const policyBody = fc
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 1,
-    arbitrary: some(MODELS, 1).map((models): Step => ({
-      kind: "catalog",
-      document: catalog(models),
-    })),
+    arbitrary: fc
+      .record({ models: some(MODELS, 1), members: optional(some(TENANTS, 2)) })
+      .map(({ models, members }): Step => ({
+        kind: "catalog",
+        document: members === undefined ? catalog(models) : grouped(catalog(models), members),
+      })),
   },
   {
     weight: 3,
@@ -165,7 +168,9 @@ async function take(registry: DurableObjectStub<Registry>, of: Step) {
   const id = of.kind === "catalog" ? "catalog" : of.id;
   const seen = (await registry.read(of.kind, id))?.version ?? 0;
   return of.kind === "catalog" || of.document !== null
-    ? registry.put(of.kind, id, JSON.stringify(of.document), seen, ADMIN)
+    ? registry.put(of.kind, id, JSON.stringify(of.document), seen, ADMIN, {
+        areSecretsLater: true,
+      })
     : registry.remove(of.kind, id, seen, ADMIN);
 }
 

@@ -33,6 +33,19 @@ export function catalog(models: readonly string[] = ["small", "deep"], secret?: 
   };
 }
 
+/** With a pool of which these tenants share what they cache. */
+export function grouped(of: ReturnType<typeof catalog>, tenants: readonly string[]) {
+  const replica = { capacityTokens: 1_000_000, prefillTokensPerSecond: 10_000 };
+  const group = { name: "house", prefixHash: "0".repeat(64), prefixUnits: 256, sharesWhole: true };
+  const pool = {
+    secret: "POOL_SECRET",
+    unsalted: true,
+    replicas: [{ ...replica, id: "r0", baseUrl: "http://127.0.0.1:1/v1" }],
+    groups: [{ ...group, tenants }],
+  };
+  return { ...of, upstreams: of.upstreams.map((upstream) => ({ ...upstream, pool })) };
+}
+
 export function policy(name: string, changes: object = {}) {
   return { name, version: "1", modes: { direct: "small", long: "deep" }, ...changes };
 }

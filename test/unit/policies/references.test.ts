@@ -35,6 +35,19 @@ const catalog = (models = ["small", "deep"]): Catalog =>
       })),
     }),
   );
+function grouped(tenants: readonly string[]): Catalog {
+  const replica = { capacityTokens: 1_000_000, prefillTokensPerSecond: 10_000 };
+  const group = { name: "house", prefixHash: "0".repeat(64), prefixUnits: 256, sharesWhole: true };
+  const pool = {
+    secret: "POOL_SECRET",
+    unsalted: true,
+    replicas: [{ ...replica, id: "r0", baseUrl: "http://127.0.0.1:1/v1" }],
+    groups: [{ ...group, tenants }],
+  };
+  const { upstreams, ...rest } = catalog();
+  const pooled = upstreams.map((one) => (one.id === "open" ? { ...one, pool } : one));
+  return parsed(parseCatalog({ ...rest, upstreams: pooled }));
+}
 const policy = (changes: object = {}): Policy =>
   parsed(parsePolicy({ name: "plain", version: "1", modes: { short: "small" }, ...changes }));
 const organisation = (changes: object = {}): Organisation =>
@@ -95,11 +108,21 @@ describe("findLooseEnds", () => {
       { tenants: [tenant({ organisation: "holding" })] },
       'tenant:acme.zone must be "Europe/Berlin", as its organisation "holding" has it',
     ],
+    [
+      "a tenant that is a member of a pool's group",
+      { catalog: grouped(["acme", "gone"]) },
+      'catalog.upstreams.0.pool.groups.0.tenants.1 no tenant is called "gone"',
+    ],
     ["a key's tenant", { tenants: [] }, 'key:k1.tenant no tenant is called "acme"'],
   ])("misses %s", (_, changes, fault) => {
     expect(findLooseEnds(whole(changes)).map(({ path, problem }) => `${path} ${problem}`)).toEqual([
       fault,
     ]);
+  });
+
+  it("takes a group whose members all stand", () => {
+    const tenants = [tenant(), tenant({ id: "beta" })];
+    expect(findLooseEnds(whole({ catalog: grouped(["acme", "beta"]), tenants }))).toEqual([]);
   });
 
   it("takes a tenant that turns its windows with its organisation", () => {

@@ -7,7 +7,8 @@ const GATEWAY = "http://127.0.0.1:8787";
 export const USAGE = `npm run -s isolation-test -- --upstream NAME [options]
 
 Asks each replica of an upstream one made-up prompt twice under one salt and once under another, and keeps at the
-gateway what came of it. A replica at which the other salt finds the prompt gets no calls from then on.
+gateway what came of it. A replica at which the other salt finds the prompt gets no calls from then on. Of an upstream
+without a pool nothing is kept and nothing follows: declare a pool of one replica for that.
 
   --upstream NAME   as the catalog calls it
   --gateway URL     whose catalog (default ${GATEWAY})

@@ -24,6 +24,8 @@ export interface IsolationReport {
   readonly replicas: readonly object[];
   /** Whether the gateway knows it now. */
   readonly isKept: boolean;
+  /** Why the gateway acts on nothing that was found, and what to do; null where it does. */
+  readonly warning: string | null;
 }
 
 export async function runIsolationTest(
@@ -47,7 +49,14 @@ export async function runIsolationTest(
     await keepFindings(gateway, upstream.id, findings);
   }
   return {
-    report: { upstream: upstream.id, model: model.id, seed, replicas: tested, isKept },
+    report: {
+      upstream: upstream.id,
+      model: model.id,
+      seed,
+      replicas: tested,
+      isKept,
+      warning: upstream.pool === undefined ? sayUnenforced(upstream.id) : null,
+    },
     isClear: tested.every(({ isolation }) => isolation === "kept"),
   };
 }
@@ -60,7 +69,15 @@ async function forget(order: IsolationOrder, { id, pool }: Upstream, places: rea
   const findings = places.map((place) => ({ replica: place.id, isolation: null }));
   await keepFindings(order.gateway, id, findings);
   const replicas = places.map((place) => ({ id: place.id, isolation: null }));
-  return { report: { upstream: id, replicas, isKept: true }, isClear: true };
+  return { report: { upstream: id, replicas, isKept: true, warning: null }, isClear: true };
+}
+
+/** Nothing remembers a finding but the index of a pool. */
+function sayUnenforced(id: string): string {
+  return (
+    `"${id}" has no pool, so nothing is enforced: the gateway keeps no finding of it, and sends it every tenant's calls ` +
+    "whatever was found. Declare a pool of one replica at its address and test it again; then it gets no calls while it shares."
+  );
 }
 
 /** A prompt of its own for each replica: replicas that share a cache by intention must not find each other's. */

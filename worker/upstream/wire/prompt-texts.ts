@@ -45,8 +45,17 @@ export function answeredUnits(
   const messages = messagesOf(body, found);
   const answer = messages.findLastIndex(({ start }) => isAnswer(body, start));
   if (answer === -1) return null;
-  const before = messages.slice(0, answer).flatMap(({ texts }) => texts);
-  return [...textsBefore(body, found), ...before].reduce((sum, { length }) => sum + length, 0);
+  return textsBeforeMessage(body, answer, found).reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Of those texts, the ones that stand before the message at `index`: more than a text each, where data is thinned. */
+export function textsBeforeMessage(
+  body: string,
+  index: number,
+  found: readonly Member[] = members(body),
+): string[] {
+  const before = messagesOf(body, found).slice(0, index);
+  return [...textsBefore(body, found), ...before.flatMap(({ texts }) => texts)];
 }
 
 function textsBefore(body: string, found: readonly Member[]): string[] {

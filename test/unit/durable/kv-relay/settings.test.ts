@@ -30,6 +30,11 @@ it("reads what it needs, with defaults for the rest", () => {
   expect(rank).toBe(null);
 });
 
+it("takes the last port that there is, and a path in place of one", () => {
+  for (const events of ["tcp://engine.example:65535", "ipc:///run/engine:99999"])
+    expect(readSettings(argsOf({ ...NEEDED, events }), ENVIRONMENT).kind).toBe("settings");
+});
+
 it("helps without needing anything", () => {
   expect(readSettings(["--help"], {}).kind).toBe("help");
 });
@@ -42,7 +47,13 @@ it.each([
   [{ pool: "" }, "--pool"],
   [{ events: "127.0.0.1:5557" }, "--events"],
   [{ events: "tcp://*:5557" }, "--events"],
+  [
+    { events: "tcp://127.0.0.1:99999" },
+    "--events, its port: must be a whole number from 1 to 65535",
+  ],
+  [{ events: "tcp://127.0.0.1:0" }, "--events, its port"],
   [{ replay: "5558" }, "--replay"],
+  [{ replay: "tcp://127.0.0.1:65536" }, "--replay, its port"],
   [{ rank: "-1" }, "--rank"],
   [{ "blocks-max": "many" }, "--blocks-max"],
   [{ "flush-ms": "1.5" }, "--flush-ms"],

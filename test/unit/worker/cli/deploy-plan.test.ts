@@ -55,7 +55,7 @@ it("asks for the secrets of the catalog in force, not of the seeds", () => {
   ]);
 });
 
-it("asks for the secret of a pool and for its relays' token, which has to be long", () => {
+it("asks for the secret of a pool and for its relays' token, which have to be long", () => {
   const catalog = catalogAt("https://engine.example/v1");
   const replicas = [
     { id: "a", baseUrl: "http://a.example/v1", capacityTokens: 64_000, prefillTokensPerSecond: 1 },
@@ -73,13 +73,14 @@ it("asks for the secret of a pool and for its relays' token, which has to be lon
     'The secret RELAY_TOKEN, which the relays of "engine" need, is not set.',
   ]);
   const secretChars = new Map([
-    ["POOL_KEY", 8],
+    ["POOL_KEY", 31],
     ["RELAY_TOKEN", 31],
   ]);
   expect(problems(planDeployment(standing, given({ secretChars })))).toEqual([
+    'POOL_KEY has 31 characters, and the pool of "engine" stays off with less than 32.',
     "RELAY_TOKEN has 31 characters, and the endpoint for relays stays off with less than 32.",
   ]);
-  secretChars.set("RELAY_TOKEN", 32);
+  for (const name of ["POOL_KEY", "RELAY_TOKEN"]) secretChars.set(name, 32);
   expect(say(planDeployment(standing, given({ secretChars })))).toContain(
     "set the secrets POOL_KEY, RELAY_TOKEN",
   );
