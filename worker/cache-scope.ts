@@ -3,6 +3,7 @@
 import type { Model, Upstream } from "../policies/catalog.ts";
 import { prefixRoot, type Domain, type Root } from "../policies/prefix/keyed-hash.ts";
 import { sha256Hex, type Admission } from "./admit.ts";
+import { faultOfSecret } from "./bearer.ts";
 import { clientSaltOf } from "./upstream/wire/client-salt.ts";
 import { promptTexts } from "./upstream/wire/prompt-texts.ts";
 
@@ -21,7 +22,7 @@ const encoder = new TextEncoder();
 /** Of an upstream without a pool there is no secret: the client never sees the salt and its own is no match for it. */
 const NO_SECRET = "sluice";
 
-/** Null where the pool's secret is not set: what cannot be kept apart is not asked. */
+/** Null where the pool's secret is not set, or short enough to be guessed: what cannot be kept apart is not asked. */
 export async function cacheScopeOf(
   { pool }: Pick<Upstream, "pool">,
   { tenant, session, ask }: Pick<Admission, "tenant" | "session" | "ask">,
@@ -29,6 +30,7 @@ export async function cacheScopeOf(
 ): Promise<CacheScope | null> {
   const secret = pool === undefined ? NO_SECRET : secretOf(pool.secret);
   if (secret === null) return null;
+  if (pool !== undefined && faultOfSecret(pool.secret, secret) !== null) return null;
   const epoch = pool?.epoch ?? 0;
   // What a client asks to have apart is apart from its tenant's other prompts, and meets nobody else's.
   const own = clientSaltOf(ask.wire, ask.wireMembers);

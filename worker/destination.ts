@@ -51,7 +51,10 @@ export async function findDestination(
   const { preparation, held, order, admission, deadlineMs, avoid } = sending;
   const { upstream, model, inputTokens } = preparation;
   const scope = await cacheScopeOf(upstream, admission, (name) => deps.secret(name));
-  if (scope === null) return barred(notConfigured("the secret of an upstream's pool is not set"));
+  if (scope === null)
+    return barred(
+      notConfigured("the secret of an upstream's pool is not set, or shorter than 32 characters"),
+    );
   const prompt = (): Prompt => promptOf(preparation.draft.ask, admission.tenant.id);
   const outgoing = finish(preparation, held, order, scope.salt, promptKeyOf(upstream, prompt));
   const { knobs } = outgoing;

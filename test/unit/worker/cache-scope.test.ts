@@ -29,7 +29,8 @@ function asked(tenant: string, body = bodyOf(), session = "s1"): Given[1] {
   return { tenant: { id: tenant }, session: { name: session }, ask } as unknown as Given[1];
 }
 
-const secrets: Given[2] = (name) => (name === "POOL_SECRET" ? "secret-of-a-pool" : null);
+const secrets: Given[2] = (name) =>
+  name === "POOL_SECRET" ? "secret-of-a-pool-in-a-test-012345" : null;
 
 async function saltOf(pool: Partial<Pool> | null, given: Given[1], of = secrets): Promise<string> {
   const upstream =
@@ -58,7 +59,7 @@ describe("a salt", () => {
     const salts = [
       await saltOf({}, asked("acme")),
       await saltOf({ epoch: 1 }, asked("acme")),
-      await saltOf({}, asked("acme"), () => "another-secret"),
+      await saltOf({}, asked("acme"), () => "another-secret-in-a-test-0123456789"),
       await saltOf(null, asked("acme")),
     ];
     expect(new Set(salts).size).toBe(4);
@@ -84,8 +85,10 @@ describe("a salt", () => {
       expect(await saltOf({}, asked("acme", bodyOf({ cache_salt: nothing })))).toBe(plain);
   });
 
-  it("is none where the pool's secret is not set", async () => {
+  it("is none where the pool's secret is not set, or shorter than 32 characters", async () => {
     expect(await saltOf({}, asked("acme"), () => null)).toBe("none");
+    expect(await saltOf({}, asked("acme"), () => "s".repeat(31))).toBe("none");
+    expect(await saltOf({}, asked("acme"), () => "s".repeat(32))).not.toBe("none");
     expect(await saltOf(null, asked("acme"), () => null)).not.toBe("none");
   });
 });

@@ -50,7 +50,7 @@ async function queryOf(changes: Partial<PlaceQuery> = {}): Promise<PlaceQuery> {
     session: { name: "s" },
     ask: { wire: "{}", wireMembers: [] },
   } as unknown as Parameters<typeof cacheScopeOf>[1];
-  const scope = (await cacheScopeOf(pooled, admission, () => "secret"))!;
+  const scope = (await cacheScopeOf(pooled, admission, () => "secret-of-a-pool-in-a-test-012345"))!;
   return {
     callId: "r:1",
     tenantId: "acme",
