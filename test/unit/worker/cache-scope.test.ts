@@ -29,8 +29,8 @@ function asked(tenant: string, body = bodyOf(), session = "s1"): Given[1] {
   return { tenant: { id: tenant }, session: { name: session }, ask } as unknown as Given[1];
 }
 
-const secrets: Given[2] = (name) =>
-  name === "POOL_SECRET" ? "secret-of-a-pool-in-a-test-012345" : null;
+const POOL_SECRET = "secret-of-a-pool-in-a-test-012345";
+const secrets: Given[2] = (name) => (name === "POOL_SECRET" ? POOL_SECRET : null);
 
 async function saltOf(pool: Partial<Pool> | null, given: Given[1], of = secrets): Promise<string> {
   const upstream =
@@ -149,7 +149,7 @@ it("an adapter's prefixes are of the model that it adapts, and never that model'
     namespace: scope.salt,
     domain: "tokens64" as const,
   };
-  const relays = prefixRoot(new TextEncoder().encode("secret-of-a-pool"), parts);
+  const relays = prefixRoot(new TextEncoder().encode(POOL_SECRET), parts);
   expect(roots[1]).toBe([...relays].join());
 });
 
