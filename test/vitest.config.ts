@@ -13,7 +13,7 @@ const JOURNEY_TIMEOUT_MS = 30_000;
 export default defineConfig({
   test: {
     root: join(import.meta.dirname, ".."),
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       {
         test: {

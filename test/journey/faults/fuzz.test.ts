@@ -17,7 +17,7 @@ import {
 import { startScriptedUpstream, type Script, type ScriptedUpstream } from "./scripted-upstream.ts";
 import { chunk, done, finish, role, usageChunk } from "./wire-samples.ts";
 
-const RUNS = Number(process.env["SLUICE_FUZZ_RUNS"] ?? 300);
+const RUNS = Number(process.env["SLUICE_FUZZ_RUNS"] ?? 200);
 const SEED = Number(process.env["SLUICE_FUZZ_SEED"] ?? 20_261_125);
 const AT_ONCE = 6;
 /** Far above every wait of the policy below; what takes longer hangs. */
