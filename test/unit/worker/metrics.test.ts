@@ -1,24 +1,11 @@
 // The counts that Prometheus reads: what each line says, and what must never become one.
 import { expect, test } from "vitest";
-import { recordOf, type RequestRecord } from "../../../worker/learn.ts";
+import type { RequestRecord } from "../../../worker/learn.ts";
 import { Metrics } from "../../../worker/metrics.ts";
+import { emptyRecord } from "./an-empty-record.ts";
 
 function recordWith(fields: Partial<RequestRecord> = {}): RequestRecord {
-  const empty = recordOf({
-    requestId: "r",
-    dialect: "chat",
-    tenant: "t",
-    key: "k",
-    status: 200,
-    failure: null,
-    isStream: false,
-    explained: null,
-    rung: null,
-    accounts: [],
-    headersMs: 20,
-    totalMs: 40,
-  });
-  return { ...empty, model: "small", mode: "short", calls: 1, ...fields };
+  return { ...emptyRecord(), model: "small", mode: "short", calls: 1, ...fields };
 }
 
 function linesOf(metrics: Metrics): readonly string[] {

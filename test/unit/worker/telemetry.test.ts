@@ -1,9 +1,10 @@
 // Where a request's record goes: a data point says nothing that the log's line does not, so that a run without a dataset
 // misses nothing.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { recordOf, type RequestRecord } from "../../../worker/learn.ts";
+import type { RequestRecord } from "../../../worker/learn.ts";
 import { Metrics } from "../../../worker/metrics.ts";
 import { telemetry, type DataPointSink } from "../../../worker/telemetry.ts";
+import { emptyRecord } from "./an-empty-record.ts";
 
 let logged: string[];
 beforeEach(() => {
@@ -16,27 +17,13 @@ afterEach(() => {
 
 /** No two fields hold the same. */
 function distinctRecord(): RequestRecord {
-  const empty = recordOf({
-    requestId: "r",
-    dialect: "chat",
-    tenant: "t",
-    key: "k",
-    status: 200,
-    failure: null,
-    isStream: false,
-    explained: null,
-    rung: null,
-    accounts: [],
-    headersMs: 0,
-    totalMs: 0,
-  });
   const texts = ["policy", "variant", "mode", "model", "reason", "queryKind", "failure"];
   const more = ["ending", "certainty", "degraded", "budgetEnd", "difficultyTier"];
   const numbers = ["difficulty", "confidence", "expectedTokens", "inputTokens", "cachedTokens"];
   const counts = ["outputTokens", "reasoningTokens", "heldTokens", "calls", "headersMs"];
   const rest = ["totalMs", "cacheWriteTokens", "budgetLambda", "propensity"];
   return {
-    ...empty,
+    ...emptyRecord(),
     ...Object.fromEntries([...texts, ...more].map((name) => [name, `a ${name}`])),
     ...Object.fromEntries([...numbers, ...counts, ...rest].map((name, at) => [name, at + 1000])),
     isEmergency: true,
